@@ -1,0 +1,243 @@
+/**
+ * The two worker APIs. Each worker declares `const api: TrainerApi = …; expose(api)`, the screen wraps the same type, and
+ * tests hand in an object of it. Every call that can fail for a reason a person can mend resolves to a `Result`.
+ */
+import type { Bytes, Milliseconds, Tokens } from '../units';
+import type { ChatAssets, Message, PackedRows, TrainingData, EvalRow } from './data';
+import type { Failure, Plan, RunEvent, FinishReason, Evaluated, StepReport } from './events';
+import type { Settings } from './settings';
+
+export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };
+
+// ───────────── dataset worker ─────────────
+
+export interface RejectedRow {
+  /** 1-based line or row of the file. */
+  line: number;
+  reason: string;
+  /** The start of the row as text, at most 200 characters. */
+  excerpt: string;
+}
+
+export interface DatasetReport {
+  name: string;
+  bytes: Bytes;
+  /** For people, e.g. "Chat messages (OpenAI, ChatML)". */
+  shape: string;
+  /** For people, e.g. "JSON Lines". */
+  container: string;
+  rows: number;
+  kept: number;
+  rejected: RejectedRow[];
+  warnings: string[];
+  /** The first five kept rows. */
+  preview: Message[][];
+}
+
+export type TokenFate = 'learned' | 'read' | 'end-mark' | 'special' | 'cut';
+export interface TokenView {
+  text: string;
+  id: number;
+  fate: TokenFate;
+}
+
+export interface PrepareRequest {
+  assets: ChatAssets;
+  settings: Settings;
+}
+export interface PreparedReport {
+  split: TrainingData['split'] & { reason: string };
+  /** Rows longer than the sequence length, left out. */
+  tooLong: number;
+  trainRows: number;
+  examplesPerRow: number;
+  supervised: Tokens;
+  longest: Tokens;
+  median: Tokens;
+  warnings: string[];
+  testIsValidation: boolean;
+}
+
+export interface DatasetApi {
+  /** Reads, recognises and checks a file; keeps its rows in the worker. */
+  open(file: { name: string; bytes: ArrayBuffer }): Promise<Result<DatasetReport>>;
+  /** Templates, masks, tokenises, splits and packs what was opened. */
+  prepare(request: PrepareRequest): Promise<Result<PreparedReport>>;
+  /** How kept row `index` will be seen: each token and whether it is learned. Needs `prepare` first. */
+  view(index: number): Promise<Result<TokenView[]>>;
+  /** The packed rows, transferred. Each call packs afresh. */
+  take(): Promise<Result<TrainingData>>;
+}
+
+// ───────────── trainer worker ─────────────
+
+export interface Capabilities {
+  backend: 'webgpu' | 'wasm' | 'cpu';
+  /** The adapter's name, e.g. "Apple M2" or "SwiftShader (software)". */
+  device: string;
+  software: boolean;
+  features: string[];
+  maxBindingBytes: Bytes;
+  maxBufferBytes: Bytes;
+  /** One sentence when training will be slow or is limited, else null. */
+  note: string | null;
+}
+
+export interface ModelSummary {
+  id: string;
+  name: string;
+  family: string;
+  parameters: number;
+  bytes: Bytes;
+  source: 'embedded' | 'kept';
+  contextLength: Tokens;
+}
+
+export interface NamedFile {
+  /** Path or name, e.g. "peft/adapter_config.json". */
+  name: string;
+  bytes: ArrayBuffer;
+}
+
+export interface RunSummary {
+  id: string;
+  name: string;
+  modelId: string;
+  modelName: string;
+  datasetName: string;
+  created: number;
+  status: 'running' | 'unfinished' | 'finished' | 'failed';
+  step: number;
+  steps: number;
+  bestLoss: number | null;
+  adapterId: string | null;
+}
+
+export interface AdapterSummary {
+  id: string;
+  name: string;
+  modelId: string;
+  modelName: string;
+  created: number;
+  bytes: Bytes;
+  rank: number;
+  alpha: number;
+  targets: string[];
+  origin: 'trained' | 'imported';
+  bestLoss: number | null;
+  runId: string | null;
+}
+
+export interface SamplingOptions {
+  /** 0 is greedy. */
+  temperature: number;
+  topP: number;
+  seed: number;
+  maxTokens: Tokens;
+}
+
+export interface AnswerRequest {
+  modelId: string;
+  /** null: the base model. */
+  adapterId: string | null;
+  messages: Message[];
+  sampling: SamplingOptions;
+}
+export interface Answer {
+  text: string;
+  tokens: Tokens;
+  elapsed: Milliseconds;
+  stopped: boolean;
+}
+
+export interface ScoreRequest {
+  modelId: string;
+  adapterId: string;
+  rows: EvalRow[];
+  maxTokens: Tokens;
+}
+export interface ScoredRow {
+  prompt: string;
+  reference: string;
+  base: string;
+  tuned: string;
+  baseRight: boolean;
+  tunedRight: boolean;
+}
+export interface Proportion {
+  right: number;
+  of: number;
+  share: number;
+  /** Wilson 95 % interval. */
+  low: number;
+  high: number;
+}
+export interface Scores {
+  metric: string;
+  base: Proportion;
+  tuned: Proportion;
+  /** McNemar's exact test on the discordant pairs. */
+  fixed: number;
+  broken: number;
+  pValue: number;
+  verdict: string;
+  rows: ScoredRow[];
+  seconds: number;
+}
+
+export interface ReceiptLine {
+  file: string;
+  bytes: Bytes;
+  sha256: string;
+  /** Largest absolute logit difference between the live model and the re-read file; null where there is nothing to compare. */
+  difference: number | null;
+  tolerance: number | null;
+}
+export interface AdapterExport {
+  name: string;
+  zip: Blob;
+  receipt: ReceiptLine[];
+}
+
+export interface RunHistory {
+  summary: RunSummary;
+  settings: Settings;
+  plan: Plan | null;
+  steps: StepReport[];
+  evaluations: Evaluated[];
+  finished: FinishReason | null;
+}
+
+export interface TrainerApi {
+  capabilities(): Promise<Result<Capabilities>>;
+  models(): Promise<Result<ModelSummary[]>>;
+  /** Adds a model from files in Hugging Face layout (config.json, *.safetensors, tokenizer.json, …). */
+  addModel(files: NamedFile[]): Promise<Result<ModelSummary>>;
+  removeModel(id: string): Promise<Result<null>>;
+  chatAssets(modelId: string): Promise<Result<ChatAssets>>;
+  /** Predicts steps and bytes without touching the GPU's memory. */
+  plan(request: { modelId: string; settings: Settings; train: Pick<PackedRows, 'rows' | 'examples' | 'length'> }): Promise<Result<Plan>>;
+  /** Trains to the end. Events carry everything, the failure too; resolves when the run is over. */
+  train(request: { modelId: string; name: string; settings: Settings; data: TrainingData }, onEvent: (event: RunEvent) => void): Promise<void>;
+  /** Goes on with an unfinished run from its last checkpoint. */
+  continueRun(runId: string, onEvent: (event: RunEvent) => void): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Ends the run at the next step and keeps the best adapter. May be called twice. */
+  stop(): Promise<void>;
+  runs(): Promise<Result<RunSummary[]>>;
+  history(runId: string): Promise<Result<RunHistory>>;
+  /** Held-out rows of a run, for scoring. */
+  testRows(runId: string): Promise<Result<{ rows: EvalRow[]; testIsValidation: boolean }>>;
+  removeRun(runId: string): Promise<Result<null>>;
+  adapters(): Promise<Result<AdapterSummary[]>>;
+  renameAdapter(id: string, name: string): Promise<Result<null>>;
+  removeAdapter(id: string): Promise<Result<null>>;
+  exportAdapter(id: string): Promise<Result<AdapterExport>>;
+  /** A bundle .zip, or the two files of a PEFT folder. */
+  importAdapter(modelId: string, files: NamedFile[]): Promise<Result<AdapterSummary>>;
+  answer(request: AnswerRequest, onText: (text: string) => void): Promise<Result<Answer>>;
+  score(request: ScoreRequest, onProgress: (done: number, of: number) => void): Promise<Result<Scores>>;
+  /** Ends a running answer or scoring. */
+  cancel(): Promise<void>;
+}

@@ -1,0 +1,68 @@
+/** What a run says while it works. Small plain objects; `RunState.apply` is the only reader on the screen. */
+import type { Bytes, Milliseconds, Steps, Tokens } from '../units';
+
+/** Why something could not be done, as data, so that it survives a thread. `message` is what, where, and the next move. */
+export type Failure =
+  | { kind: 'no-webgpu'; message: string }
+  | { kind: 'out-of-memory'; message: string; needed: Bytes; available: Bytes }
+  | { kind: 'device-lost'; message: string; reason: string }
+  | { kind: 'gpu-error'; message: string }
+  | { kind: 'not-finite'; message: string; step: Steps }
+  | { kind: 'bad-input'; message: string }
+  | { kind: 'wrong-base'; message: string; expected: string; found: string }
+  | { kind: 'quota'; message: string; needed: Bytes }
+  | { kind: 'busy-elsewhere'; message: string }
+  | { kind: 'internal'; message: string };
+
+export interface MemoryPart {
+  part: 'weights' | 'adapter' | 'optimizer' | 'activations' | 'head' | 'staging';
+  bytes: Bytes;
+}
+
+export interface Plan {
+  backend: string;
+  device: string;
+  steps: Steps;
+  rowsPerStep: number;
+  tokensPerStep: Tokens;
+  trainableParameters: number;
+  frozenParameters: number;
+  memory: MemoryPart[];
+  predictedBytes: Bytes;
+}
+
+export interface StepReport {
+  step: Steps;
+  steps: Steps;
+  epoch: number;
+  /** Mean over the supervised tokens of the step, nats. */
+  loss: number;
+  learningRate: number;
+  gradientNorm: number;
+  supervised: Tokens;
+  tokens: Tokens;
+  /** Wall time of the step. */
+  stepTime: Milliseconds;
+}
+
+export interface Evaluated {
+  step: Steps;
+  /** Mean over supervised held-out tokens, nats. */
+  loss: number;
+  best: boolean;
+}
+
+export type FinishReason = 'completed' | 'early-stop' | 'stopped';
+
+export type RunEvent =
+  | { type: 'loading'; what: string; done: number; total: number }
+  | { type: 'planned'; runId: string; plan: Plan }
+  | { type: 'step'; report: StepReport }
+  | { type: 'evaluated'; report: Evaluated }
+  | { type: 'sample'; step: Steps; prompt: string; answer: string; reference: string }
+  | { type: 'saved'; step: Steps; at: number }
+  | { type: 'warning'; message: string; failure?: Failure }
+  | { type: 'paused'; step: Steps }
+  | { type: 'resumed'; step: Steps }
+  | { type: 'finished'; reason: FinishReason; adapterId: string; best: Evaluated | null; peakBytes: Bytes; seconds: number }
+  | { type: 'failed'; failure: Failure };
