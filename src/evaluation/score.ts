@@ -1,0 +1,49 @@
+/**
+ * Two sets of answers to the same held-out rows become the figures of the page: shares with intervals, fixed and broken
+ * rows, the test and its verdict. Pure; whoever calls it generated the answers.
+ */
+import type { Proportion, ScoredRow, Scores } from '../protocol/apis';
+import { exactMatch, matchSignature, type MatchForm } from './metrics';
+import { mcnemarExact, wilson } from './statistics';
+import { verdict } from './verdict';
+
+export interface AnsweredRow {
+  prompt: string;
+  reference: string;
+  base: string;
+  tuned: string;
+}
+
+/** `seconds` is how long answering took. The default form forgives blanks at the ends and nothing else. */
+export function scoreAnswers(
+  rows: readonly AnsweredRow[],
+  seconds: number,
+  form: MatchForm = 'trimmed',
+): Scores {
+  if (rows.length === 0) throw new Error('There is nothing to score: 0 held-out rows, 1 is needed.');
+  const scored = rows.map((row): ScoredRow => ({
+    ...row,
+    baseRight: exactMatch(row.base, row.reference, form),
+    tunedRight: exactMatch(row.tuned, row.reference, form),
+  }));
+  const baseRight = scored.filter((row) => row.baseRight).length;
+  const tunedRight = scored.filter((row) => row.tunedRight).length;
+  const fixed = scored.filter((row) => !row.baseRight && row.tunedRight).length;
+  const broken = scored.filter((row) => row.baseRight && !row.tunedRight).length;
+  const pValue = mcnemarExact(fixed, broken);
+  return {
+    metric: matchSignature(form),
+    base: proportion(baseRight, rows.length),
+    tuned: proportion(tunedRight, rows.length),
+    fixed,
+    broken,
+    pValue,
+    verdict: verdict({ rows: rows.length, baseRight, tunedRight, fixed, broken, pValue }),
+    rows: scored,
+    seconds,
+  };
+}
+
+export function proportion(right: number, of: number): Proportion {
+  return { right, of, share: right / of, ...wilson(right, of) };
+}
