@@ -1,0 +1,60 @@
+/** How the app is built: Svelte, ES-module workers, a strict CSP in the page, and everything precached for offline use. */
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig, type Plugin } from 'vite';
+import { VitePWA } from 'vite-plugin-pwa';
+import { CSP_META } from './scripts/csp.mjs';
+
+// Only in the built page: the dev server needs inline scripts and a web socket.
+const contentSecurityPolicy: Plugin = {
+  name: 'content-security-policy',
+  apply: 'build',
+  transformIndexHtml: () => [
+    {
+      tag: 'meta',
+      attrs: { 'http-equiv': 'Content-Security-Policy', content: CSP_META },
+      injectTo: 'head-prepend',
+    },
+  ],
+};
+
+export default defineConfig({
+  base: './', // works under any path of any static host
+  build: {
+    target: 'es2022',
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 2000,
+  },
+  worker: { format: 'es' },
+  plugins: [
+    svelte(),
+    contentSecurityPolicy,
+    VitePWA({
+      registerType: 'prompt', // a reload during a run would lose work: the person decides
+      injectRegister: null, // the screen registers it and shows "update ready"
+      manifest: {
+        name: 'Loratory',
+        short_name: 'Loratory',
+        description: 'Fine-tune small language models inside a browser tab.',
+        start_url: './',
+        scope: './',
+        display: 'standalone',
+        background_color: '#ffffff',
+        theme_color: '#1f4f8f',
+        icons: [
+          { src: 'icons/icon.svg', sizes: 'any', type: 'image/svg+xml' },
+          { src: 'icons/icon-192.png', sizes: '192x192', type: 'image/png' },
+          { src: 'icons/icon-512.png', sizes: '512x512', type: 'image/png' },
+          { src: 'icons/icon-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
+        ],
+      },
+      workbox: {
+        // The page, the workers and the embedded lesson: the first visit is enough to work offline.
+        globPatterns: ['**/*.{html,js,css,svg,png,ico,webmanifest}', 'demo/**/*'],
+        // Heavy and optional: kept by the browser after first use only. The screenshot is for the README.
+        globIgnores: ['**/transformers*', '**/ort*', '**/*.wasm', 'screenshot.png'],
+        maximumFileSizeToCacheInBytes: 32 * 1024 * 1024,
+        cleanupOutdatedCaches: true,
+      },
+    }),
+  ],
+});
