@@ -1,0 +1,129 @@
+/**
+ * Opens the one database and runs its writes. A write either happens whole or throws; a full disk is a `StorageFull`.
+ * Knows no subject: models, runs and the rest have their own files.
+ */
+import { openDB, type IDBPDatabase, type IDBPTransaction, type StoreNames } from 'idb';
+import type { Bytes } from '../units';
+import { SCHEMA_VERSION, type LoratorySchema } from './schema';
+
+export type Storage = IDBPDatabase<LoratorySchema>;
+type Stores = StoreNames<LoratorySchema>;
+export type WriteTransaction<S extends Stores> = IDBPTransaction<LoratorySchema, S[], 'readwrite'>;
+
+/** The browser refused to store more. Nothing of the write was kept. */
+export class StorageFull extends Error {
+  override name = 'StorageFull';
+  constructor(
+    readonly needed: Bytes,
+    what: string,
+  ) {
+    super(
+      `The browser has no room for ${what} (${needed} bytes). Export what you want to keep, then delete old runs or models.`,
+    );
+  }
+}
+
+/** Stored bytes are missing or do not match their hash. */
+export class StorageDamaged extends Error {
+  override name = 'StorageDamaged';
+}
+
+/** What may happen to a connection that is open, in words for a person. */
+export type StorageNotice = { kind: 'waiting'; message: string } | { kind: 'closed'; message: string };
+
+export async function openStorage(
+  name = 'loratory',
+  notify: (notice: StorageNotice) => void = () => undefined,
+): Promise<Storage> {
+  try {
+    const db: Storage = await openDB<LoratorySchema>(name, SCHEMA_VERSION, {
+      upgrade: (db, from) => {
+        if (from < 1) createStores(db);
+      },
+      blocked: () =>
+        notify({
+          kind: 'waiting',
+          message: 'Another tab still uses the stored data of an older version. Close it to go on.',
+        }),
+      blocking: () => {
+        db.close();
+        notify({
+          kind: 'closed',
+          message: 'A newer version was opened in another tab. Reload this one; nothing saved is lost.',
+        });
+      },
+      terminated: () =>
+        notify({
+          kind: 'closed',
+          message: 'The browser closed the stored data of this page. Export what is not saved, then reload.',
+        }),
+    });
+    return db;
+  } catch (cause) {
+    if (!isNamed(cause, 'VersionError')) throw cause;
+    throw new Error(
+      `The stored data was made by a newer version of Loratory than this one (which reads version ${SCHEMA_VERSION}). ` +
+        'It was left as it is; reload to get the newer version.',
+      { cause },
+    );
+  }
+}
+
+/**
+ * Runs `work` in one transaction that is on disk when this resolves. If `work` throws, nothing is kept.
+ * `what` and `needed` are for the message of a full disk.
+ */
+export async function write<S extends Stores>(
+  db: Storage,
+  stores: S[],
+  { what, needed }: { what: string; needed: Bytes },
+  work: (transaction: WriteTransaction<S>) => Promise<void>,
+): Promise<void> {
+  const transaction = db.transaction(stores, 'readwrite', { durability: 'strict' });
+  const [worked, done] = await Promise.allSettled([abortOnThrow(transaction, work), transaction.done]);
+  // A full disk arrives as the transaction's error, while the request in flight only says that it was aborted.
+  const reasons = [done, worked].flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  if (reasons.some((reason) => isNamed(reason, 'QuotaExceededError'))) throw new StorageFull(needed, what);
+  if (worked.status === 'rejected') throw worked.reason;
+  if (done.status === 'rejected') throw done.reason;
+}
+
+async function abortOnThrow<S extends Stores>(
+  transaction: WriteTransaction<S>,
+  work: (transaction: WriteTransaction<S>) => Promise<void>,
+): Promise<void> {
+  try {
+    await work(transaction);
+  } catch (cause) {
+    try {
+      transaction.abort();
+    } catch {
+      // It has ended already, by the same cause; `transaction.done` tells.
+    }
+    throw cause;
+  }
+}
+
+/** Hex sha-256. Awaiting it inside a transaction would end the transaction, so hash first. */
+export async function sha256(bytes: BufferSource): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function createStores(db: Storage): void {
+  db.createObjectStore('models', { keyPath: 'id' });
+  db.createObjectStore('modelChunks');
+  db.createObjectStore('runs', { keyPath: 'id' });
+  db.createObjectStore('runDetails', { keyPath: 'id' });
+  db.createObjectStore('runCurves', { keyPath: 'id' });
+  db.createObjectStore('runData', { keyPath: 'id' });
+  const checkpoints = db.createObjectStore('checkpoints', { keyPath: ['runId', 'slot'] });
+  checkpoints.createIndex('bySequence', ['runId', 'sequence']);
+  db.createObjectStore('adapters', { keyPath: 'id' });
+  db.createObjectStore('adapterFiles', { keyPath: 'id' });
+  db.createObjectStore('datasets', { keyPath: 'id' });
+}
+
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name;
+}

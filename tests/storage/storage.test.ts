@@ -1,0 +1,230 @@
+import 'fake-indexeddb/auto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDB } from 'idb';
+import {
+  deleteAdapter,
+  listAdapters,
+  loadAdapter,
+  renameAdapter,
+  saveAdapter,
+} from '../../src/storage/adapters';
+import { loadCheckpoint, saveCheckpoint } from '../../src/storage/checkpoints';
+import {
+  openStorage,
+  StorageFull,
+  write,
+  type Storage,
+  type StorageNotice,
+} from '../../src/storage/database';
+import { keepDataset, lastDataset } from '../../src/storage/datasets';
+import { CHUNK_BYTES, deleteModel, listModels, modelSource, saveModel } from '../../src/storage/models';
+import type { ModelToSave } from '../../src/storage/models';
+
+let db: Storage;
+let databases = 0;
+beforeEach(async () => {
+  db = await openStorage(`test-${++databases}`);
+});
+afterEach(() => db.close());
+
+const bytesOf = (...values: number[]) => new Uint8Array(values).buffer;
+
+describe('opening', () => {
+  it('closes an old connection when a newer version asks, and says so', async () => {
+    const notices: StorageNotice[] = [];
+    const old = await openStorage('upgraded', (notice) => notices.push(notice));
+    const newer = await openDB('upgraded', 2);
+    expect(notices).toMatchObject([{ kind: 'closed' }]);
+    expect(() => old.transaction('runs')).toThrow();
+    newer.close();
+  });
+
+  it('leaves data of a newer version alone and says so', async () => {
+    (await openDB('newer', 9, { upgrade: (made) => void made.createObjectStore('future') })).close();
+    await expect(openStorage('newer')).rejects.toThrow(/made by a newer version.*left as it is/);
+    const untouched = await openDB('newer');
+    expect([untouched.version, [...untouched.objectStoreNames]]).toEqual([9, ['future']]);
+    untouched.close();
+  });
+});
+
+describe('writing', () => {
+  it('keeps nothing of a write that throws half way', async () => {
+    const half = write(db, ['datasets'], { what: 'x', needed: 1 }, async (transaction) => {
+      await transaction.objectStore('datasets').put({ id: 'a', name: 'a', bytes: bytesOf(1), opened: 1 });
+      throw new Error('half way');
+    });
+    await expect(half).rejects.toThrow('half way');
+    expect(await lastDataset(db)).toBeNull();
+  });
+
+  it('turns a full disk into StorageFull with the bytes it needed', async () => {
+    const full = write(db, ['datasets'], { what: 'the dataset big.csv', needed: 77 }, () =>
+      Promise.reject(new DOMException('The quota has been exceeded.', 'QuotaExceededError')),
+    );
+    await expect(full).rejects.toThrow(StorageFull);
+    await expect(full).rejects.toMatchObject({ needed: 77 });
+    await expect(full).rejects.toThrow(/no room for the dataset big.csv \(77 bytes\)/);
+  });
+});
+
+describe('checkpoints', () => {
+  const save = (step: number) =>
+    saveCheckpoint(db, 'run', { step, bytes: bytesOf(step, step), meta: { step } });
+  const damage = async (step: number) => {
+    const slots = await db.getAll('checkpoints');
+    const slot = slots.find((stored) => stored.step === step);
+    if (!slot) throw new Error(`no slot holds step ${step}`);
+    await db.put('checkpoints', { ...slot, bytes: bytesOf(99) });
+  };
+
+  it('returns null for a run that has none', async () => {
+    expect(await loadCheckpoint(db, 'run')).toEqual({ checkpoint: null, skipped: [] });
+  });
+
+  it('keeps the two newest and loads the newest', async () => {
+    for (const step of [10, 20, 30]) await save(step);
+    const { checkpoint } = await loadCheckpoint(db, 'run');
+    expect(checkpoint).toEqual({ step: 30, bytes: bytesOf(30, 30), meta: { step: 30 } });
+    expect((await db.getAll('checkpoints')).map(({ step }) => step).sort()).toEqual([20, 30]);
+  });
+
+  it('passes over a torn one, says so, and overwrites the torn slot next', async () => {
+    for (const step of [10, 20]) await save(step);
+    await damage(20);
+    const { checkpoint, skipped } = await loadCheckpoint(db, 'run');
+    expect(checkpoint?.step).toBe(10);
+    expect(skipped).toEqual(['The checkpoint of step 20 is damaged and was passed over.']);
+    await save(15);
+    expect((await db.getAll('checkpoints')).map(({ step }) => step).sort()).toEqual([10, 15]);
+    expect((await loadCheckpoint(db, 'run')).checkpoint?.step).toBe(15);
+  });
+
+  it('names both when both are torn', async () => {
+    for (const step of [10, 20]) await save(step);
+    await damage(10);
+    await damage(20);
+    const { checkpoint, skipped } = await loadCheckpoint(db, 'run');
+    expect([checkpoint, skipped.length]).toEqual([null, 2]);
+  });
+
+  it('notices a step that does not belong to the bytes', async () => {
+    await save(10);
+    const [slot] = await db.getAll('checkpoints');
+    if (!slot) throw new Error('nothing was saved');
+    await db.put('checkpoints', { ...slot, step: 11 });
+    expect((await loadCheckpoint(db, 'run')).checkpoint).toBeNull();
+  });
+
+  it('keeps runs apart', async () => {
+    await save(10);
+    await saveCheckpoint(db, 'run2', { step: 99, bytes: bytesOf(1), meta: null });
+    expect((await loadCheckpoint(db, 'run')).checkpoint?.step).toBe(10);
+  });
+});
+
+describe('models', () => {
+  const large = new Float32Array(CHUNK_BYTES / 4 + 3).map((_, i) => i);
+  const small = new Float32Array([1, 2, 3]);
+  const model: ModelToSave = {
+    id: 'tiny',
+    name: 'Tiny',
+    revision: null,
+    family: 'llama',
+    config: { model_type: 'llama' },
+    assets: { tokenizer: {}, tokenizerConfig: {}, chatTemplate: null, stopIds: [2], vocabSize: 8 },
+    parameters: large.length + 3,
+    bytes: large.byteLength + 12,
+    created: 1,
+    tensors: [
+      { name: 'small', dtype: 'F32', shape: [3] },
+      { name: 'large', dtype: 'F32', shape: [large.length] },
+    ],
+  };
+  async function* tensors(...names: string[]) {
+    for (const name of names)
+      yield { name, bytes: new Uint8Array((name === 'small' ? small : large).buffer) };
+  }
+
+  it('gives back every tensor bit by bit, across the border of a chunk', async () => {
+    await saveModel(db, model, tensors('large', 'small'));
+    const { record, source } = await modelSource(db, 'tiny');
+    expect(record.tensors.map(({ chunks }) => chunks.map(({ bytes }) => bytes))).toEqual([
+      [12],
+      [CHUNK_BYTES, 12],
+    ]);
+    expect(await source.read('small')).toEqual(small);
+    const read = await source.read('large');
+    expect(read.length).toBe(large.length);
+    expect(read.every((value, i) => value === i)).toBe(true);
+    expect(source.shape('small')).toEqual([3]);
+  });
+
+  it('names the lost part', async () => {
+    await saveModel(db, model, tensors('large', 'small'));
+    await db.delete('modelChunks', ['tiny', 1, 1]);
+    const { source } = await modelSource(db, 'tiny');
+    await expect(source.read('large')).rejects.toThrow(
+      /Part 2 of 2 of large in the stored model Tiny is missing/,
+    );
+    expect(await source.read('small')).toEqual(small);
+  });
+
+  it('names the torn part', async () => {
+    await saveModel(db, model, tensors('large', 'small'));
+    await db.put('modelChunks', bytesOf(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12), ['tiny', 0, 0]);
+    const { source } = await modelSource(db, 'tiny');
+    await expect(source.read('small')).rejects.toThrow(/Part 1 of 1 of small .* is damaged/);
+  });
+
+  it('leaves nothing behind when a tensor never comes', async () => {
+    await expect(saveModel(db, model, tensors('small'))).rejects.toThrow(
+      'The tensor large of Tiny never came.',
+    );
+    expect(await listModels(db)).toEqual([]);
+    expect(await db.count('modelChunks')).toBe(0);
+  });
+
+  it('deletes a model with its chunks and no other', async () => {
+    await saveModel(db, model, tensors('large', 'small'));
+    await saveModel(db, { ...model, id: 'tiny2' }, tensors('large', 'small'));
+    await deleteModel(db, 'tiny');
+    expect((await listModels(db)).map(({ id }) => id)).toEqual(['tiny2']);
+    expect(await db.count('modelChunks')).toBe(3);
+  });
+});
+
+describe('adapters and datasets', () => {
+  const summary = {
+    id: 'a',
+    name: 'First',
+    modelId: 'tiny',
+    modelName: 'Tiny',
+    created: 1,
+    bytes: 3,
+    rank: 4,
+    alpha: 8,
+    targets: ['q_proj'],
+    origin: 'trained' as const,
+    bestLoss: 0.5,
+    runId: 'run',
+  };
+  const files = { peft: { config: '{}', weights: new Uint8Array([1, 2, 3]) }, runRecord: null };
+
+  it('saves, lists, renames, loads and deletes an adapter', async () => {
+    await saveAdapter(db, { summary, ...files });
+    await renameAdapter(db, 'a', 'Second');
+    expect((await listAdapters(db)).map(({ name }) => name)).toEqual(['Second']);
+    expect(await loadAdapter(db, 'a')).toEqual({ summary: { ...summary, name: 'Second' }, ...files });
+    await deleteAdapter(db, 'a');
+    await expect(loadAdapter(db, 'a')).rejects.toThrow('There is no stored adapter a.');
+    expect(await db.count('adapterFiles')).toBe(0);
+  });
+
+  it('keeps the last dataset only', async () => {
+    await keepDataset(db, { id: '1', name: 'one.csv', bytes: bytesOf(1), opened: 1 });
+    await keepDataset(db, { id: '2', name: 'two.csv', bytes: bytesOf(2), opened: 2 });
+    expect((await lastDataset(db))?.name).toBe('two.csv');
+    expect(await db.count('datasets')).toBe(1);
+  });
+});
