@@ -1,0 +1,115 @@
+/** The adapters on this machine: list, names, files out and in, and a delete that can be taken back. */
+import type { AdapterExport, AdapterSummary, NamedFile, TrainerApi } from '../protocol/apis';
+import type { Failure } from '../protocol/events';
+import type { Milliseconds } from '../units';
+import { failureFrom } from './failure';
+
+/** How long a delete can be undone before it reaches the disk. */
+export const UNDO_FOR: Milliseconds = 8000;
+
+export class AdaptersState {
+  #all = $state.raw<AdapterSummary[]>([]);
+  loaded = $state(false);
+  failure = $state.raw<Failure | null>(null);
+  importing = $state(false);
+  /** Id of the adapter being written and checked. */
+  exporting: string | null = $state(null);
+  exported = $state.raw<{ id: string; made: AdapterExport } | null>(null);
+  /** Deleted on screen, still on disk. */
+  leaving = $state.raw<AdapterSummary | null>(null);
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  list: AdapterSummary[] = $derived(this.#all.filter((adapter) => adapter.id !== this.leaving?.id));
+
+  constructor(private readonly remote: TrainerApi) {}
+
+  find(id: string | null): AdapterSummary | null {
+    return this.list.find((adapter) => adapter.id === id) ?? null;
+  }
+
+  async load(): Promise<void> {
+    await this.#try('Listing the adapters', async () => {
+      const result = await this.remote.adapters();
+      if (result.ok) this.#all = result.value.toSorted((a, b) => b.created - a.created);
+      else this.failure = result.failure;
+    });
+    this.loaded = true;
+  }
+
+  async rename(id: string, name: string): Promise<void> {
+    const wanted = name.trim();
+    if (wanted === '') return;
+    await this.#try('Renaming the adapter', async () => {
+      const result = await this.remote.renameAdapter(id, wanted);
+      if (!result.ok) this.failure = result.failure;
+      else
+        this.#all = this.#all.map((adapter) => (adapter.id === id ? { ...adapter, name: wanted } : adapter));
+    });
+  }
+
+  /** Writes the files, reads them back and compares them with the live model; resolves to what may be saved. */
+  async export(id: string): Promise<AdapterExport | null> {
+    if (this.exporting !== null) return null;
+    this.exporting = id;
+    this.failure = null;
+    this.exported = null;
+    let made: AdapterExport | null = null;
+    await this.#try('Writing the adapter', async () => {
+      const result = await this.remote.exportAdapter(id);
+      if (result.ok) made = result.value;
+      else this.failure = result.failure;
+    });
+    if (made !== null) this.exported = { id, made };
+    this.exporting = null;
+    return made;
+  }
+
+  async import(modelId: string, files: NamedFile[]): Promise<AdapterSummary | null> {
+    this.importing = true;
+    this.failure = null;
+    let added: AdapterSummary | null = null;
+    await this.#try('Loading the adapter', async () => {
+      const result = await this.remote.importAdapter(modelId, files);
+      if (result.ok) {
+        added = result.value;
+        this.#all = [result.value, ...this.#all.filter((adapter) => adapter.id !== result.value.id)];
+      } else this.failure = result.failure;
+    });
+    this.importing = false;
+    return added;
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.settle();
+    this.leaving = this.#all.find((adapter) => adapter.id === id) ?? null;
+    this.#timer = setTimeout(() => void this.settle(), UNDO_FOR);
+  }
+
+  undo(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.leaving = null;
+  }
+
+  /** Carries out a pending delete now. */
+  async settle(): Promise<void> {
+    const leaving = this.leaving;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (leaving === null) return;
+    await this.#try('Deleting the adapter', async () => {
+      const result = await this.remote.removeAdapter(leaving.id);
+      if (result.ok) this.#all = this.#all.filter((adapter) => adapter.id !== leaving.id);
+      else this.failure = result.failure;
+    });
+    this.leaving = null;
+  }
+
+  async #try(doing: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      this.failure = failureFrom(thrown, doing);
+    }
+  }
+}

@@ -1,0 +1,88 @@
+/** What the screen knows about the data: the opened file, how it will be split and packed, and one row as tokens. */
+import type { DatasetApi, DatasetReport, PreparedReport, TokenView } from '../protocol/apis';
+import type { ChatAssets } from '../protocol/data';
+import type { Failure } from '../protocol/events';
+import type { Settings } from '../protocol/settings';
+import { failureFrom } from './failure';
+
+export type DataPhase = 'empty' | 'opening' | 'opened' | 'preparing' | 'ready';
+
+export class DataState {
+  phase: DataPhase = $state('empty');
+  report = $state.raw<DatasetReport | null>(null);
+  prepared = $state.raw<PreparedReport | null>(null);
+  tokens = $state.raw<TokenView[]>([]);
+  row = $state(0);
+  failure = $state.raw<Failure | null>(null);
+  /** Name of the file being read. */
+  opening: string | null = $state(null);
+  /** The model whose template and tokenizer were used. */
+  preparedFor: string | null = $state(null);
+  #ticket = 0;
+
+  constructor(private readonly remote: DatasetApi) {}
+
+  async open(file: File): Promise<boolean> {
+    const ticket = ++this.#ticket;
+    this.phase = 'opening';
+    this.opening = file.name;
+    this.failure = null;
+    this.report = null;
+    this.prepared = null;
+    this.preparedFor = null;
+    this.tokens = [];
+    this.row = 0;
+    try {
+      const result = await this.remote.open({ name: file.name, bytes: await file.arrayBuffer() });
+      if (ticket !== this.#ticket) return false;
+      if (result.ok) {
+        this.report = result.value;
+        this.phase = 'opened';
+        return true;
+      }
+      this.failure = result.failure;
+    } catch (thrown) {
+      if (ticket !== this.#ticket) return false;
+      this.failure = failureFrom(thrown, `Reading ${file.name}`);
+    }
+    this.phase = 'empty';
+    return false;
+  }
+
+  async prepare(modelId: string, assets: ChatAssets, settings: Settings): Promise<boolean> {
+    if (this.report === null) return false;
+    const ticket = ++this.#ticket;
+    this.phase = 'preparing';
+    this.failure = null;
+    try {
+      const result = await this.remote.prepare({ assets, settings });
+      if (ticket !== this.#ticket) return false;
+      if (result.ok) {
+        this.prepared = result.value;
+        this.preparedFor = modelId;
+        this.phase = 'ready';
+        await this.look(Math.min(this.row, this.report.kept - 1));
+        return true;
+      }
+      this.failure = result.failure;
+    } catch (thrown) {
+      if (ticket !== this.#ticket) return false;
+      this.failure = failureFrom(thrown, 'Splitting and packing the rows');
+    }
+    this.prepared = null;
+    this.phase = 'opened';
+    return false;
+  }
+
+  /** Shows kept row `index` as the tokens the model will see. */
+  async look(index: number): Promise<void> {
+    this.row = Math.max(0, index);
+    try {
+      const result = await this.remote.view(this.row);
+      if (result.ok) this.tokens = result.value;
+      else this.failure = result.failure;
+    } catch (thrown) {
+      this.failure = failureFrom(thrown, `Showing row ${this.row + 1}`);
+    }
+  }
+}

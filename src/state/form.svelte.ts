@@ -1,0 +1,112 @@
+/** The settings being edited. Every field, limit and text comes from protocol/settings; this adds only the editing. */
+import * as v from 'valibot';
+import {
+  defaultSettings,
+  fieldNotes,
+  parseSettings,
+  settingsSchema,
+  type Settings,
+} from '../protocol/settings';
+import type { Milliseconds } from '../units';
+
+export type Field = keyof Settings;
+/** What stands in the form: an emptied number box is null. */
+export type Draft = { [K in Field]: Settings[K] extends number ? number | null : Settings[K] };
+
+const KEY = 'loratory.settings';
+/** Quiet time after the last edit before the form is kept. */
+const SAVE_AFTER: Milliseconds = 300;
+
+export class FormState {
+  draft: Draft = $state(copy(defaultSettings));
+  /** What the "default" beside each field is: the schema's, or the chosen lesson's. */
+  base: Settings = $state.raw(defaultSettings);
+  /** The lesson the base comes from. */
+  baseName: string | null = $state(null);
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #edited = new Set<Field>();
+
+  #parsed = $derived(v.safeParse(settingsSchema, $state.snapshot(this.draft)));
+  /** The settings, or null while a field is wrong. */
+  settings: Settings | null = $derived(this.#parsed.success ? this.#parsed.output : null);
+  errors: Partial<Record<Field, string>> = $derived.by(() => {
+    const found: Partial<Record<Field, string>> = {};
+    for (const issue of this.#parsed.issues ?? []) {
+      const key = issue.path?.[0]?.key;
+      if (typeof key === 'string' && isField(key))
+        found[key] ??= sentence(key, this.draft[key], issue.message);
+    }
+    return found;
+  });
+  changed: Field[] = $derived(
+    fields.filter((field) => JSON.stringify(this.draft[field]) !== JSON.stringify(this.base[field])),
+  );
+
+  constructor(private readonly store: Pick<Storage, 'getItem' | 'setItem'> | null) {
+    const kept = store?.getItem(KEY);
+    if (kept === null || kept === undefined) return;
+    try {
+      this.draft = copy(parseSettings(JSON.parse(kept)));
+    } catch {
+      // Settings kept by another version: the defaults are right, and the next edit replaces them.
+      this.draft = copy(defaultSettings);
+    }
+  }
+
+  /** Takes over a lesson's settings as the new defaults; fields the person has edited on this page stay as edited. */
+  adopt(settings: Settings, name: string | null): void {
+    const edits = Object.fromEntries([...this.#edited].map((field) => [field, this.draft[field]]));
+    this.base = settings;
+    this.baseName = name;
+    this.draft = { ...copy(settings), ...edits };
+    this.#keepSoon();
+  }
+
+  reset(field?: Field): void {
+    if (field === undefined) this.#edited.clear();
+    else this.#edited.delete(field);
+    this.draft = field === undefined ? copy(this.base) : { ...this.draft, [field]: copy(this.base)[field] };
+    this.#keepSoon();
+  }
+
+  set<F extends Field>(field: F, value: Draft[F]): void {
+    this.#edited.add(field);
+    this.draft[field] = value;
+    this.#keepSoon();
+  }
+
+  #keepSoon(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.keep(), SAVE_AFTER);
+  }
+
+  keep(): void {
+    if (this.settings === null) return;
+    try {
+      this.store?.setItem(KEY, JSON.stringify(this.settings));
+    } catch {
+      // A full or forbidden localStorage costs only the memory of the form.
+    }
+  }
+}
+
+export const fields = Object.keys(fieldNotes).filter(isField);
+
+function isField(key: string): key is Field {
+  return key in fieldNotes;
+}
+function copy(settings: Settings): Settings {
+  return { ...settings, targets: [...settings.targets] };
+}
+
+/** Names the field's limits and what was entered; the schema's own message only where there are no limits. */
+function sentence(field: Field, value: unknown, message: string): string {
+  const note = fieldNotes[field];
+  if (value === null) return `${note.label} is empty. Enter a number or go back to the default.`;
+  if (field === 'targets') return 'Choose at least one layer.';
+  if (field === 'sequenceLength')
+    return `${String(value)} is not allowed: it must be a multiple of 32 between 32 and 8,192.`;
+  if (typeof value === 'number' && !Number.isInteger(value) && note.step === 1)
+    return `${value} is not a whole number.`;
+  return `${String(value)} is not allowed: ${message}`;
+}

@@ -1,0 +1,86 @@
+/** Gives the trainer its orders for one run and hands every event to RunState. Knows nothing of pages. */
+import type { DatasetApi, RunHistory, TrainerApi } from '../protocol/apis';
+import type { Failure, RunEvent } from '../protocol/events';
+import { failureFrom } from './failure';
+import { RunState, type RunSubject } from './run.svelte';
+
+export class Job {
+  readonly run: RunState;
+
+  constructor(
+    private readonly trainer: TrainerApi,
+    private readonly dataset: DatasetApi,
+    run = new RunState(),
+  ) {
+    this.run = run;
+  }
+
+  /** Trains what the dataset worker has prepared; resolves when the run is over, however it ended. */
+  async start(subject: RunSubject): Promise<void> {
+    if (this.run.active) return;
+    this.run.begin(subject);
+    await this.#work('Training', async () => {
+      const data = await this.dataset.take();
+      if (!data.ok) return this.#fail(data.failure);
+      const { modelId, name, settings } = subject;
+      await this.trainer.train({ modelId, name, settings, data: data.value }, (event) => this.#hear(event));
+    });
+  }
+
+  /** Goes on from the last checkpoint of a run that stopped half way. */
+  async continue(history: RunHistory): Promise<void> {
+    if (this.run.active) return;
+    const { summary, settings, plan, steps, evaluations } = history;
+    const kept = steps.filter((report) => report.step <= summary.step);
+    const subject = { ...summary, settings };
+    this.run.begin(subject, { runId: summary.id, plan, steps: kept, evaluations });
+    await this.#work('Going on with the run', () =>
+      this.trainer.continueRun(summary.id, (event) => this.#hear(event)),
+    );
+  }
+
+  async pause(): Promise<void> {
+    if (this.run.phase === 'running' || this.run.phase === 'waiting') await this.trainer.pause();
+  }
+
+  async resume(): Promise<void> {
+    if (this.run.phase === 'paused') await this.trainer.resume();
+  }
+
+  async toggle(): Promise<void> {
+    await (this.run.phase === 'paused' ? this.resume() : this.pause());
+  }
+
+  async stop(): Promise<void> {
+    if (!this.run.active || this.run.phase === 'stopping') return;
+    this.run.markStopping();
+    await this.trainer.stop();
+  }
+
+  /** The worker itself is gone; nothing more will be heard from it. */
+  lost(message: string): void {
+    if (this.run.active) this.#fail({ kind: 'internal', message });
+  }
+
+  #hear(event: RunEvent): void {
+    this.run.apply(event);
+  }
+
+  #fail(failure: Failure): void {
+    this.run.apply({ type: 'failed', failure });
+  }
+
+  async #work(doing: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      if (this.run.active) {
+        this.#fail({
+          kind: 'internal',
+          message: `${doing} ended at step ${this.run.step} without a reason. The last checkpoint is kept: go on from it.`,
+        });
+      }
+    } catch (thrown) {
+      if (this.run.active) this.#fail(failureFrom(thrown, doing));
+    }
+  }
+}

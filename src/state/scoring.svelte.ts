@@ -1,0 +1,94 @@
+/** Base and tuned on the same held-out rows: progress, scores, and what kept them from being made. */
+import type { Scores, TrainerApi } from '../protocol/apis';
+import type { EvalRow } from '../protocol/data';
+import type { Failure } from '../protocol/events';
+import { failureFrom } from './failure';
+
+/** Rows scored by themselves after a run; the person may ask for all. */
+export const ROWS_AT_ONCE = 200;
+
+export class ScoringState {
+  phase: 'idle' | 'scoring' | 'done' | 'failed' = $state('idle');
+  done = $state(0);
+  of = $state(0);
+  /** Held-out rows there are, of which `of` are scored. */
+  available = $state(0);
+  testIsValidation = $state(false);
+  adapterId: string | null = $state(null);
+  scores = $state.raw<Scores | null>(null);
+  failure = $state.raw<Failure | null>(null);
+  #ticket = 0;
+
+  constructor(private readonly remote: TrainerApi) {}
+
+  async score(
+    subject: { modelId: string; adapterId: string; runId: string },
+    limit = ROWS_AT_ONCE,
+  ): Promise<void> {
+    const ticket = ++this.#ticket;
+    this.phase = 'scoring';
+    this.adapterId = subject.adapterId;
+    this.scores = null;
+    this.failure = null;
+    this.done = this.of = this.available = 0;
+    try {
+      const held = await this.remote.testRows(subject.runId);
+      if (ticket !== this.#ticket) return;
+      if (!held.ok) return this.#fail(held.failure);
+      const rows = held.value.rows.slice(0, limit);
+      this.available = held.value.rows.length;
+      this.testIsValidation = held.value.testIsValidation;
+      this.of = rows.length;
+      if (rows.length === 0) {
+        return this.#fail({
+          kind: 'bad-input',
+          message: 'There are no held-out questions to score: no row of this dataset ends in an answer.',
+        });
+      }
+      const request = {
+        modelId: subject.modelId,
+        adapterId: subject.adapterId,
+        rows,
+        maxTokens: answerLimit(rows),
+      };
+      const result = await this.remote.score(request, (done, of) => {
+        if (ticket !== this.#ticket) return;
+        this.done = done;
+        this.of = of;
+      });
+      if (ticket !== this.#ticket) return;
+      if (!result.ok) return this.#fail(result.failure);
+      this.scores = result.value;
+      this.phase = 'done';
+    } catch (thrown) {
+      if (ticket === this.#ticket) this.#fail(failureFrom(thrown, 'Scoring the held-out rows'));
+    }
+  }
+
+  async cancel(): Promise<void> {
+    if (this.phase !== 'scoring') return;
+    this.#ticket++;
+    this.phase = 'idle';
+    await this.remote.cancel();
+  }
+
+  /** Leaves the scores of another adapter behind. */
+  clear(): void {
+    this.#ticket++;
+    this.phase = 'idle';
+    this.scores = null;
+    this.failure = null;
+    this.adapterId = null;
+  }
+
+  #fail(failure: Failure): void {
+    this.failure = failure;
+    this.phase = 'failed';
+  }
+}
+
+/** A token holds at least one character, so no right answer needs more tokens than the longest reference has characters. */
+export function answerLimit(rows: readonly EvalRow[]): number {
+  const longest = Math.max(...rows.map((row) => new TextEncoder().encode(row.reference).length));
+  return Math.min(256, Math.max(16, longest + 4));
+}

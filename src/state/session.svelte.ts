@@ -1,0 +1,200 @@
+/** Everything the screen knows, and the few jobs that touch several parts of it: train a lesson, train, go on. */
+import type { DatasetApi, NamedFile, RunSummary, TrainerApi } from '../protocol/apis';
+import type { Failure } from '../protocol/events';
+import { defaultSettings, parseSettings } from '../protocol/settings';
+import { AdaptersState } from './adapters.svelte';
+import { AnswersState } from './answers.svelte';
+import { DataState } from './data.svelte';
+import { FormState } from './form.svelte';
+import { Job } from './job.svelte';
+import { LessonsState, type Lesson } from './lessons.svelte';
+import { ModelsState } from './models.svelte';
+import { Planning } from './planning.svelte';
+import { resultOf, type RunResult } from './result';
+import type { RunState } from './run.svelte';
+import { RunsState } from './runs.svelte';
+import { ScoringState } from './scoring.svelte';
+
+export interface Surroundings {
+  trainer: TrainerApi;
+  dataset: DatasetApi;
+  get: (path: string) => Promise<Response>;
+  store: Pick<Storage, 'getItem' | 'setItem'> | null;
+}
+
+/** Quiet time after an edit before rows are packed and planned again. */
+const SETTLE = 250;
+
+export class Session {
+  readonly data: DataState;
+  readonly models: ModelsState;
+  readonly form: FormState;
+  readonly lessons: LessonsState;
+  readonly planning: Planning;
+  readonly job: Job;
+  readonly run: RunState;
+  readonly scoring: ScoringState;
+  readonly answers: AnswersState;
+  readonly adapters: AdaptersState;
+  readonly runs: RunsState;
+  /** The adapter used in Try. */
+  chosenAdapter: string | null = $state(null);
+  /** The run is over, its lists and scores are still being made. */
+  ending = $state(false);
+  /** A start is under way, before the run itself has begun. */
+  starting: string | null = $state(null);
+
+  constructor(around: Surroundings) {
+    this.data = new DataState(around.dataset);
+    this.models = new ModelsState(around.trainer);
+    this.form = new FormState(around.store);
+    this.lessons = new LessonsState(around.get);
+    this.planning = new Planning(around.trainer);
+    this.job = new Job(around.trainer, around.dataset);
+    this.run = this.job.run;
+    this.scoring = new ScoringState(around.trainer);
+    this.answers = new AnswersState(around.trainer);
+    this.adapters = new AdaptersState(around.trainer);
+    this.runs = new RunsState(around.trainer);
+  }
+
+  busy = $derived.by(() => this.run.active || this.starting !== null);
+
+  /** The figures of the last run once it is over and its scoring has ended. */
+  get result(): RunResult | null {
+    const { phase } = this.scoring;
+    if (this.run.phase !== 'finished' || this.ending || phase === 'scoring') return null;
+    return resultOf(this.run, this.scoring.scores, this.models.capabilities);
+  }
+
+  /** What went wrong last in training or scoring. */
+  get failure(): Failure | null {
+    return this.run.failure ?? this.scoring.failure ?? this.data.failure;
+  }
+
+  async load(): Promise<void> {
+    await Promise.all([this.lessons.load(), this.models.load().then(() => this.adapters.load())]);
+    await this.runs.load();
+  }
+
+  /** Keeps split, packing and plan in step with the file, the model and the form. Called where effects are allowed. */
+  follow(): void {
+    $effect(() => {
+      const { report } = this.data;
+      const model = this.models.selected;
+      const settings = this.form.settings;
+      if (report === null || model === null || settings === null || this.busy) return;
+      const timer = setTimeout(() => void this.#settle(), SETTLE);
+      return () => clearTimeout(timer);
+    });
+  }
+
+  async openFile(file: File): Promise<boolean> {
+    this.lessons.chosen = null;
+    if (this.form.baseName !== null) this.form.adopt(defaultSettings, null);
+    return this.data.open(file);
+  }
+
+  /** Opens a lesson's data and takes over its settings; trains nothing yet. */
+  async openLesson(lesson: Lesson): Promise<boolean> {
+    this.lessons.failure = null;
+    const file = await this.lessons.file(lesson);
+    if (file === null || !(await this.data.open(file))) return false;
+    this.lessons.chosen = lesson;
+    this.form.adopt(parseSettings(lesson.settings), lesson.title);
+    const suited = lesson.models;
+    const selected = this.models.selected;
+    if (suited !== undefined && selected !== null && !suited.includes(selected.id)) {
+      const first = this.models.list.find((model) => suited.includes(model.id));
+      if (first !== undefined) this.models.select(first.id);
+    }
+    return true;
+  }
+
+  async trainLesson(lesson: Lesson): Promise<void> {
+    if (this.busy) return;
+    this.starting = `Opening the lesson “${lesson.title}”`;
+    const opened = await this.openLesson(lesson);
+    this.starting = null;
+    if (opened) await this.train();
+  }
+
+  /** Packs with the settings as they stand, trains, and scores the held-out rows. */
+  async train(): Promise<void> {
+    const model = this.models.selected;
+    const settings = this.form.settings;
+    const report = this.data.report;
+    if (this.busy || model === null || settings === null || report === null) return;
+    this.starting = 'Splitting and packing the rows';
+    const ready = await this.#prepare();
+    this.starting = null;
+    if (!ready) return;
+    this.scoring.clear();
+    const title = this.lessons.chosen?.title ?? report.name.replace(/\.\w+$/, '');
+    await this.job.start({
+      name: `${title} · ${model.name}`,
+      modelId: model.id,
+      modelName: model.name,
+      datasetName: this.lessons.chosen?.title ?? report.name,
+      settings,
+    });
+    await this.#afterRun();
+  }
+
+  async continueRun(summary: RunSummary): Promise<void> {
+    if (this.busy) return;
+    this.starting = `Opening “${summary.name}” at step ${summary.step}`;
+    const history = await this.runs.history(summary.id);
+    this.starting = null;
+    if (history === null) return;
+    this.scoring.clear();
+    this.models.select(summary.modelId);
+    await this.job.continue(history);
+    await this.#afterRun();
+  }
+
+  /** Scores any adapter that came from a run on this machine. */
+  async score(adapterId: string, limit?: number): Promise<void> {
+    const adapter = this.adapters.find(adapterId);
+    if (adapter?.runId == null) return;
+    await this.scoring.score({ modelId: adapter.modelId, adapterId, runId: adapter.runId }, limit);
+  }
+
+  async importAdapter(files: NamedFile[]): Promise<boolean> {
+    const model = this.models.selected;
+    if (model === null) return false;
+    const added = await this.adapters.import(model.id, files);
+    if (added !== null) this.chosenAdapter = added.id;
+    return added !== null;
+  }
+
+  async #prepare(): Promise<boolean> {
+    const model = this.models.selected;
+    const settings = this.form.settings;
+    if (model === null || settings === null) return false;
+    const assets = await this.models.assets(model.id);
+    if (assets === null) return false;
+    return this.data.prepare(model.id, assets, settings);
+  }
+
+  async #settle(): Promise<void> {
+    if (!(await this.#prepare())) return this.planning.clear();
+    const model = this.models.selected;
+    const settings = this.form.settings;
+    const prepared = this.data.prepared;
+    if (model !== null && settings !== null && prepared !== null) {
+      await this.planning.refresh(model.id, settings, prepared);
+    }
+  }
+
+  async #afterRun(): Promise<void> {
+    const { finish, runId, subject } = this.run;
+    this.ending = finish !== null;
+    await Promise.all([this.adapters.load(), this.runs.load()]);
+    if (finish !== null && runId !== null && subject !== null) {
+      this.chosenAdapter = finish.adapterId;
+      await this.scoring.score({ modelId: subject.modelId, adapterId: finish.adapterId, runId });
+    }
+    this.ending = false;
+  }
+}

@@ -1,0 +1,46 @@
+/** How numbers are written for people. */
+import type { Bytes, Milliseconds } from '../units';
+
+const whole = new Intl.NumberFormat('en');
+const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
+const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' });
+
+export const count = (value: number): string => whole.format(value);
+export const compact = (value: number): string => short.format(value);
+export const date = (value: number): string => day.format(value);
+export const loss = (value: number): string => value.toFixed(3);
+
+export function plural(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+export function percent(share: number): string {
+  const value = share * 100;
+  return `${value.toFixed(value === 0 || value === 100 || value >= 10 ? 0 : 1)} %`;
+}
+
+export function bytes(value: Bytes): string {
+  if (value < 1024) return `${count(value)} B`;
+  const units = ['KiB', 'MiB', 'GiB'];
+  const power = Math.min(units.length, Math.floor(Math.log2(value) / 10));
+  const scaled = value / 2 ** (10 * power);
+  return `${scaled.toFixed(scaled < 10 ? 1 : 0)} ${units[power - 1] ?? ''}`;
+}
+
+/** 0.0002 is read as 2e-4 by everyone who trains. */
+export function rate(value: number): string {
+  if (value === 0 || value >= 0.01) return String(Number(value.toPrecision(3)));
+  return value.toExponential(2).replace(/\.?0+e/, 'e');
+}
+
+export function duration(value: Milliseconds): string {
+  const seconds = Math.round(value / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+export function chance(p: number): string {
+  return p < 0.001 ? 'less than 0.001' : p.toFixed(3);
+}
