@@ -14,13 +14,16 @@ export default defineConfig({
   test: {
     projects: [
       {
-        plugins: [svelte()],
+        // State classes are tested as the browser runs them: with effects, not as server rendering.
+        plugins: [svelte({ dynamicCompileOptions: () => ({ generate: 'client' }) })],
+        environments: { ssr: { resolve: { conditions: ['browser', 'module', 'node', 'development'] } } },
         test: {
           name: 'unit',
           environment: 'node',
+          testTimeout: 20_000,
           include: ['tests/**/*.test.ts'],
           exclude: ['tests/**/*.{gpu,browser}.test.ts', 'tests/oracle/**'],
-          server,
+          server: { deps: { inline: [/@tensorflow/, /svelte/] } },
         },
       },
       {
@@ -40,10 +43,20 @@ export default defineConfig({
       },
       {
         plugins: [svelte()],
+        // Named here, because a dependency found in the middle of a run would reload the page under test.
+        optimizeDeps: {
+          include: [
+            ...['axe-core', 'client-zip', 'comlink', 'fflate', 'idb', 'papaparse', 'uplot', 'valibot'],
+            ...['@huggingface/jinja', '@huggingface/tokenizers'],
+            ...['@tensorflow/tfjs-core', '@tensorflow/tfjs-core/dist/register_all_gradients'],
+            ...['@tensorflow/tfjs-backend-webgpu', '@tensorflow/tfjs-backend-cpu'],
+          ],
+        },
         test: {
           name: 'browser',
           include: ['tests/**/*.browser.test.ts'],
           testTimeout: 60_000,
+          fileParallelism: false,
           browser: {
             enabled: true,
             headless: true,
