@@ -1,0 +1,56 @@
+/** Opens the GPU: asks for every feature and the highest limits that help, and says what was found. */
+import { GpuFaults } from './faults';
+
+export interface Gpu {
+  device: GPUDevice;
+  info: GPUAdapterInfo;
+  faults: GpuFaults;
+  /** True for a driver that runs on the processor. */
+  software: boolean;
+  /** Subgroup size when it is the same for every kernel, else 0. */
+  fixedSubgroup: number;
+  name: string;
+}
+
+export interface GpuWish {
+  /** Features left out on purpose, to test the paths of weaker machines. */
+  without?: GPUFeatureName[];
+  /** Keep the default limits of the specification. */
+  defaultLimits?: boolean;
+}
+
+const USEFUL: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
+const RAISED = [
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupStorageSize',
+] as const;
+
+/** Null where there is no WebGPU or no adapter. */
+export async function openGpu(wish: GpuWish = {}): Promise<Gpu | null> {
+  const adapter = await globalThis.navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) return null;
+  const requiredFeatures = USEFUL.filter((f) => adapter.features.has(f) && !wish.without?.includes(f));
+  const requiredLimits: Record<string, number> = {};
+  if (!wish.defaultLimits) for (const limit of RAISED) requiredLimits[limit] = adapter.limits[limit];
+  const device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
+  const info = adapter.info;
+  const described = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  const software = info.isFallbackAdapter || /swiftshader|llvmpipe|software|microsoft basic/i.test(described);
+  const { subgroupMinSize: least, subgroupMaxSize: most } = info;
+  return {
+    device,
+    info,
+    faults: new GpuFaults(device),
+    software,
+    fixedSubgroup: device.features.has('subgroups') && least > 1 && least === most ? least : 0,
+    name: deviceName(info, software),
+  };
+}
+
+function deviceName(info: GPUAdapterInfo, software: boolean): string {
+  const words = info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ');
+  return software ? `${words || 'unnamed'} (software driver)` : words || 'unnamed graphics card';
+}

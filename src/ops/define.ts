@@ -1,0 +1,59 @@
+/**
+ * Registers an operation with TensorFlow.js: our WGSL kernel on WebGPU, the reference twin on the processor.
+ * The twin is the definition; a test judges both.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { NamedAttrMap, NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
+
+/** Inputs by name; an optional input is undefined. */
+export type Inputs = Record<string, tf.Tensor>;
+
+export interface Operation<Attrs extends object> {
+  name: string;
+  /** Stock TensorFlow.js operations only. Nothing is taped inside. */
+  reference(inputs: Inputs, attrs: Attrs): tf.Tensor | tf.Tensor[];
+  /** Dispatches WGSL; returns the outputs. */
+  kernel(inputs: NamedTensorInfoMap, attrs: Attrs): TensorInfo | TensorInfo[];
+}
+
+export function defineOperation<Attrs extends object>(operation: Operation<Attrs>) {
+  const { name } = operation;
+  tf.registerKernel({
+    kernelName: name,
+    backendName: 'webgpu',
+    kernelFunc: ({ inputs, attrs }) => operation.kernel(inputs, readAttrs<Attrs>(attrs)),
+  });
+  tf.registerKernel({
+    kernelName: name,
+    backendName: 'cpu',
+    kernelFunc: ({ inputs, attrs }) => {
+      const tensors = Object.fromEntries(Object.entries(inputs).map(([key, info]) => [key, asTensor(info)]));
+      return tf.tidy(() => operation.reference(tensors, readAttrs<Attrs>(attrs)));
+    },
+  });
+  return (inputs: Record<string, tf.Tensor | undefined>, attrs: Attrs): tf.Tensor[] => {
+    const given = Object.entries(inputs).filter((entry): entry is [string, tf.Tensor] => entry[1] !== undefined);
+    const result = tf
+      .engine()
+      .runKernel(name, Object.fromEntries(given), { ...attrs } as NamedAttrMap) as unknown;
+    return Array.isArray(result) ? (result as tf.Tensor[]) : [result as tf.Tensor];
+  };
+}
+
+/** The attributes of a kernel as the type they were given with. */
+export function readAttrs<Attrs extends object>(attrs: NamedAttrMap | undefined): Attrs {
+  return { ...attrs } as Attrs;
+}
+
+/** On the processor a kernel's inputs are the caller's tensors themselves. */
+function asTensor(info: TensorInfo): tf.Tensor {
+  if (info instanceof tf.Tensor) return info;
+  throw new Error('A reference twin was given something that is not a tensor.');
+}
+
+/** The one output of an operation that has one. */
+export function only(outputs: tf.Tensor[]): tf.Tensor {
+  const [first] = outputs;
+  if (!first || outputs.length !== 1) throw new Error(`Expected one output, got ${outputs.length}.`);
+  return first;
+}

@@ -1,0 +1,34 @@
+/**
+ * Dropout from a counter: element i survives when a hash of (seed, i) is at least p, and is divided by 1 − p. The same
+ * seed gives the same mask, so the gradient is the same operation and a resumed run repeats itself.
+ * x any shape; seed [1] int32, new for every step and place.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { defineOperation, only, readAttrs } from './define';
+import { dropoutReference } from './dropout.reference';
+import { dropoutKernel } from './dropout.kernel';
+
+export interface DropoutAttrs {
+  /** Chance that an element becomes zero. */
+  p: number;
+  /** Tells the places of one step apart. */
+  place: number;
+}
+
+const operation = defineOperation<DropoutAttrs>({
+  name: 'CounterDropout',
+  reference: dropoutReference,
+  kernel: dropoutKernel,
+});
+
+tf.registerGradient({
+  kernelName: 'CounterDropout',
+  inputsToSave: ['seed'],
+  gradFunc: (dy, [seed], attrs) => ({
+    x: () => only(operation({ x: dy as tf.Tensor, seed }, readAttrs<DropoutAttrs>(attrs))),
+  }),
+});
+
+export function dropout(x: tf.Tensor, seed: tf.Tensor, p: number, place: number): tf.Tensor {
+  return only(operation({ x, seed }, { p, place }));
+}
