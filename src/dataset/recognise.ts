@@ -1,0 +1,69 @@
+/** Finds the one shape that at least 95 % of the first thousand rows have. A guess that is shown, with those that disagree. */
+import { DataProblem } from './problem';
+import type { Container, Row } from './record';
+import { messagesShape, shareGptShape, ultraChatShape } from './shapes/messages';
+import { alpacaShape, inputOutputShape, promptCompletionShape, textShape } from './shapes/pairs';
+import { refusedShapes } from './shapes/preference';
+import type { Shape } from './shapes/shape';
+import { isLabelledText, mapColumns, tableShape } from './shapes/table';
+
+const SAMPLE = 1000;
+const SHARE = 0.95;
+
+/** In this order: a row may have the keys of several. */
+const SHAPES = [
+  messagesShape,
+  shareGptShape,
+  ultraChatShape,
+  alpacaShape,
+  promptCompletionShape,
+  inputOutputShape,
+];
+
+export function recogniseShape(container: Container): Shape {
+  const rows = container.rows.slice(0, SAMPLE).flatMap((raw) => (raw.value.ok ? [raw.value.row] : []));
+  if (rows.length === 0) throw new DataProblem(whyNothingReads(container));
+  const share = (matches: (row: Row) => boolean): number => rows.filter(matches).length / rows.length;
+  for (const refused of refusedShapes) {
+    if (share((row) => refused.matches(row)) >= SHARE)
+      throw new DataProblem(`This is a dataset of the shape “${refused.name}”. ${refused.why}`);
+  }
+  for (const shape of SHAPES) if (share((row) => shape.matches(row)) >= SHARE) return shape;
+  const columns = container.columns ?? commonKeys(rows);
+  if (!isLabelledText(columns) && share((row) => textShape.matches(row)) >= SHARE) return textShape;
+  const mapped = mapColumns(columns);
+  if (mapped.ok) {
+    const shape = tableShape(mapped.mapping);
+    if (share((row) => shape.matches(row)) >= SHARE) return shape;
+  }
+  throw new DataProblem(
+    mixtureOf(rows) ??
+      (mapped.ok ? 'The rows have different keys. Give all rows the same ones.' : mapped.reason),
+  );
+}
+
+/** Says which shapes are mixed, when no one of them is common enough. */
+function mixtureOf(rows: Row[]): string | null {
+  const counts = new Map<string, number>();
+  for (const row of rows) {
+    const shape = [...refusedShapes, ...SHAPES, textShape].find((candidate) => candidate.matches(row));
+    if (shape !== undefined) counts.set(shape.name, (counts.get(shape.name) ?? 0) + 1);
+  }
+  if (counts.size < 2) return null;
+  const parts = [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) => `${name}: ${count}`);
+  return `The file mixes shapes (of ${rows.length} rows, ${parts.join('; ')}). Put each shape into a file of its own.`;
+}
+
+/** Keys that at least 95 % of the rows have, in the order of the first row. */
+function commonKeys(rows: Row[]): string[] {
+  const counts = new Map<string, number>();
+  for (const row of rows) for (const key of Object.keys(row)) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return [...counts].filter(([, count]) => count / rows.length >= SHARE).map(([key]) => key);
+}
+
+function whyNothingReads(container: Container): string {
+  const first = container.rows[0];
+  if (first === undefined) return 'The file has no rows. Choose a file with at least two rows.';
+  const reason = first.value.ok ? '' : first.value.reason;
+  return `None of the ${container.rows.length} rows could be read. Line ${first.line}: ${reason}`;
+}
