@@ -37,14 +37,11 @@ tf.registerGradient({
   gradFunc: (dys, saved, attrs) => {
     const [q, k, v, ranges, o, lse] = saved;
     const [dy] = dys as tf.Tensor[];
-    let shared: tf.Tensor[] | null = null;
-    const part = (index: number) => {
-      const inputs = { q, k, v, ranges, o, lse, dy };
-      const gradient = (shared ??= backward(inputs, readAttrs<AttentionAttrs>(attrs)))[index];
-      if (!gradient) throw new Error('Attention gave no gradient.');
-      return gradient;
-    };
-    return { q: () => part(0), k: () => part(1), v: () => part(2) };
+    // made here, not in a thunk: tfjs tidies every thunk
+    const inputs = { q, k, v, ranges, o, lse, dy };
+    const [dq, dk, dv] = backward(inputs, readAttrs<AttentionAttrs>(attrs));
+    if (!dq || !dk || !dv) throw new Error('Attention gave no gradient.');
+    return { q: () => dq, k: () => dk, v: () => dv };
   },
 });
 

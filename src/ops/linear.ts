@@ -81,11 +81,11 @@ tf.registerGradient({
     const { n, k, half, scale } = readAttrs<LinearAttrs>(attrs);
     const [x, w, a, b, u] = pick(saved, 5);
     const g = single(dy);
-    let shared: tf.Tensor | null = null;
-    const du = () => (shared ??= first(down({ dy: g, b }, { scale })));
+    // made here, not in a thunk: tfjs tidies every thunk, and two of them read it
+    const du = first(down({ dy: g, b }, { scale }));
     return {
-      x: () => first(dx({ dy: g, w, du: du(), a }, { n, k, half, scale: 1 })),
-      a: () => outerProduct(du(), x, 1),
+      x: () => first(dx({ dy: g, w, du, a }, { n, k, half, scale: 1 })),
+      a: () => outerProduct(du, x, 1),
       b: () => outerProduct(g, u, scale),
       bias: () => first(columnSum({ dy: g }, {})),
       residual: () => tf.clone(g),

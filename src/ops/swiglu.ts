@@ -18,13 +18,10 @@ tf.registerGradient({
   kernelName: 'Swiglu',
   inputsToSave: ['gate', 'up'],
   gradFunc: (dy, [gate, up]) => {
-    let shared: tf.Tensor[] | null = null;
-    const both = (index: number) => {
-      const gradient = (shared ??= backward({ gate, up, dy: dy as tf.Tensor }, {}))[index];
-      if (!gradient) throw new Error('swiglu gave no gradient.');
-      return gradient;
-    };
-    return { gate: () => both(0), up: () => both(1) };
+    // made here, not in a thunk: tfjs tidies every thunk
+    const [dgate, dup] = backward({ gate, up, dy: dy as tf.Tensor }, {});
+    if (!dgate || !dup) throw new Error('swiglu gave no gradient.');
+    return { gate: () => dgate, up: () => dup };
   },
 });
 

@@ -1,0 +1,44 @@
+/** Runs a model forward: ids to the hidden state before the final norm, and from there to logits. Nothing is taped. */
+import * as tf from '@tensorflow/tfjs-core';
+import { embed } from '../ops/embed';
+import { linear } from '../ops/linear';
+import { rmsNorm } from '../ops/rmsNorm';
+import { submit } from '../gpu/dispatch';
+import type { ModelConfig } from './config';
+import { decoderLayer, type KeepKeys, type Linear, type Sight } from './decoder';
+import type { LayerWeights, ModelWeights } from './weights';
+
+/** A model ready to run: weights with whatever is adapted already put in. */
+export interface Runnable {
+  config: ModelConfig;
+  outside: Pick<ModelWeights, 'embedding' | 'norm' | 'head'>;
+  layer(index: number): {
+    norms: Pick<LayerWeights, 'inputNorm' | 'postNorm' | 'qNorm' | 'kNorm'>;
+    linear: Linear;
+  };
+}
+
+/** ids [rows] → [rows, hidden]. `keep` sees keys and values of every layer. The caller disposes of the result. */
+export function hiddenStates(
+  { config, outside, layer }: Runnable,
+  ids: tf.Tensor,
+  sight: Sight,
+  keep?: (layer: number) => KeepKeys,
+): tf.Tensor {
+  let x = tf.tidy(() => embed(outside.embedding, ids));
+  for (let index = 0; index < config.layers; index++) {
+    const before = x;
+    x = tf.tidy(() => {
+      const { norms, linear: own } = layer(index);
+      return decoderLayer(config, norms, own, before, sight, keep?.(index));
+    });
+    before.dispose();
+    if (tf.getBackend() === 'webgpu') submit();
+  }
+  return x;
+}
+
+/** hidden [rows, hidden] → [rows, vocab] */
+export function logitsOf({ config, outside }: Runnable, hidden: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => linear(rmsNorm(hidden, outside.norm, config.normEpsilon), outside.head));
+}

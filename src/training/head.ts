@@ -1,0 +1,70 @@
+/**
+ * The end of the model: final norm, logits and loss, in chunks of rows so that logits never fill the memory. Loss and gradient
+ * are made together; nothing here is taped but the norm.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { ModelConfig } from '../model/config';
+import type { ModelWeights } from '../model/weights';
+import { crossEntropy } from '../ops/crossEntropy';
+import { linear, linearDx, outerProduct } from '../ops/linear';
+import { rmsNorm } from '../ops/rmsNorm';
+
+const LOGIT_BYTES = 64 * 2 ** 20;
+
+export function chunkRows(vocab: number): number {
+  return Math.min(512, Math.max(32, Math.floor(LOGIT_BYTES / (4 * vocab) / 32) * 32));
+}
+
+type Outside = Pick<ModelWeights, 'norm' | 'head'>;
+
+export type HeadResult = {
+  /** [tokens]: log-probability of each target, 0 where there is none */
+  logp: tf.Tensor;
+  /** [tokens, hidden]: gradient of the loss with respect to the hidden state before the norm */
+  dx: tf.Tensor | undefined;
+  dNorm: tf.Tensor | undefined;
+  dHead: tf.Tensor | undefined;
+};
+
+/** loss = −Σ weights · logp. `want` says which gradients are made. */
+export function headLoss(
+  config: ModelConfig,
+  { norm, head }: Outside,
+  hidden: tf.Tensor,
+  targets: tf.Tensor1D,
+  weights: tf.Tensor1D,
+  want: { dx: boolean; weights: boolean },
+): HeadResult {
+  return tf.tidy(() => {
+    const x = rmsNorm(hidden, norm, config.normEpsilon);
+    const rows = x.shape[0] ?? 0;
+    const chunk = chunkRows(config.vocab);
+    const logps: tf.Tensor[] = [];
+    const dxs: tf.Tensor[] = [];
+    let dHead: tf.Tensor | undefined;
+    for (let start = 0; start < rows; start += chunk) {
+      const size = Math.min(chunk, rows - start);
+      const whole = size === rows;
+      const part = whole ? x : tf.slice(x, [start, 0], [size, -1]);
+      const cut = (t: tf.Tensor1D) => (whole ? t : tf.slice(t, start, size));
+      const logits = linear(part, head);
+      const { logp, dz } = crossEntropy(logits, cut(targets), cut(weights));
+      logps.push(logp);
+      if (want.dx) dxs.push(linearDx(dz, head));
+      if (want.weights) {
+        const own = outerProduct(dz, part, 1);
+        dHead = dHead ? tf.add(dHead, own) : own;
+      }
+    }
+    const logp = tf.concat(logps);
+    if (!want.dx) return { logp, dx: undefined, dNorm: undefined, dHead };
+    const dy = tf.concat(dxs);
+    const through = (h: tf.Tensor, g: tf.Tensor) => rmsNorm(h, g, config.normEpsilon);
+    if (!want.weights) {
+      const [dx] = tf.grads((h) => through(h as tf.Tensor, norm))([hidden], dy);
+      return { logp, dx, dNorm: undefined, dHead };
+    }
+    const [dx, dNorm] = tf.grads((h, g) => through(h as tf.Tensor, g as tf.Tensor))([hidden, norm], dy);
+    return { logp, dx, dNorm, dHead };
+  });
+}

@@ -1,0 +1,140 @@
+/**
+ * One forward and backward pass. The forward keeps the input of each layer and nothing else; the backward walks the layers from
+ * the last, computes each again and differentiates it with tf.grads. Gradients are added up in the flat buffer.
+ * Knows nothing of threads, storage or screens.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Slot, Trainable } from '../adapter/trainable';
+import { submit } from '../gpu/dispatch';
+import type { ModelConfig } from '../model/config';
+import { decoderLayer } from '../model/decoder';
+import { embed } from '../ops/embed';
+import { accumulate } from '../ops/flat';
+import type { Batch } from './batch';
+import { headLoss } from './head';
+
+export interface Pass {
+  /** [tokens] */
+  logp: tf.Tensor;
+}
+
+/** Adds the gradient of −Σ weights·logp to the flat buffer. Dispose the result's tensors. */
+export function forwardBackward(
+  config: ModelConfig,
+  trainable: Trainable,
+  batch: Batch,
+  dropoutSeed: tf.Tensor | null,
+): Pass {
+  const { slots, flat } = trainable;
+  const trainsOutside = slots.some((slot) => typeof slot.place !== 'number');
+  const lowest = trainsOutside ? 0 : Math.min(...slots.map((slot) => Number(slot.place)));
+  const add = (slot: Slot, gradient: tf.Tensor) => {
+    accumulate(flat.state, gradient, slot.offset);
+    gradient.dispose();
+  };
+  const own = (slot: Slot) => flat.tensor(slot);
+
+  const inputs: tf.Tensor[] = [tf.tidy(() => embed(trainable.outside(own).embedding, batch.ids))];
+  for (let index = 0; index < config.layers; index++) {
+    inputs.push(
+      tf.tidy(() => {
+        const { norms, linear } = trainable.layer(index, own, dropoutSeed);
+        return decoderLayer(config, norms, linear, last(inputs), batch.sight);
+      }),
+    );
+    flush();
+  }
+
+  const end = inputs.pop();
+  if (!end) throw new Error('The model has no layers.');
+  const head = tf.tidy(() => {
+    const want = { dx: true, weights: trainsOutside };
+    return headLoss(config, trainable.outside(own), end, batch.targets, batch.weights, want);
+  });
+  end.dispose();
+  flush();
+  let dy = head.dx;
+  if (!dy) throw new Error('The head gave no gradient.');
+
+  for (let index = config.layers - 1; index >= lowest; index--) {
+    const x = inputs.pop();
+    if (!x) throw new Error(`The input of layer ${index} is missing.`);
+    const mine = slots.filter((slot) => slot.place === index);
+    const needsDx = index > lowest || trainsOutside;
+    const result: tf.Tensor[] = backThroughLayer(config, trainable, index, mine, x, dy, needsDx, batch, dropoutSeed);
+    tf.dispose([x, dy]);
+    const dx: tf.Tensor | undefined = needsDx ? result.shift() : undefined;
+    mine.forEach((slot, i) => {
+      const gradient = result[i];
+      if (!gradient) throw new Error(`No gradient for ${slot.name}.`);
+      add(slot, gradient);
+    });
+    dy = dx ?? tf.scalar(0);
+    flush();
+  }
+  tf.dispose(inputs);
+
+  if (trainsOutside) addOutside(trainable, batch, head, dy, add);
+  dy.dispose();
+  return { logp: head.logp };
+}
+
+function backThroughLayer(
+  config: ModelConfig,
+  trainable: Trainable,
+  index: number,
+  mine: Slot[],
+  x: tf.Tensor,
+  dy: tf.Tensor,
+  needsDx: boolean,
+  batch: Batch,
+  dropoutSeed: tf.Tensor | null,
+): tf.Tensor[] {
+  return tf.tidy(() => {
+    const run = (input: tf.Tensor, parameters: tf.Tensor[]) => {
+      const at = (slot: Slot) => {
+        const tensor = parameters[mine.indexOf(slot)];
+        if (!tensor) throw new Error(`${slot.name} does not belong to layer ${index}.`);
+        return tensor;
+      };
+      const { norms, linear } = trainable.layer(index, at, dropoutSeed);
+      return decoderLayer(config, norms, linear, input, batch.sight);
+    };
+    const parameters = mine.map((slot) => trainable.flat.tensor(slot));
+    if (needsDx) return tf.grads((first, ...rest) => run(first as tf.Tensor, rest as tf.Tensor[]))([x, ...parameters], dy);
+    return tf.grads((...all) => run(x, all as tf.Tensor[]))(parameters, dy);
+  });
+}
+
+/** Embedding, final norm and head of full fine-tuning; a tied table gets both its gradients. */
+function addOutside(
+  trainable: Trainable,
+  batch: Batch,
+  head: ReturnType<typeof headLoss>,
+  dx: tf.Tensor,
+  add: (slot: Slot, gradient: tf.Tensor) => void,
+): void {
+  const find = (place: Slot['place']) => trainable.slots.find((slot) => slot.place === place);
+  const embedding = find('embedding');
+  const norm = find('norm');
+  if (!embedding || !norm || !head.dNorm || !head.dHead) throw new Error('The gradients outside the layers are missing.');
+  const [table] = tf.tidy(() => {
+    const [vocab = 0, hidden = 0] = embedding.shape;
+    const run = (tensor: tf.Tensor) => embed({ format: 'f32', tensor, n: vocab, k: hidden }, batch.ids);
+    return tf.grads((t) => run(t as tf.Tensor))([trainable.flat.tensor(embedding)], dx);
+  });
+  if (table) add(embedding, table);
+  add(norm, head.dNorm);
+  add(find('head') ?? embedding, head.dHead);
+}
+
+/** tfjs frees into its pool only at a submit: one at every layer keeps the peak at one layer. */
+function flush(): void {
+  if (tf.getBackend() === 'webgpu') submit();
+}
+
+function last(list: tf.Tensor[]): tf.Tensor {
+  const tensor = list[list.length - 1];
+  if (!tensor) throw new Error('The model has no input.');
+  return tensor;
+}

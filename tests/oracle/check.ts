@@ -1,0 +1,239 @@
+/**
+ * Runs our engine against one oracle folder: logits, losses, every LoRA gradient, ten AdamW steps, greedy generation.
+ * Each check is measured and returned; whether it is within tolerance is part of it.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { frozenLayers } from '../../src/adapter/full';
+import { loraTrainable } from '../../src/adapter/lora';
+import type { Trainable } from '../../src/adapter/trainable';
+import { sourceFromSafetensors } from '../../src/checkpoint/source';
+import { readPeft } from '../../src/exchange/peft';
+import { readConfig, type ModelConfig } from '../../src/model/config';
+import { hiddenStates, logitsOf, type Runnable } from '../../src/model/forward';
+import { generate } from '../../src/model/generate';
+import { rotaryTable } from '../../src/model/rotary';
+import { disposeWeights, loadWeights, type ModelWeights } from '../../src/model/weights';
+import { adamw, gradientNorm } from '../../src/ops/flat';
+import type { Weight } from '../../src/ops/linear';
+import type { PackedRows } from '../../src/protocol/data';
+import { disposeBatch, makeBatch, supervisedIn } from '../../src/training/batch';
+import { learningRateAt } from '../../src/training/schedule';
+import { forwardBackward } from '../../src/training/step';
+import { readTensors, relativeL2, type OracleTensor } from './tensors';
+
+export interface Check {
+  folder: string;
+  check: string;
+  error: number;
+  tolerance: number;
+  ok: boolean;
+}
+
+export interface Tolerances {
+  forward: number;
+  gradient: number;
+  curve: number;
+}
+
+interface TrainResult {
+  train: { lr: number; loss: number; grad_norm_before_clip: number }[];
+  generate?: { prompt: number[]; new_tokens: number[] };
+  loss: number;
+}
+
+export async function checkFolder(folder: string, format: Weight['format'], tolerances: Tolerances): Promise<Check[]> {
+  const checks: Check[] = [];
+  const note = (check: string, error: number, tolerance: number) =>
+    checks.push({ folder, check, error, tolerance, ok: error <= tolerance });
+  const json = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
+  const config = readConfig(json('config.json'));
+  if (existsSync(join(folder, 'config.v5.json'))) {
+    const same = JSON.stringify(readConfig(json('config.v5.json'))) === JSON.stringify(config);
+    note('config.v5.json reads the same', same ? 0 : 1, 0);
+  }
+  const source = sourceFromSafetensors([new Uint8Array(readFileSync(join(folder, 'model.safetensors')))]);
+  const weights = await loadWeights(config, source, format);
+  const inputs = readTensors(join(folder, 'inputs.safetensors'));
+  const packed = packOracle(inputs('input_ids'), inputs('attention_mask'), inputs('labels'));
+  const base = readTensors(join(folder, 'base.safetensors'));
+  const bare: Runnable = { config, outside: weights, layer: (index) => frozenLayers(weights)(index, noSlot, null) };
+
+  const logits = await packedLogits(bare, packed);
+  note('base logits', realRows(logits, base('logits').values, packed, config.vocab), tolerances.forward);
+  const meta = json('meta.json') as { base: { generate: { prompt: number[]; new_tokens: number[] } } };
+  const steps = readTensors(join(folder, 'generate.safetensors'));
+  await noteGeneration('base', bare, meta.base.generate, steps('base_step_logits'));
+
+  for (const kind of ['lora', 'rslora', 'lora_patterns']) {
+    if (!existsSync(join(folder, kind, 'adapter_model.safetensors'))) continue;
+    const result = json(`${kind}/result.json`) as TrainResult;
+    const trainable = startFrom(folder, kind, config, weights);
+    const expected = readTensors(join(folder, kind, 'fwd_bwd.safetensors'));
+    const tuned: Runnable = {
+      config,
+      outside: weights,
+      layer: (index) => trainable.layer(index, (slot) => trainable.flat.tensor(slot), null),
+    };
+    if (kind === 'lora') {
+      const ours = await packedLogits(tuned, packed);
+      note('lora logits', realRows(ours, expected('logits').values, packed, config.vocab), tolerances.forward);
+      if (result.generate) await noteGeneration('lora', tuned, result.generate, steps('lora_step_logits'));
+    }
+    const { loss, perToken } = await lossAndGradient(config, trainable, packed);
+    note(`${kind} loss`, Math.abs(loss - result.loss) / result.loss, tolerances.forward);
+    note(`${kind} per-token loss`, relativeL2(perToken, inOrder(expected('per_token_loss'), packed)), tolerances.forward);
+    const gradient = await trainable.flat.state.gradient.data();
+    for (const slot of trainable.slots) {
+      const theirs = expected(`grad.base_model.model.${slot.name}.weight`).values;
+      const ours = gradient.subarray(slot.offset, slot.offset + slot.count);
+      note(`${kind} gradient ${slot.name}`, relativeL2(ours, theirs), tolerances.gradient);
+    }
+    trainable.flat.dispose();
+    if (result.train) await noteTraining(kind, result, inputs);
+  }
+  disposeWeights(weights);
+  return checks;
+
+  async function noteGeneration(
+    name: string,
+    model: Runnable,
+    expected: { prompt: number[]; new_tokens: number[] },
+    expectedLogits: OracleTensor,
+  ): Promise<void> {
+    const seen: number[] = [];
+    const tokens: number[] = [];
+    const run = generate(model, [Int32Array.from(expected.prompt)], {
+      maxTokens: expected.new_tokens.length,
+      stopIds: [],
+      temperature: 0,
+      topP: 1,
+      random: () => 0,
+      onLogits: (values) => seen.push(...values),
+    });
+    for await (const [id] of run) tokens.push(id ?? -1);
+    note(`${name} greedy tokens that differ`, tokens.filter((id, i) => id !== expected.new_tokens[i]).length, 0);
+    note(`${name} generation logits`, relativeL2(seen, expectedLogits.values), tolerances.forward);
+  }
+
+  async function noteTraining(
+    kind: string,
+    result: TrainResult,
+    batches: (name: string) => OracleTensor,
+  ): Promise<void> {
+    const trainable = startFrom(folder, kind, config, weights);
+    let worst = 0;
+    let worstNorm = 0;
+    for (const [step, expected] of result.train.entries()) {
+      const part = (name: string) => sliceStep(batches(name), step);
+      const rows = packOracle(part('train_input_ids'), part('train_attention_mask'), part('train_labels'));
+      const { loss } = await lossAndGradient(config, trainable, rows);
+      const norm = gradientNorm(trainable.flat.state, 1);
+      const [, length = NaN] = await norm.data();
+      const learningRate = learningRateAt(
+        { learningRate: 1e-3, schedule: 'linear', warmupSteps: 3 },
+        step,
+        result.train.length,
+      );
+      worst = Math.max(worst, Math.abs(loss - expected.loss), Math.abs(learningRate - expected.lr));
+      worstNorm = Math.max(worstNorm, Math.abs(length / expected.grad_norm_before_clip - 1));
+      const fixed = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
+      adamw(trainable.flat.state, norm, { ...fixed, learningRate, update: step + 1 });
+      norm.dispose();
+    }
+    note(`${kind} ten steps: loss and rate`, worst, tolerances.curve);
+    note(`${kind} ten steps: gradient norm`, worstNorm, tolerances.gradient * 10);
+    const { parameters } = await trainable.flat.read();
+    const after = readTensors(join(folder, kind, 'adapter_after10.safetensors'));
+    const ours: number[] = [];
+    const theirs: number[] = [];
+    for (const slot of trainable.slots) {
+      ours.push(...parameters.subarray(slot.offset, slot.offset + slot.count));
+      theirs.push(...after(`base_model.model.${slot.name}.weight`).values);
+    }
+    note(`${kind} adapter after ten steps`, relativeL2(ours, theirs), tolerances.gradient * 10);
+    trainable.flat.dispose();
+  }
+}
+
+const noSlot = (): tf.Tensor => {
+  throw new Error('The base model trains nothing.');
+};
+
+function startFrom(folder: string, kind: string, config: ModelConfig, weights: ModelWeights): Trainable {
+  const text = readFileSync(join(folder, kind, 'adapter_config.json'), 'utf8');
+  const bytes = new Uint8Array(readFileSync(join(folder, kind, 'adapter_model.safetensors')));
+  const adapter = readPeft(text, bytes, config);
+  return loraTrainable(config, weights, adapter.spec, adapter);
+}
+
+async function packedLogits(model: Runnable, packed: PackedRows): Promise<ArrayLike<number>> {
+  const table = rotaryTable(model.config, packed.length);
+  const rows = [...Array(packed.rows).keys()];
+  const batch = makeBatch(packed, rows, rows.length, 1, model.config.slidingWindow, table);
+  const hidden = hiddenStates(model, batch.ids, batch.sight);
+  const logits = logitsOf(model, hidden);
+  const values = await logits.data();
+  disposeBatch(batch);
+  tf.dispose([table, hidden, logits]);
+  return values;
+}
+
+async function lossAndGradient(config: ModelConfig, trainable: Trainable, packed: PackedRows) {
+  const table = rotaryTable(config, packed.length);
+  const rows = [...Array(packed.rows).keys()];
+  const count = supervisedIn(packed, rows);
+  const batch = makeBatch(packed, rows, rows.length, 1 / count, config.slidingWindow, table);
+  const { logp } = forwardBackward(config, trainable, batch, null);
+  const perToken = Array.from(await logp.data(), (value) => (value === 0 ? 0 : -value));
+  disposeBatch(batch);
+  tf.dispose([table, logp]);
+  return { loss: perToken.reduce((sum, value) => sum + value, 0) / count, perToken };
+}
+
+/** [rows, length] with labels as transformers has them (unshifted, -100 ignored) → packed rows. */
+function packOracle(ids: OracleTensor, mask: OracleTensor, labels: OracleTensor): PackedRows {
+  const [rows = 0, length = 0] = ids.shape;
+  const targets = new Int32Array(rows * length).fill(-1);
+  const documentStart = new Int32Array(rows * length);
+  for (let row = 0; row < rows; row++) {
+    const real = Array.from(mask.values.subarray(row * length, (row + 1) * length)).reduce((sum, value) => sum + value, 0);
+    for (let t = 0; t < length; t++) {
+      const label = labels.values[row * length + t + 1] ?? -100;
+      if (t + 1 < length && label >= 0) targets[row * length + t] = label;
+      documentStart[row * length + t] = t < real ? 0 : real;
+    }
+  }
+  const supervised = targets.filter((target) => target >= 0).length;
+  return { length, rows, ids: Int32Array.from(ids.values), targets, documentStart, examples: rows, supervised };
+}
+
+/** One step out of [steps, rows, length]. */
+function sliceStep({ shape, values }: OracleTensor, step: number): OracleTensor {
+  const [, rows = 0, length = 0] = shape;
+  return { shape: [rows, length], values: values.subarray(step * rows * length, (step + 1) * rows * length) };
+}
+
+/** [rows, length − 1] as we hold it: a last column without a target. */
+function inOrder({ shape, values }: OracleTensor, packed: PackedRows): number[] {
+  const [rows = 0, width = 0] = shape;
+  const result = new Array<number>(rows * packed.length).fill(0);
+  for (let row = 0; row < rows; row++)
+    for (let t = 0; t < width; t++) result[row * packed.length + t] = values[row * width + t] ?? NaN;
+  return result;
+}
+
+/** Error over rows that are no padding. */
+function realRows(ours: ArrayLike<number>, theirs: ArrayLike<number>, packed: PackedRows, vocab: number): number {
+  const a: number[] = [];
+  const b: number[] = [];
+  for (let i = 0; i < packed.rows * packed.length; i++) {
+    if ((packed.documentStart[i] ?? 0) > 0) continue;
+    for (let c = 0; c < vocab; c++) {
+      a.push(ours[i * vocab + c] ?? NaN);
+      b.push(theirs[i * vocab + c] ?? NaN);
+    }
+  }
+  return relativeL2(a, b);
+}

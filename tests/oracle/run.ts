@@ -1,0 +1,39 @@
+/**
+ * `npm run oracle -- [--cpu] [--f16] [--default-limits] [--without FEATURE] DIR…`: one JSON line per check with the largest error;
+ * exit 1 if one is out of tolerance. Without DIR it takes the families in tests/fixtures/models.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { startEngine } from '../../src/gpu/backend';
+import { checkFolder } from './check';
+
+const args = process.argv.slice(2);
+const has = (flag: string) => args.includes(flag);
+const without = args.flatMap((arg, index) => (arg === '--without' ? [args[index + 1] ?? ''] : []));
+const given = args.filter((arg) => !arg.startsWith('--') && !without.includes(arg));
+const fixtures = 'tests/fixtures/models';
+const folders = given.length > 0 ? given : readdirSync(fixtures).map((name) => join(fixtures, name));
+
+const engine = await startEngine({
+  backend: has('--cpu') ? 'cpu' : 'webgpu',
+  defaultLimits: has('--default-limits'),
+  without: without.map((name) => name as GPUFeatureName),
+});
+console.error(`${engine.backend}: ${engine.gpu?.name ?? 'reference twins on the processor'}`);
+const half = has('--f16');
+// guides: f32 1e-5 forward, 1e-4 gradients, 1e-4 on the curve; f16 weights 2e-3
+const tolerances = half
+  ? { forward: 2e-3, gradient: 2e-2, curve: 2e-2 }
+  : { forward: 1e-5, gradient: 1e-4, curve: 1e-4 };
+let passed = 0;
+let failed = 0;
+for (const folder of folders) {
+  for (const check of await checkFolder(folder, half ? 'f16' : 'f32', tolerances)) {
+    console.log(JSON.stringify(check));
+    if (check.ok) passed++;
+    else failed++;
+  }
+  engine.check();
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
