@@ -1,0 +1,74 @@
+/** Predicts steps and bytes of a run before anything is allocated. Formulas follow what step.ts and weights.ts allocate. */
+import { adapterModules, specOf } from '../adapter/spec';
+import { linearShape, parameterCount, type ModelConfig } from '../model/config';
+import { weightShapes } from '../model/weights';
+import type { PackedRows } from '../protocol/data';
+import type { MemoryPart, Plan } from '../protocol/events';
+import type { Settings } from '../protocol/settings';
+import { chunkRows } from './head';
+import { planSteps } from './order';
+
+/** Tokens of one micro-batch: enough rows to keep a GPU busy, few enough to stay small. */
+const MICRO_TOKENS = 1024;
+
+export function microRows(length: number, rowsPerStep: number): number {
+  return Math.max(1, Math.min(rowsPerStep, Math.floor(MICRO_TOKENS / length)));
+}
+
+export function planRun(
+  config: ModelConfig,
+  settings: Settings,
+  train: Pick<PackedRows, 'rows' | 'examples' | 'length'>,
+  machine: { backend: string; device: string },
+): Plan {
+  const { rowsPerStep, steps } = planSteps(settings, train);
+  const rows = microRows(train.length, rowsPerStep);
+  const tokens = rows * train.length;
+  const full = settings.method === 'full';
+  const modules = full ? [] : adapterModules(specOf(settings, config.layers), config);
+  const trainableParameters = full
+    ? parameterCount(config)
+    : modules.reduce((sum, module) => sum + module.rank * (module.in + module.out), 0);
+  const half = settings.weightFormat === 'f16' && machine.backend === 'webgpu' && !full;
+  const memory: MemoryPart[] = [
+    { part: 'weights', bytes: full ? 0 : frozenBytes(config, half) },
+    { part: 'adapter', bytes: 4 * trainableParameters },
+    { part: 'optimizer', bytes: 12 * trainableParameters },
+    { part: 'activations', bytes: activationBytes(config, tokens, settings.recompute) },
+    { part: 'head', bytes: headBytes(config, tokens, full) },
+    { part: 'staging', bytes: 4 * config.headDim * train.length + 8 * tokens * 8 },
+  ];
+  return {
+    ...machine,
+    steps,
+    rowsPerStep,
+    tokensPerStep: rowsPerStep * train.length,
+    trainableParameters,
+    frozenParameters: full ? 0 : parameterCount(config),
+    memory,
+    predictedBytes: memory.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+function frozenBytes(config: ModelConfig, half: boolean): number {
+  let bytes = 0;
+  for (const shape of weightShapes(config).values()) {
+    const count = shape.reduce((product, side) => product * side, 1);
+    bytes += count * (half && shape.length === 2 && shape.every((side) => side % 4 === 0) ? 2 : 4);
+  }
+  return bytes;
+}
+
+/** The input of every layer, and everything one layer keeps while it is differentiated. */
+function activationBytes(config: ModelConfig, tokens: number, recompute: boolean): number {
+  const { hidden, layers, ffn } = config;
+  const q = linearShape(config, 'q_proj').out;
+  const k = linearShape(config, 'k_proj').out;
+  const layer = 6 * hidden + 5 * q + 6 * k + 6 * ffn + 3 * config.heads;
+  return 4 * tokens * (recompute ? hidden * (layers + 1) + layer : layers * layer);
+}
+
+function headBytes(config: ModelConfig, tokens: number, full: boolean): number {
+  const rows = Math.min(tokens, chunkRows(config.vocab));
+  return 4 * (2 * rows * config.vocab + 4 * tokens * config.hidden + (full ? 2 * config.vocab * config.hidden : 0));
+}
