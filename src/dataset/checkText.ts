@@ -7,6 +7,8 @@ import { asMessages } from './example';
  * what the template prints.
  */
 export const GUARD = '\u{FDD0}';
+/** Another one, which stands for an answer while the template is asked where it prints it. */
+export const ANSWER_PLACE = '\u{FDD1}';
 
 export function whyTextFails(lesson: Lesson): string | null {
   for (const { content } of asMessages(lesson)) {

@@ -22,7 +22,7 @@ export const alpacaShape: Shape = {
     const history = field(row, 'history') ?? [];
     if (!Array.isArray(history)) return refuse(`“history” is ${kindOf(history)}, not a list.`);
     for (const pair of history) {
-      const [question, answer]: unknown[] = Array.isArray(pair) ? pair : [];
+      const [question, answer] = Array.isArray(pair) ? (pair as unknown[]) : [];
       if (typeof question !== 'string' || typeof answer !== 'string')
         return refuse('“history” must hold pairs of two texts.');
       turns.push({ role: 'user', content: question }, { role: 'assistant', content: answer, weight: 0 });

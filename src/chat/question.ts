@@ -1,0 +1,31 @@
+/** A held-out row as a question with its answer, for scoring. */
+import { answerOf, type Lesson } from '../dataset/example';
+import type { EvalRow } from '../protocol/data';
+import type { ChatFormat } from './format';
+import { completionIds } from './mask';
+import { openConversation } from './conversation';
+
+/** Null for plain text, which asks nothing. */
+export function questionOf(format: ChatFormat, lesson: Lesson | undefined): EvalRow | null {
+  const reference = lesson === undefined ? null : answerOf(lesson);
+  if (lesson === undefined || reference === null) return null;
+  switch (lesson.kind) {
+    case 'chat': {
+      const turn = lesson.messages.findLastIndex((message) => message.role === 'assistant');
+      const conversation = openConversation(format.tokenizer, format.template, lesson.messages);
+      return {
+        promptIds: Int32Array.from(conversation.promptIds(turn)),
+        promptText: conversation.promptText(turn),
+        reference,
+      };
+    }
+    case 'completion': {
+      const { prompt } = completionIds(format, lesson.prompt, lesson.completion);
+      return { promptIds: Int32Array.from(prompt), promptText: lesson.prompt, reference };
+    }
+    case 'text':
+      return null;
+    default:
+      return lesson satisfies never;
+  }
+}

@@ -1,0 +1,111 @@
+/** tokenizer.json, checked and adapted before it is run: ids, guards, and a twin that adds no word-start mark. */
+import { DataProblem } from '../dataset/problem';
+import { GUARD } from '../dataset/checkText';
+import { field, isRow, type Row } from '../dataset/record';
+
+export interface AddedToken {
+  id: number;
+  content: string;
+  special: boolean;
+}
+
+/** Where a tokenizer puts a word-start mark in front of text: nowhere, at its very start, or after every added token too. */
+export type PrefixScheme = 'never' | 'first' | 'always';
+
+/** A tokenizer.json object; its added tokens are checked. */
+export function readAddedTokens(tokenizer: unknown, vocabSize: number): AddedToken[] {
+  if (!isRow(tokenizer) || !isRow(field(tokenizer, 'model'))) {
+    throw new DataProblem(
+      'tokenizer.json holds no tokenizer model. Take the file of the model’s own repository.',
+    );
+  }
+  const list = field(tokenizer, 'added_tokens') ?? [];
+  if (!Array.isArray(list)) throw new DataProblem('tokenizer.json: added_tokens is not a list.');
+  const seen = new Set<number>();
+  return list.map((entry: unknown) => {
+    const id = isRow(entry) ? field(entry, 'id') : undefined;
+    const content = isRow(entry) ? field(entry, 'content') : undefined;
+    if (
+      typeof id !== 'number' ||
+      !Number.isInteger(id) ||
+      id < 0 ||
+      typeof content !== 'string' ||
+      content === ''
+    ) {
+      throw new DataProblem('tokenizer.json: an added token lacks a whole-number id or a text.');
+    }
+    if (seen.has(id)) throw new DataProblem(`tokenizer.json: two added tokens have the id ${id}.`);
+    if (id >= vocabSize) {
+      throw new DataProblem(
+        `The tokenizer has the token id ${id}; the model has ${vocabSize} embedding rows. They do not belong together.`,
+      );
+    }
+    seen.add(id);
+    return { id, content, special: isRow(entry) && field(entry, 'special') === true };
+  });
+}
+
+/**
+ * The file as the engine runs it. The guard is taken out after special tokens were looked for and before anything else, so that
+ * a guarded string is encoded as the letters it consists of.
+ */
+export function withGuard(tokenizer: Row): Row {
+  const normalizer = field(tokenizer, 'normalizer') ?? null;
+  const strip = { type: 'Replace', pattern: { String: GUARD }, content: '' };
+  const added = field(tokenizer, 'added_tokens');
+  const tokens: unknown[] = Array.isArray(added) ? added : [];
+  return {
+    ...tokenizer,
+    normalizer: { type: 'Sequence', normalizers: normalizer === null ? [strip] : [strip, normalizer] },
+    // A token that is looked for after normalising would be found again behind its guard.
+    added_tokens: tokens.map((token) => {
+      if (!isRow(token)) return token;
+      return normalizer === null || field(token, 'special') === true
+        ? { ...token, normalized: false }
+        : token;
+    }),
+  };
+}
+
+export function prefixScheme(tokenizer: Row): PrefixScheme {
+  const parts = [
+    ...partsOf(field(tokenizer, 'normalizer'), 'normalizers'),
+    ...partsOf(field(tokenizer, 'pre_tokenizer'), 'pretokenizers'),
+  ];
+  for (const part of parts) {
+    const type = field(part, 'type');
+    if (type === 'Prepend') return 'always';
+    if (type === 'Metaspace') {
+      const scheme = field(part, 'prepend_scheme');
+      if (scheme === 'first' || scheme === 'never' || scheme === 'always') return scheme;
+      return field(part, 'add_prefix_space') === false ? 'never' : 'always';
+    }
+    if (type === 'ByteLevel' && field(part, 'add_prefix_space') === true) return 'always';
+  }
+  return 'never';
+}
+
+/** The same tokenizer without a word-start mark of its own: for text that goes on where other text ended. */
+export function withoutPrefix(tokenizer: Row): Row {
+  const normalizers = partsOf(field(tokenizer, 'normalizer'), 'normalizers').filter(
+    (part) => field(part, 'type') !== 'Prepend',
+  );
+  const pretokenizers = partsOf(field(tokenizer, 'pre_tokenizer'), 'pretokenizers').map((part) => {
+    const type = field(part, 'type');
+    if (type === 'Metaspace') return { ...part, prepend_scheme: 'never', add_prefix_space: false };
+    return type === 'ByteLevel' ? { ...part, add_prefix_space: false } : part;
+  });
+  return {
+    ...tokenizer,
+    normalizer: normalizers.length === 0 ? null : { type: 'Sequence', normalizers },
+    pre_tokenizer: pretokenizers.length === 0 ? null : { type: 'Sequence', pretokenizers },
+  };
+}
+
+/** The members of a (nested) sequence, or the thing itself. */
+function partsOf(value: unknown, key: string): Row[] {
+  if (!isRow(value)) return [];
+  const inner = field(value, key);
+  if (field(value, 'type') !== 'Sequence' || !Array.isArray(inner)) return [value];
+  return inner.flatMap((part: unknown) => partsOf(part, key));
+}
