@@ -26,7 +26,7 @@ export default defineConfig({
   },
   worker: { format: 'es' },
   plugins: [
-    svelte(),
+    svelte({ configFile: false }),
     contentSecurityPolicy,
     VitePWA({
       registerType: 'prompt', // a reload during a run would lose work: the person decides

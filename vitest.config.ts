@@ -1,4 +1,4 @@
-/** The test projects: unit (Node), gpu (Node on real WebGPU through Dawn), browser (real Chromium). */
+/** The test projects: unit (Node), gpu (Node on real WebGPU through Dawn), browser (real Chromium), journey (the built app). */
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
@@ -15,7 +15,7 @@ export default defineConfig({
     projects: [
       {
         // State classes are tested as the browser runs them: with effects, not as server rendering.
-        plugins: [svelte({ dynamicCompileOptions: () => ({ generate: 'client' }) })],
+        plugins: [svelte({ configFile: false, dynamicCompileOptions: () => ({ generate: 'client' }) })],
         environments: { ssr: { resolve: { conditions: ['browser', 'module', 'node', 'development'] } } },
         test: {
           name: 'unit',
@@ -42,7 +42,7 @@ export default defineConfig({
         },
       },
       {
-        plugins: [svelte()],
+        plugins: [svelte({ configFile: false })],
         // Named here, because a dependency found in the middle of a run would reload the page under test.
         optimizeDeps: {
           include: [
@@ -66,6 +66,17 @@ export default defineConfig({
             }),
             instances: [{ browser: 'chromium' }],
           },
+        },
+      },
+      {
+        test: {
+          name: 'journey',
+          environment: 'node',
+          include: ['tests/browser/**/*.journey.ts'],
+          globalSetup: ['tests/browser/server.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
         },
       },
     ],

@@ -12,7 +12,7 @@ if (!existsSync(dist)) {
 const rows = readdirSync(dist, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())
   .map((entry) => {
-    const path = join(entry.parentPath ?? entry.path, entry.name);
+    const path = join(entry.parentPath, entry.name);
     const bytes = readFileSync(path);
     return { name: relative(dist, path), plain: bytes.length, gzip: gzipSync(bytes).length };
   })
