@@ -3,14 +3,13 @@
  * alpha for the file, so that rsLoRA and per-layer alphas are folded in here. A wrong row order loads without a word and
  * answers wrongly: see `ropeRows.ts`, and the tests against llama.cpp itself.
  */
-import type { AdapterWeights } from '../adapter/spec';
+import { adapterModules, type AdapterModule, type AdapterWeights } from '../adapter/spec';
 import { FormatError } from '../checkpoint/safetensors';
 import type { ModelConfig } from '../model/config';
 import type { Target } from '../protocol/settings';
 import { AdapterError } from './adapterError';
 import { readGguf, type GgufFile } from './ggufReader';
 import { writeGguf, type GgufTensor, type GgufValue } from './ggufWriter';
-import { adaptedModules, type AdaptedModule } from './modules';
 import { joinPairs, separatePairs } from './ropeRows';
 
 /** llama.cpp's name of each linear layer. */
@@ -51,7 +50,7 @@ export function writeGgufAdapter(
     ['adapter.type', { type: 'string', value: 'lora' }],
     ['adapter.lora.alpha', { type: 'f32', value: alpha }],
   ]);
-  const tensors = adaptedModules(spec, model).flatMap((module): GgufTensor[] => {
+  const tensors = adapterModules(spec, model).flatMap((module): GgufTensor[] => {
     const a = half(adapter, module, 'lora_A');
     const b = half(adapter, module, 'lora_B');
     const heads = pairedHeads(model, module.target);
@@ -75,7 +74,7 @@ export function readGgufAdapter(bytes: Uint8Array, model: ModelConfig): AdapterW
   if (typeof alpha !== 'number' || !(alpha > 0)) {
     throw new FormatError(`adapter.lora.alpha is ${String(alpha)}; a number above 0 is needed.`);
   }
-  const all = adaptedModules({ ...PLAIN, alpha, layers: model.layers }, model);
+  const all = adapterModules({ ...PLAIN, alpha, layers: model.layers }, model);
   const present = all.filter((module) => file.tensors.has(`${ggufWeight(module)}.lora_a`));
   const tensors: AdapterWeights['tensors'] = new Map();
   const rankPattern: Record<string, number> = {};
@@ -110,11 +109,11 @@ const PLAIN = {
   targets: Object.keys(GGUF_LAYER).filter((name): name is Target => Object.hasOwn(GGUF_LAYER, name)),
 };
 
-function ggufWeight({ layer, target }: AdaptedModule): string {
+function ggufWeight({ layer, target }: AdapterModule): string {
   return `blk.${layer}.${GGUF_LAYER[target]}.weight`;
 }
 
-function half(adapter: AdapterWeights, module: AdaptedModule, which: 'lora_A' | 'lora_B'): Float32Array {
+function half(adapter: AdapterWeights, module: AdapterModule, which: 'lora_A' | 'lora_B'): Float32Array {
   const tensor = adapter.tensors.get(`${module.name}.${which}`);
   if (!tensor) throw new FormatError(`The adapter has no ${which} for ${module.name}.`);
   return tensor.values;

@@ -67,7 +67,10 @@ function modelKeys(model: ModelConfig, name: string): [string, GgufValue][] {
     ['general.type', { type: 'string', value: 'model' }],
     ['general.name', { type: 'string', value: name }],
     ['general.file_type', u32(0)],
-    ...Object.entries(ofArchitecture).map(([key, value]): [string, GgufValue] => [`${architecture}.${key}`, value]),
+    ...Object.entries(ofArchitecture).map(([key, value]): [string, GgufValue] => [
+      `${architecture}.${key}`,
+      value,
+    ]),
   ];
 }
 

@@ -17,7 +17,10 @@ const splitter = v.object({
 const tokenizerSchema = v.object({
   added_tokens: v.optional(v.array(addedToken), []),
   normalizer: v.nullish(v.object({ type: v.string() })),
-  pre_tokenizer: v.union([v.object({ type: v.literal('Sequence'), pretokenizers: v.array(splitter) }), splitter]),
+  pre_tokenizer: v.union([
+    v.object({ type: v.literal('Sequence'), pretokenizers: v.array(splitter) }),
+    splitter,
+  ]),
   model: v.object({
     type: v.literal('BPE'),
     byte_fallback: v.optional(v.boolean(), false),
@@ -49,7 +52,9 @@ export function ggufTokenizer(assets: ChatAssets): [string, GgufValue][] {
   const config = parse(tokenizerConfigSchema, assets.tokenizerConfig, 'tokenizer_config.json');
   // llama.cpp does not normalise. NFC leaves what keyboards type as it is; any other normaliser would change the tokens.
   if (tokenizer.model.byte_fallback || (tokenizer.normalizer?.type ?? 'NFC') !== 'NFC') {
-    throw new FormatError('Only byte-level BPE tokenizers that normalise by NFC at most can be written as GGUF.');
+    throw new FormatError(
+      'Only byte-level BPE tokenizers that normalise by NFC at most can be written as GGUF.',
+    );
   }
   const { tokens, types } = listTokens(tokenizer, assets.vocabSize);
   const merges = tokenizer.model.merges.map((pair) => (typeof pair === 'string' ? pair : pair.join(' ')));
@@ -78,7 +83,9 @@ function listTokens(tokenizer: Tokenizer, size: number): { tokens: string[]; typ
   const types = tokens.map(() => TOKEN_TYPE.unused);
   const put = (text: string, id: number, type: number) => {
     if (!Number.isInteger(id) || id < 0 || id >= size) {
-      throw new FormatError(`The token ${JSON.stringify(text)} has the id ${id}; the model has ${size} rows.`);
+      throw new FormatError(
+        `The token ${JSON.stringify(text)} has the id ${id}; the model has ${size} rows.`,
+      );
     }
     tokens[id] = text;
     types[id] = type;
@@ -100,7 +107,9 @@ function splitRule({ pre_tokenizer: splitting }: Tokenizer): string {
   const regex = steps.length === 2 && !byteLevel.use_regex ? (steps[0]?.pattern?.Regex ?? '') : '';
   const name = SPLIT_RULES[regex];
   if (name === undefined) {
-    throw new FormatError(`llama.cpp has no name for this tokenizer's splitting rule ${JSON.stringify(regex)}.`);
+    throw new FormatError(
+      `llama.cpp has no name for this tokenizer's splitting rule ${JSON.stringify(regex)}.`,
+    );
   }
   return name;
 }
@@ -109,5 +118,7 @@ function parse<T extends v.GenericSchema>(schema: T, input: unknown, file: strin
   const result = v.safeParse(schema, input);
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw new FormatError(`${file} cannot be written as GGUF: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}.`);
+  throw new FormatError(
+    `${file} cannot be written as GGUF: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}.`,
+  );
 }

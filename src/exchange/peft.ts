@@ -3,7 +3,7 @@
  * promises must be there, in the shape the model needs, and nothing else: PEFT itself would pass over a wrong name in
  * silence and answer like the base.
  */
-import type { AdapterSpec, AdapterWeights } from '../adapter/spec';
+import { adapterModules, type AdapterModule, type AdapterSpec, type AdapterWeights } from '../adapter/spec';
 import {
   FormatError,
   readSafetensors,
@@ -14,7 +14,6 @@ import {
 } from '../checkpoint/safetensors';
 import type { ModelConfig } from '../model/config';
 import { AdapterError } from './adapterError';
-import { adaptedModules, type AdaptedModule } from './modules';
 import { readPeftConfig, writePeftConfig } from './peftConfig';
 
 export const PEFT_CONFIG = 'adapter_config.json';
@@ -56,7 +55,7 @@ export function readPeft(configText: string, weights: Uint8Array, model: ModelCo
   const { spec: read, ...rest } = readPeftConfig(configText);
   const spec: AdapterSpec = { ...read, layers: model.layers };
   const file = readSafetensors(weights, LIMITS);
-  const modules = adaptedModules(spec, model);
+  const modules = adapterModules(spec, model);
   checkNames(file, modules, model);
   checkShapes(file, modules);
   const warnings = [...rest.warnings];
@@ -75,7 +74,7 @@ export function readPeft(configText: string, weights: Uint8Array, model: ModelCo
 }
 
 /** Exactly the names the config promises. */
-function checkNames(file: SafetensorsFile, modules: AdaptedModule[], model: ModelConfig): void {
+function checkNames(file: SafetensorsFile, modules: AdapterModule[], model: ModelConfig): void {
   const expected = new Set(modules.flatMap(({ name }) => [peftKey(name, 'lora_A'), peftKey(name, 'lora_B')]));
   const found = [...file.entries.keys()];
   const layers = 1 + Math.max(-1, ...found.map((name) => Number(/\.layers\.(\d+)\./.exec(name)?.[1] ?? -1)));
@@ -97,7 +96,7 @@ function checkNames(file: SafetensorsFile, modules: AdaptedModule[], model: Mode
   );
 }
 
-function checkShapes(file: SafetensorsFile, modules: AdaptedModule[]): void {
+function checkShapes(file: SafetensorsFile, modules: AdapterModule[]): void {
   const wrong = modules.flatMap(({ name, rank, in: cols, out }) => [
     ...shapeMismatch(file, peftKey(name, 'lora_A'), [rank, cols]),
     ...shapeMismatch(file, peftKey(name, 'lora_B'), [out, rank]),
