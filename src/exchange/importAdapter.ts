@@ -79,7 +79,8 @@ function nameOf(files: NamedFile[], weights: ZipEntry): string | null {
   return zip ? baseName(zip.name).replace(/\.zip$/i, '') : null;
 }
 
-const isZip = (bytes: Uint8Array) => bytes[0] === 0x50 && bytes[1] === 0x4b;
+/** "PK" alone could begin a safetensors file, whose first bytes are a length; all four cannot within our header limit. */
+const isZip = ([p, k, three, four]: Uint8Array) => p === 0x50 && k === 0x4b && three === 3 && four === 4;
 const baseName = (name: string) => name.split('/').at(-1) ?? name;
 const folderOf = (name: string) => name.split('/').slice(0, -1).join('/');
 
