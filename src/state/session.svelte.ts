@@ -39,8 +39,8 @@ export class Session {
   readonly runs: RunsState;
   /** The adapter used in Try. */
   chosenAdapter: string | null = $state(null);
-  /** The run is over, its lists and scores are still being made. */
-  ending = $state(false);
+  /** The run has ended and its lists and scores have been made too. */
+  over = $state(false);
   /** A start is under way, before the run itself has begun. */
   starting: string | null = $state(null);
 
@@ -62,8 +62,7 @@ export class Session {
 
   /** The figures of the last run once it is over and its scoring has ended. */
   get result(): RunResult | null {
-    const { phase } = this.scoring;
-    if (this.run.phase !== 'finished' || this.ending || phase === 'scoring') return null;
+    if (this.run.phase !== 'finished' || !this.over) return null;
     return resultOf(this.run, this.scoring.scores, this.models.capabilities);
   }
 
@@ -129,7 +128,7 @@ export class Session {
     const ready = await this.#prepare();
     this.starting = null;
     if (!ready) return;
-    this.scoring.clear();
+    this.#forget();
     const title = this.lessons.chosen?.title ?? report.name.replace(/\.\w+$/, '');
     await this.job.start({
       name: `${title} · ${model.name}`,
@@ -147,7 +146,7 @@ export class Session {
     const history = await this.runs.history(summary.id);
     this.starting = null;
     if (history === null) return;
-    this.scoring.clear();
+    this.#forget();
     this.models.select(summary.modelId);
     await this.job.continue(history);
     await this.#afterRun();
@@ -177,6 +176,12 @@ export class Session {
     return this.data.prepare(model.id, assets, settings);
   }
 
+  /** Leaves the scores of the run before behind. */
+  #forget(): void {
+    this.over = false;
+    this.scoring.clear();
+  }
+
   async #settle(): Promise<void> {
     if (!(await this.#prepare())) return this.planning.clear();
     const model = this.models.selected;
@@ -189,12 +194,11 @@ export class Session {
 
   async #afterRun(): Promise<void> {
     const { finish, runId, subject } = this.run;
-    this.ending = finish !== null;
     await Promise.all([this.adapters.load(), this.runs.load()]);
     if (finish !== null && runId !== null && subject !== null) {
       this.chosenAdapter = finish.adapterId;
       await this.scoring.score({ modelId: subject.modelId, adapterId: finish.adapterId, runId });
     }
-    this.ending = false;
+    this.over = true;
   }
 }

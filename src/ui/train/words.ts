@@ -1,0 +1,33 @@
+/** The phases of a run in words for people. */
+import type { MemoryPart } from '../../protocol/events';
+import type { FinishReason } from '../../protocol/events';
+import type { Phase } from '../../state/run.svelte';
+
+const phases: Record<Phase, string> = {
+  idle: 'No run yet',
+  preparing: 'Packing the rows',
+  loading: 'Loading',
+  waiting: 'Waiting for the GPU',
+  running: 'Training',
+  paused: 'Paused',
+  stopping: 'Stopping after this step',
+  finished: 'Finished',
+  failed: 'Stopped by a failure',
+};
+export const inWords = (phase: Phase): string => phases[phase];
+
+export const reasons: Record<FinishReason, string> = {
+  completed: 'All steps are done.',
+  'early-stop':
+    'Stopped early: the held-out loss no longer fell, so more steps would only learn the rows by heart.',
+  stopped: 'Stopped by you. The best adapter up to here is kept.',
+};
+
+export const memoryParts: Record<MemoryPart['part'], { label: string; explain: string }> = {
+  weights: { label: 'Base weights', explain: 'The frozen model.' },
+  adapter: { label: 'Adapter', explain: 'What is trained, and its gradients.' },
+  optimizer: { label: 'Optimiser', explain: 'Two running averages for every trained number.' },
+  activations: { label: 'Activations', explain: 'What each layer keeps for the way back.' },
+  head: { label: 'Vocabulary head', explain: 'Scores of every possible next token.' },
+  staging: { label: 'Staging', explain: 'Buffers for moving data to and from the GPU.' },
+};
