@@ -1,6 +1,7 @@
 /** Runs a chat template as the foreign program it is: own globals, a capped `range`, a fixed date, bounded source and output. */
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import { DataProblem } from '../dataset/problem';
+import { rewriteStripCalls, stripGlobals } from './stripCalls';
 
 export type Program = ReturnType<typeof parse>;
 
@@ -23,7 +24,9 @@ export function parseTemplate(source: string): Program {
     );
   }
   try {
-    return parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }));
+    const program = parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }));
+    rewriteStripCalls(program);
+    return program;
   } catch (error) {
     throw new DataProblem(`The chat template cannot be read: ${reasonOf(error)}.`);
   }
@@ -39,6 +42,7 @@ export function runTemplate(program: Program, variables: Record<string, unknown>
     True: true,
     False: false,
     None: null,
+    ...stripGlobals,
     range: cappedRange,
     strftime_now: () => FIXED_DATE,
     raise_exception: (message: unknown) => {

@@ -46,24 +46,15 @@ export function readAddedTokens(tokenizer: unknown, vocabSize: number): AddedTok
 }
 
 /**
- * The file as the engine runs it. The guard is taken out after special tokens were looked for and before anything else, so that
- * a guarded string is encoded as the letters it consists of.
+ * The file as the engine runs it. The guard is taken out after added tokens were looked for and before anything is cut into
+ * pieces, so that a guarded string is encoded as the letters it consists of.
  */
 export function withGuard(tokenizer: Row): Row {
-  const normalizer = field(tokenizer, 'normalizer') ?? null;
   const strip = { type: 'Replace', pattern: { String: GUARD }, content: '' };
-  const added = field(tokenizer, 'added_tokens');
-  const tokens: unknown[] = Array.isArray(added) ? added : [];
+  const own = field(tokenizer, 'pre_tokenizer') ?? null;
   return {
     ...tokenizer,
-    normalizer: { type: 'Sequence', normalizers: normalizer === null ? [strip] : [strip, normalizer] },
-    // A token that is looked for after normalising would be found again behind its guard.
-    added_tokens: tokens.map((token) => {
-      if (!isRow(token)) return token;
-      return normalizer === null || field(token, 'special') === true
-        ? { ...token, normalized: false }
-        : token;
-    }),
+    pre_tokenizer: { type: 'Sequence', pretokenizers: own === null ? [strip] : [strip, own] },
   };
 }
 
