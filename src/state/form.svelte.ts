@@ -69,9 +69,10 @@ export class FormState {
     this.#keepSoon();
   }
 
-  set<F extends Field>(field: F, value: Draft[F]): void {
+  /** Takes what a control holds, right or wrong: the schema judges it. */
+  put(field: Field, value: unknown): void {
     this.#edited.add(field);
-    this.draft[field] = value;
+    this.draft = { ...this.draft, [field]: value };
     this.#keepSoon();
   }
 
