@@ -113,7 +113,7 @@ async function start(page) {
   if (folder) await openModel(page, folder);
   await open(page, '/data');
   if (data) await at(page, 'data-file').setInputFiles(resolve(data));
-  else await page.locator('[data-testid^="lesson-"]:is(button)').first().click();
+  else await page.locator('button[data-testid^="lesson-"]:not([data-testid=lesson-start])').first().click();
   await at(page, 'data-report').waitFor({ timeout: MINUTE });
   await open(page, '/train');
   if (model && !folder) await chooseModel(page, model);
