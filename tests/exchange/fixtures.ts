@@ -21,7 +21,8 @@ export function readTensor(path: string, name: string): { shape: number[]; value
   const entry = readSafetensors(file).entries.get(name);
   if (!entry) throw new Error(`${path} holds no ${name}`);
   const bytes = tensorBytes(file, entry);
-  const values = entry.dtype === 'I32' ? Float32Array.from(toInt32(bytes, 'I32')) : toFloat32(bytes, entry.dtype);
+  const values =
+    entry.dtype === 'I32' ? Float32Array.from(toInt32(bytes, 'I32')) : toFloat32(bytes, entry.dtype);
   return { shape: entry.shape, values };
 }
 

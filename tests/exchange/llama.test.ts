@@ -50,7 +50,9 @@ async function logitsOf(modelPath: string, ids: number[], adapterPath: string | 
     return results.map((result) => {
       const logits = result?.next.logits;
       if (!logits) throw new Error('llama.cpp returned no logits');
-      return ids.length === 0 ? [] : Array.from({ length: logits.size }, (_, id) => logits.get(id as Token) ?? NaN);
+      return ids.length === 0
+        ? []
+        : Array.from({ length: logits.size }, (_, id) => logits.get(id as Token) ?? NaN);
     });
   } finally {
     await model.dispose();
@@ -68,7 +70,10 @@ function largestDifference(found: number[][], expected: number[][]): number {
     const other = logSoftmax(expected[i] ?? []);
     return logSoftmax(row).map((value, j) => Math.abs(value - (other[j] ?? NaN)));
   });
-  return differences.reduce((most, difference) => Math.max(most, Number.isNaN(difference) ? Infinity : difference), 0);
+  return differences.reduce(
+    (most, difference) => Math.max(most, Number.isNaN(difference) ? Infinity : difference),
+    0,
+  );
 }
 
 /** Row 0 of the oracle's batch: its ids, and logits [ids, vocab] of one of the oracle's files. */
