@@ -4,7 +4,10 @@
 // ranges [3, rows]              first key, last key (the third row serves the gradient)
 // lse    [rows, heads]          log of the softmax' denominator
 //
-// One invocation per query and head, one pass over its keys with a running maximum. D4 = d / 4.
+// One invocation per query and head, one pass over keys with a running maximum. LANES neighbouring queries of one head make
+// a workgroup. With TOGETHER they walk the same keys, from the first one's first to the last one's last, and each leaves out
+// what it does not see: loads are then the same for all lanes. Without, each walks its own (a cache of several sequences).
+// D4 = d / 4.
 struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, scale: f32 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
@@ -17,11 +20,13 @@ struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, scale: f32 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  // neighbours are rows of one head: they share most keys
-  let index = (wg.x + wg.y * groups.x) * LANES + lane;
-  let row = index % shape.rows;
-  let head = index / shape.rows;
+  let group = wg.x + wg.y * groups.x;
+  let strips = (shape.rows + LANES - 1u) / LANES;
+  let head = group / strips;
   if (head >= shape.heads) { return; }
+  let row0 = (group % strips) * LANES;
+  let own = row0 + lane;
+  let row = min(own, shape.rows - 1u);
   let at = (row * shape.heads + head) * D4;
   let kvHead = head / (shape.heads / shape.kvHeads);
   var mine: array<vec4f, D4>;
@@ -32,18 +37,30 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   }
   var most = -1e38;
   var total = 0.0;
-  let end = ranges[shape.rows + row];
-  for (var j = ranges[row]; j <= end; j++) {
+  let first = ranges[row];
+  let last = ranges[shape.rows + row];
+  var begin = first;
+  var end = last;
+  if (TOGETHER) {
+    begin = ranges[row0];
+    end = ranges[shape.rows + min(row0 + LANES, shape.rows) - 1u];
+  }
+  for (var j = begin; j <= end; j++) {
     let key = (j * shape.kvHeads + kvHead) * D4;
     var s = 0.0;
     for (var c = 0u; c < D4; c++) { s += dot(mine[c], k[key + c]); }
-    let higher = max(most, s);
-    let keep = exp(most - higher);
-    let p = exp(s - higher);
+    let seen = j >= first && j <= last;
+    // one exponential serves both: the old sum is scaled down or the new score is, never both
+    let less = exp(-abs(s - most));
+    let raised = seen && s > most;
+    let keep = select(1.0, less, raised);
+    let p = select(0.0, select(less, 1.0, raised), seen);
     total = total * keep + p;
     for (var c = 0u; c < D4; c++) { sum[c] = fma(vec4f(p), v[key + c], sum[c] * keep); }
-    most = higher;
+    most = select(most, s, raised);
   }
-  for (var c = 0u; c < D4; c++) { o[at + c] = sum[c] / total; }
-  lse[row * shape.heads + head] = most + log(total);
+  if (own < shape.rows) {
+    for (var c = 0u; c < D4; c++) { o[at + c] = sum[c] / total; }
+    lse[row * shape.heads + head] = most + log(total);
+  }
 }

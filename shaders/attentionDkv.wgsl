@@ -5,7 +5,8 @@
 // q, dy [rows, heads * d]   k, v, result [keys, kvHeads * d]   lse, dots [rows, heads]
 // ranges [3, rows]          first key of a query, last key, last query of a key
 //
-// One invocation per key and kv head; queries in order, so the same sum every time. D4 = d / 4.
+// One invocation per key and kv head; the LANES keys of a workgroup walk the same queries in order, and each leaves out those
+// that do not see it: the same sum every time. D4 = d / 4.
 struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, scale: f32 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
@@ -20,10 +21,13 @@ struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, scale: f32 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let index = (wg.x + wg.y * groups.x) * LANES + lane;
-  let j = index % shape.keys;
-  let kvHead = index / shape.keys;
+  let strip = wg.x + wg.y * groups.x;
+  let strips = (shape.keys + LANES - 1u) / LANES;
+  let kvHead = strip / strips;
   if (kvHead >= shape.kvHeads) { return; }
+  let j0 = (strip % strips) * LANES;
+  let own = j0 + lane;
+  let j = min(own, shape.keys - 1u);
   let at = (j * shape.kvHeads + kvHead) * D4;
   let group = shape.heads / shape.kvHeads;
   var key: array<vec4f, D4>;
@@ -34,14 +38,15 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     value[c] = v[at + c];
     sum[c] = vec4f();
   }
-  let end = ranges[2u * shape.rows + j];
-  for (var i = j; i <= end; i++) {
-    if (ranges[i] > j) { continue; }
+  let until = ranges[2u * shape.rows + j];
+  let end = ranges[2u * shape.rows + min(j0 + LANES, shape.keys) - 1u];
+  for (var i = j0; i <= end; i++) {
+    let seen = i >= j && i <= until;
     for (var head = kvHead * group; head < (kvHead + 1u) * group; head++) {
       let query = (i * shape.heads + head) * D4;
       var s = 0.0;
       for (var c = 0u; c < D4; c++) { s += dot(key[c], q[query + c]); }
-      var weight = exp(s - lse[i * shape.heads + head]);
+      var weight = select(0.0, exp(min(s - lse[i * shape.heads + head], 0.0)), seen);
       if (VALUES) {
         for (var c = 0u; c < D4; c++) { sum[c] = fma(vec4f(weight), dy[query + c], sum[c]); }
       } else {
@@ -52,5 +57,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       }
     }
   }
-  for (var c = 0u; c < D4; c++) { result[at + c] = sum[c]; }
+  if (own < shape.keys) {
+    for (var c = 0u; c < D4; c++) { result[at + c] = sum[c]; }
+  }
 }

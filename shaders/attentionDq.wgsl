@@ -2,7 +2,8 @@
 //
 // q, dy, dq [rows, heads * d]   k, v [keys, kvHeads * d]   ranges [3, rows]   lse, dots [rows, heads]
 //
-// One invocation per query and head. D4 = d / 4.
+// One invocation per query and head; the LANES queries of a workgroup walk the same keys and each leaves out what it does
+// not see. D4 = d / 4.
 struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, scale: f32 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
@@ -17,10 +18,13 @@ struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, scale: f32 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let index = (wg.x + wg.y * groups.x) * LANES + lane;
-  let row = index % shape.rows;
-  let head = index / shape.rows;
+  let group = wg.x + wg.y * groups.x;
+  let strips = (shape.rows + LANES - 1u) / LANES;
+  let head = group / strips;
   if (head >= shape.heads) { return; }
+  let row0 = (group % strips) * LANES;
+  let own = row0 + lane;
+  let row = min(own, shape.rows - 1u);
   let at = (row * shape.heads + head) * D4;
   let kvHead = head / (shape.heads / shape.kvHeads);
   var mine: array<vec4f, D4>;
@@ -33,8 +37,10 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   }
   let norm = lse[row * shape.heads + head];
   let along = dots[row * shape.heads + head];
-  let end = ranges[shape.rows + row];
-  for (var j = ranges[row]; j <= end; j++) {
+  let first = ranges[row];
+  let last = ranges[shape.rows + row];
+  let end = ranges[shape.rows + min(row0 + LANES, shape.rows) - 1u];
+  for (var j = ranges[row0]; j <= end; j++) {
     let key = (j * shape.kvHeads + kvHead) * D4;
     var s = 0.0;
     var dp = 0.0;
@@ -42,8 +48,10 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       s += dot(mine[c], k[key + c]);
       dp += dot(grad[c], v[key + c]);
     }
-    let ds = exp(s - norm) * (dp - along);
+    let ds = select(0.0, exp(min(s - norm, 0.0)) * (dp - along), j >= first && j <= last);
     for (var c = 0u; c < D4; c++) { sum[c] = fma(vec4f(ds), k[key + c], sum[c]); }
   }
-  for (var c = 0u; c < D4; c++) { dq[at + c] = sum[c] * shape.scale; }
+  if (own < shape.rows) {
+    for (var c = 0u; c < D4; c++) { dq[at + c] = sum[c] * shape.scale; }
+  }
 }

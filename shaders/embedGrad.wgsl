@@ -2,7 +2,7 @@
 //
 // dy [rows, hidden]   ids [rows]   dtable [vocab, hidden]
 //
-// One workgroup per table row walks all ids in order: no atomics, the same sum every time. For tiny models.
+// One invocation per table row walks all ids in order: no atomics, the same sum every time. For tiny models.
 struct Shape { rows: u32, vocab: u32, hidden: u32 }
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
@@ -12,13 +12,12 @@ struct Shape { rows: u32, vocab: u32, hidden: u32 }
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let v = wg.x + wg.y * groups.x;
+  let v = (wg.x + wg.y * groups.x) * 64u + lane;
   if (v >= shape.vocab) { return; }
-  for (var c = lane; c < shape.hidden; c += 64u) {
-    var sum = 0.0;
-    for (var row = 0u; row < shape.rows; row++) {
-      if (ids[row] == v) { sum += dy[row * shape.hidden + c]; }
-    }
-    dtable[v * shape.hidden + c] = sum;
+  let at = v * shape.hidden;
+  for (var c = 0u; c < shape.hidden; c++) { dtable[at + c] = 0.0; }
+  for (var row = 0u; row < shape.rows; row++) {
+    if (ids[row] != v) { continue; }
+    for (var c = 0u; c < shape.hidden; c++) { dtable[at + c] += dy[row * shape.hidden + c]; }
   }
 }

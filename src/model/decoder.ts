@@ -45,7 +45,9 @@ export function decoderLayer(
   const q = turn(linear(normed, 'q_proj'), heads, weights.qNorm);
   const k = turn(linear(normed, 'k_proj'), kvHeads, weights.kNorm);
   const [keys, values] = keep(k, linear(normed, 'v_proj'));
-  const seen = attention(q, keys, values, sight.ranges, { heads, kvHeads, headDim });
+  // a cache holds more keys than there are queries
+  const together = keys.shape[0] === x.shape[0];
+  const seen = attention(q, keys, values, sight.ranges, { heads, kvHeads, headDim, together });
   const h = linear(seen, 'o_proj', x);
   const inner = rmsNorm(h, weights.postNorm, normEpsilon);
   return linear(swiglu(linear(inner, 'gate_proj'), linear(inner, 'up_proj')), 'down_proj', h);

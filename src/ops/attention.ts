@@ -16,6 +16,8 @@ export interface AttentionAttrs {
   heads: number;
   kvHeads: number;
   headDim: number;
+  /** Neighbouring queries see overlapping keys, in order: true for packed rows, false for a cache of several sequences. */
+  together: boolean;
 }
 
 /** → [o, lse], lse [rows, heads]: the logarithm of each softmax' denominator */

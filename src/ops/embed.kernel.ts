@@ -28,7 +28,7 @@ export function embedGradKernel({ dy, ids }: NamedTensorInfoMap, { vocab, hidden
     code: backwardCode,
     bind: [given(dy), given(ids), table],
     uniforms: [rows, vocab, hidden],
-    groups: foldGroups(vocab),
+    groups: foldGroups(Math.ceil(vocab / 64)),
   });
   return table;
 }

@@ -56,7 +56,7 @@ function chooseShape(p: Product, rows: number, width: number): ProductShape {
   const broadcast = software ? fixedSubgroup : 0;
   const lanes = broadcast || 64;
   const unit = lanes * (p.form === 'nt' ? 1 : vector);
-  const most = p.form === 'nt' ? 4 : 2;
+  const most = p.form === 'nt' ? 4 : 1;
   const cols = Math.max(1, Math.min(most, Math.ceil(width / unit)));
   return {
     form: p.form,
