@@ -1,5 +1,5 @@
 /** JSON files become rows: an array, JSON Lines, objects written one after another, or one object that holds a list. */
-import { cutValues, parseJson, type Slice } from './jsonText';
+import { cutValues, parseJson, type ParsedValue, type Slice } from './jsonText';
 import { linesOf } from './lines';
 import { DataProblem } from './problem';
 import { isRow, kindOf, type Container, type RawRow } from './record';
@@ -31,16 +31,20 @@ function readLines(text: string): Container {
   return { label: 'JSON Lines', rows, notes: [], columns: null };
 }
 
-/** True when the first written line is a whole value, or so broken that only its own line can be blamed. */
+/** True when one of the first lines is a whole object, or when the first is so broken that only it can be blamed. */
 function looksLikeLines(text: string): boolean {
+  const sample: string[] = [];
   for (const { text: line } of linesOf(text)) {
-    if (!/\S/.test(line)) continue;
-    if (parseJson(line).ok) return true;
-    const firstBracket = line.trim();
-    // A pretty-printed object opens its bracket and goes on in the next line.
-    return !/^\{\s*("[^"]*"\s*:.*)?$/.test(firstBracket) || firstBracket.endsWith('}');
+    if (/\S/.test(line)) sample.push(line);
+    if (sample.length === 20) break;
   }
-  return true;
+  const [first = ''] = sample;
+  // A single line may hold a list, or objects one after another.
+  if (sample.length === 1)
+    return cutValues(first, 0).values.length === 1 && listKeyIn(parseJson(first)) === null;
+  // Lines inside a pretty-printed object are indented.
+  if (sample.some((line) => line.startsWith('{') && parseJson(line).ok)) return true;
+  return first.trimEnd().endsWith('}') && cutValues(first, 0).values.length === 1;
 }
 
 function readObjects(text: string, first: number): Container {
@@ -62,17 +66,21 @@ function listInside(slice: Slice): Container | null {
   const parsed = parseJson(slice.text);
   if (!parsed.ok)
     throw new DataProblem(`The file holds one JSON object that cannot be read. ${parsed.reason}`);
-  if (!isRow(parsed.value)) return null;
-  const entries = Object.entries(parsed.value).filter(
-    ([key, value]) => LIST_KEYS.includes(key) && Array.isArray(value) && value.every(isRow),
+  const key = listKeyIn(parsed);
+  if (key === null) return null;
+  const at = slice.text.indexOf('[', slice.text.indexOf(`"${key}"`));
+  const rows = cutValues(slice.text, at + 1).values.map(({ line, text }) =>
+    toRow({ line: line + slice.line - 1, text }),
   );
-  const [entry] = entries;
-  if (entry === undefined || entries.length !== 1) return null;
-  const at = slice.text.indexOf('[', slice.text.indexOf(`"${entry[0]}"`));
-  const lineShift = slice.line - 1;
-  const inner = cutValues(slice.text, at + 1).values;
-  const rows = inner.map(({ line, text }) => toRow({ line: line + lineShift, text }));
-  return { label: 'JSON object', rows, notes: [`The rows were found under “${entry[0]}”.`], columns: null };
+  return { label: 'JSON object', rows, notes: [`The rows were found under “${key}”.`], columns: null };
+}
+
+function listKeyIn(parsed: ParsedValue): string | null {
+  if (!parsed.ok || !isRow(parsed.value)) return null;
+  const keys = Object.entries(parsed.value).flatMap(([key, value]) =>
+    LIST_KEYS.includes(key) && Array.isArray(value) && value.length > 0 && value.every(isRow) ? [key] : [],
+  );
+  return keys.length === 1 ? (keys[0] ?? null) : null;
 }
 
 function toRow({ line, text }: Slice): RawRow {

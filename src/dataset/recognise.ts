@@ -23,23 +23,30 @@ const SHAPES = [
 export function recogniseShape(container: Container): Shape {
   const rows = container.rows.slice(0, SAMPLE).flatMap((raw) => (raw.value.ok ? [raw.value.row] : []));
   if (rows.length === 0) throw new DataProblem(whyNothingReads(container));
-  const share = (matches: (row: Row) => boolean): number => rows.filter(matches).length / rows.length;
+  const count = (matches: (row: Row) => boolean): number => rows.filter(matches).length;
+  const common = (matches: (row: Row) => boolean): boolean => isCommon(count(matches), rows.length);
   for (const refused of refusedShapes) {
-    if (share((row) => refused.matches(row)) >= SHARE)
+    if (common((row) => refused.matches(row))) {
       throw new DataProblem(`This is a dataset of the shape “${refused.name}”. ${refused.why}`);
+    }
   }
-  for (const shape of SHAPES) if (share((row) => shape.matches(row)) >= SHARE) return shape;
+  for (const shape of SHAPES) if (common((row) => shape.matches(row))) return shape;
   const columns = container.columns ?? commonKeys(rows);
-  if (!isLabelledText(columns) && share((row) => textShape.matches(row)) >= SHARE) return textShape;
+  if (!isLabelledText(columns) && common((row) => textShape.matches(row))) return textShape;
   const mapped = mapColumns(columns);
-  if (mapped.ok) {
-    const shape = tableShape(mapped.mapping);
-    if (share((row) => shape.matches(row)) >= SHARE) return shape;
-  }
+  if (!mapped.ok) throw new DataProblem(mixtureOf(rows) ?? mapped.reason);
+  const shape = tableShape(mapped.mapping);
+  if (common((row) => shape.matches(row))) return shape;
+  const having = count((row) => shape.matches(row));
+  const named = `“${mapped.mapping.user}” and “${mapped.mapping.assistant}”`;
   throw new DataProblem(
-    mixtureOf(rows) ??
-      (mapped.ok ? 'The rows have different keys. Give all rows the same ones.' : mapped.reason),
+    mixtureOf(rows) ?? `Only ${having} of ${rows.length} rows have ${named}. Give all rows the same keys.`,
   );
+}
+
+/** 95 %; in a small file one row may disagree. */
+function isCommon(matching: number, rows: number): boolean {
+  return matching / rows >= SHARE || (rows >= 4 && rows - matching === 1);
 }
 
 /** Says which shapes are mixed, when no one of them is common enough. */
@@ -54,11 +61,11 @@ function mixtureOf(rows: Row[]): string | null {
   return `The file mixes shapes (of ${rows.length} rows, ${parts.join('; ')}). Put each shape into a file of its own.`;
 }
 
-/** Keys that at least 95 % of the rows have, in the order of the first row. */
+/** Keys that more than half of the rows have, in the order of the first row. */
 function commonKeys(rows: Row[]): string[] {
   const counts = new Map<string, number>();
   for (const row of rows) for (const key of Object.keys(row)) counts.set(key, (counts.get(key) ?? 0) + 1);
-  return [...counts].filter(([, count]) => count / rows.length >= SHARE).map(([key]) => key);
+  return [...counts].filter(([, count]) => count > rows.length / 2).map(([key]) => key);
 }
 
 function whyNothingReads(container: Container): string {
