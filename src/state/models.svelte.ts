@@ -34,6 +34,15 @@ export class ModelsState {
     }
   }
 
+  /** The worker that does the work cannot be had. */
+  broken(reason: string): void {
+    this.failure = {
+      kind: 'internal',
+      message: `The trainer could not go on: ${reason}. Reload the page to start it again.`,
+    };
+    if (this.phase === 'loading') this.phase = 'failed';
+  }
+
   select(id: string): void {
     this.selectedId = id;
   }
