@@ -12,7 +12,9 @@ export function findings(
   const chats = examples.filter((example) => example.lesson.kind === 'chat');
   const withSystem = chats.filter((example) => asMessages(example.lesson)[0]?.role === 'system').length;
   const marked = examples.filter((example) =>
-    asMessages(example.lesson).some((message) => tokenizer.holdsControl(message.content)),
+    asMessages(example.lesson).some((message) =>
+      tokenizer.holdsMark(message.content, message.role === 'assistant'),
+    ),
   ).length;
   const reasoned = chats.filter((example) =>
     asMessages(example.lesson).some(

@@ -63,7 +63,7 @@ export async function prepareData(
     testIsValidation: split.testIsValidation,
     split: splitCounts(split, settings.seed),
   });
-  const { train } = take();
+  const train = pack(documentsOf('train'), length);
   const sorted = lengths.sort((a, b) => a - b);
   return {
     report: {

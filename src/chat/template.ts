@@ -112,12 +112,17 @@ export class ChatTemplate {
     return found;
   }
 
+  /** Lines before the question that a system turn takes the place of; what stays beside one is a header. */
   #probeOwnText(): string {
-    const text = this.#runProbe([{ role: 'user', content: USER_PROBE }], true);
+    const user: Message = { role: 'user', content: USER_PROBE };
+    const text = this.#runProbe([user], true);
+    const beside = this.foldsSystem
+      ? text
+      : this.#runProbe([{ role: 'system', content: SYSTEM_PROBE }, user], true);
     let before = text.slice(0, text.indexOf(USER_PROBE));
     for (const mark of this.#tokenizer.controlStrings) before = before.replaceAll(mark, '\n');
-    const words = before.split('\n').filter((line) => line.trim().includes(' '));
-    return words.join('\n').trim();
+    const own = before.split('\n').filter((line) => line.trim().includes(' ') && !beside.includes(line));
+    return own.join('\n').trim();
   }
 
   #runProbe(messages: Message[], addGenerationPrompt: boolean): string {

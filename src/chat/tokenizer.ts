@@ -99,9 +99,9 @@ export class ChatTokenizer {
     return this.#engine.token_to_id(token) ?? null;
   }
 
-  /** True when `text` holds a string that would become a control token, were it not guarded. */
-  holdsControl(text: string): boolean {
-    return this.#control?.test(text) ?? false;
+  /** True when `text` holds a string that would become a token of its own, were it not guarded. */
+  holdsMark(text: string, inAnswer = false): boolean {
+    return (inAnswer ? this.#special : this.#control)?.test(text) ?? false;
   }
 
   /**

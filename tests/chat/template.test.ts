@@ -155,6 +155,15 @@ const REFUSING =
   "{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
 describe('behaviour of a template', () => {
+  it.skipIf(sharedAbsent).each([
+    ['qwen2_5', 'You are Qwen, created by Alibaba Cloud. You are a helpful assistant.'],
+    ['llama3_1', ''],
+    ['axolotl_alpaca', ''],
+  ])('%s: its own system text is %j', (name, own) => {
+    const oracle = golden(name);
+    expect(new ChatTemplate(oracle.template, oracle.special, tokenizerOf(oracle)).ownSystemText).toBe(own);
+  });
+
   it('a refused system text stands in front of the first question', () => {
     const { tokenizer, template } = withTemplate('llama', REFUSING);
     expect(template?.foldsSystem).toBe(true);

@@ -80,7 +80,7 @@ describe('the same as transformers', () => {
     (model) => {
       const assets = fixtureAssets(model);
       const ours = new ChatTokenizer(assets);
-      const theirs = new PreTrainedTokenizer(assets.tokenizer as object, assets.tokenizerConfig as object);
+      const theirs = new PreTrainedTokenizer(assets.tokenizer, assets.tokenizerConfig);
       for (const text of [
         'Hello, world!',
         '  two  blanks\n\nand lines',

@@ -1,5 +1,5 @@
 /** The dataset worker's API through a real channel: results and failures arrive as data, arrays are handed over. */
-import { wrap, type Endpoint } from 'comlink';
+import { wrap } from 'comlink';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { DatasetApi } from '../../src/protocol/apis';
 import { defaultSettings } from '../../src/protocol/settings';
@@ -7,7 +7,7 @@ import { jsonLines, questions } from '../dataset/bytes';
 import { fixtureAssets } from './assets';
 
 const channel = new MessageChannel();
-const remote = wrap<DatasetApi>(channel.port1 as Endpoint);
+const remote = wrap<DatasetApi>(channel.port1);
 const request = { assets: fixtureAssets('llama'), settings: { ...defaultSettings, sequenceLength: 64 } };
 
 beforeAll(async () => {
