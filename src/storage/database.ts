@@ -82,8 +82,8 @@ export async function write<S extends Stores>(
   const transaction = db.transaction(stores, 'readwrite', { durability: 'strict' });
   const [worked, done] = await Promise.allSettled([abortOnThrow(transaction, work), transaction.done]);
   // A full disk arrives as the transaction's error, while the request in flight only says that it was aborted.
-  const reasons = [done, worked].flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
-  if (reasons.some((reason) => isNamed(reason, 'QuotaExceededError'))) throw new StorageFull(needed, what);
+  const failed = [done, worked].filter((result) => result.status === 'rejected');
+  if (failed.some(({ reason }) => isNamed(reason, 'QuotaExceededError'))) throw new StorageFull(needed, what);
   if (worked.status === 'rejected') throw worked.reason;
   if (done.status === 'rejected') throw done.reason;
 }
