@@ -1,4 +1,5 @@
 /** The settings being edited. Every field, limit and text comes from protocol/settings; this adds only the editing. */
+import { SvelteSet } from 'svelte/reactivity';
 import * as v from 'valibot';
 import {
   defaultSettings,
@@ -24,7 +25,7 @@ export class FormState {
   /** The lesson the base comes from. */
   baseName: string | null = $state(null);
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #edited = new Set<Field>();
+  #edited = new SvelteSet<Field>();
 
   #parsed = $derived(v.safeParse(settingsSchema, $state.snapshot(this.draft)));
   /** The settings, or null while a field is wrong. */
@@ -101,13 +102,13 @@ function copy(settings: Settings): Settings {
 }
 
 /** Names the field's limits and what was entered; the schema's own message only where there are no limits. */
-function sentence(field: Field, value: unknown, message: string): string {
+function sentence(field: Field, value: Draft[Field], message: string): string {
   const note = fieldNotes[field];
   if (value === null) return `${note.label} is empty. Enter a number or go back to the default.`;
   if (field === 'targets') return 'Choose at least one layer.';
   if (field === 'sequenceLength')
-    return `${String(value)} is not allowed: it must be a multiple of 32 between 32 and 8,192.`;
+    return `${JSON.stringify(value)} is not allowed: it must be a multiple of 32 between 32 and 8,192.`;
   if (typeof value === 'number' && !Number.isInteger(value) && note.step === 1)
     return `${value} is not a whole number.`;
-  return `${String(value)} is not allowed: ${message}`;
+  return `${JSON.stringify(value)} is not allowed: ${message}`;
 }

@@ -1,4 +1,5 @@
 /** The models one can train, which one is chosen, and what this machine can do. */
+import { SvelteMap } from 'svelte/reactivity';
 import type { Capabilities, ModelSummary, NamedFile, TrainerApi } from '../protocol/apis';
 import type { ChatAssets } from '../protocol/data';
 import type { Failure } from '../protocol/events';
@@ -11,7 +12,7 @@ export class ModelsState {
   capabilities = $state.raw<Capabilities | null>(null);
   failure = $state.raw<Failure | null>(null);
   adding = $state(false);
-  #assets = new Map<string, ChatAssets>();
+  #assets = new SvelteMap<string, ChatAssets>();
 
   selected: ModelSummary | null = $derived(
     this.list.find((model) => model.id === this.selectedId) ?? this.list[0] ?? null,

@@ -155,7 +155,7 @@ export class Session {
   /** Scores any adapter that came from a run on this machine. */
   async score(adapterId: string, limit?: number): Promise<void> {
     const adapter = this.adapters.find(adapterId);
-    if (adapter?.runId == null) return;
+    if (adapter === null || adapter.runId === null) return;
     await this.scoring.score({ modelId: adapter.modelId, adapterId, runId: adapter.runId }, limit);
   }
 

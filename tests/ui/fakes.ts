@@ -1,0 +1,370 @@
+/** Remotes for the screen's tests: they answer with fixed data and let a test play the events of a run by hand. */
+import type {
+  AdapterSummary,
+  DatasetApi,
+  DatasetReport,
+  ModelSummary,
+  PreparedReport,
+  Result,
+  RunSummary,
+  Scores,
+  TokenView,
+  TrainerApi,
+} from '../../src/protocol/apis';
+import type { PackedRows, TrainingData } from '../../src/protocol/data';
+import type { Plan, RunEvent } from '../../src/protocol/events';
+import { defaultSettings } from '../../src/protocol/settings';
+
+export const ok = <T>(value: T): Result<T> => ({ ok: true, value });
+
+export const models: ModelSummary[] = ['llama', 'qwen', 'mistral'].map((family) => ({
+  id: `tiny-${family}`,
+  name: `Tiny ${family[0]?.toUpperCase() ?? ''}${family.slice(1)}`,
+  family,
+  parameters: 1_048_576,
+  bytes: 2_200_000,
+  source: 'embedded',
+  contextLength: 512,
+}));
+
+export const plan: Plan = {
+  backend: 'webgpu',
+  device: 'Test GPU',
+  steps: 60,
+  rowsPerStep: 4,
+  tokensPerStep: 512,
+  trainableParameters: 98_304,
+  frozenParameters: 1_048_576,
+  memory: [
+    { part: 'weights', bytes: 2_200_000 },
+    { part: 'adapter', bytes: 800_000 },
+    { part: 'optimizer', bytes: 790_000 },
+    { part: 'activations', bytes: 5_200_000 },
+    { part: 'head', bytes: 2_000_000 },
+    { part: 'staging', bytes: 300_000 },
+  ],
+  predictedBytes: 11_290_000,
+};
+
+export const report: DatasetReport = {
+  name: 'records.jsonl',
+  bytes: 48_213,
+  shape: 'Chat messages (OpenAI, ChatML)',
+  container: 'JSON Lines',
+  rows: 402,
+  kept: 400,
+  rejected: [
+    { line: 17, reason: 'The answer is empty.', excerpt: '{"messages":[{"role":"user","content":"Tom has…' },
+    {
+      line: 230,
+      reason: 'Not JSON: unexpected end of the line at column 31.',
+      excerpt: '{"messages":[{"role":"user","co',
+    },
+  ],
+  warnings: [],
+  preview: [
+    [
+      'Nina has six blue cups in the kitchen.',
+      'who: Nina | what: cups | colour: blue | number: 6 | where: kitchen',
+    ],
+    ['Tom keeps two red hats in the hall.', 'who: Tom | what: hats | colour: red | number: 2 | where: hall'],
+    [
+      'In the garden Ada has nine white chairs.',
+      'who: Ada | what: chairs | colour: white | number: 9 | where: garden',
+    ],
+    [
+      'Omar put four green pens on the desk.',
+      'who: Omar | what: pens | colour: green | number: 4 | where: desk',
+    ],
+    [
+      'Lea found one black <b>shoe</b> in the attic.',
+      'who: Lea | what: shoe | colour: black | number: 1 | where: attic',
+    ],
+  ].map(([question, answer]) => [
+    { role: 'user', content: question ?? '' },
+    { role: 'assistant', content: answer ?? '' },
+  ]),
+};
+
+export const prepared: PreparedReport = {
+  split: {
+    rule: '70/15/15',
+    seed: 42,
+    train: 280,
+    validation: 60,
+    test: 60,
+    reason:
+      '400 rows: 70 % to learn from, 15 % to watch, 15 % to score. Rows with the same question stay together.',
+  },
+  tooLong: 0,
+  trainRows: 94,
+  examplesPerRow: 2.98,
+  supervised: 6440,
+  longest: 61,
+  median: 42,
+  warnings: [],
+  testIsValidation: false,
+};
+
+export const tokens: TokenView[] = [
+  ['<|user|>', 'special'],
+  ['\n', 'special'],
+  ...'Nina| has| six| blue| cups| in| the| kitchen|.'.split('|').map((text) => [text, 'read']),
+  ['<|assistant|>', 'special'],
+  ['\n', 'special'],
+  ...'who|:| Nina| || what|:| cups| |'.split('|').map((text) => [text === '' ? ' |' : text, 'learned']),
+  ['<|end|>', 'end-mark'],
+].map(([text, fate], id) => ({ text: text ?? '', id, fate: fate as TokenView['fate'] }));
+
+const packed: PackedRows = {
+  length: 128,
+  rows: 0,
+  ids: new Int32Array(),
+  targets: new Int32Array(),
+  documentStart: new Int32Array(),
+  examples: 0,
+  supervised: 0,
+};
+const { reason: _reason, ...split } = prepared.split;
+export const data: TrainingData = {
+  name: report.name,
+  hash: '00',
+  train: packed,
+  validation: packed,
+  test: [],
+  testIsValidation: false,
+  split,
+};
+
+export const adapter: AdapterSummary = {
+  id: 'a1',
+  name: 'Turn sentences into records · Tiny Llama',
+  modelId: 'tiny-llama',
+  modelName: 'Tiny Llama',
+  created: Date.UTC(2026, 10, 24, 9, 0),
+  bytes: 412_000,
+  rank: 16,
+  alpha: 32,
+  targets: [...defaultSettings.targets],
+  origin: 'trained',
+  bestLoss: 0.118,
+  runId: 'r1',
+};
+
+export const run: RunSummary = {
+  id: 'r1',
+  name: adapter.name,
+  modelId: adapter.modelId,
+  modelName: adapter.modelName,
+  datasetName: 'Turn sentences into records',
+  created: adapter.created,
+  status: 'finished',
+  step: 60,
+  steps: 60,
+  bestLoss: 0.118,
+  adapterId: 'a1',
+};
+
+const question = 'Nina has six blue cups in the kitchen.';
+const reference = 'who: Nina | what: cups | colour: blue';
+export const scores: Scores = {
+  metric: 'exact match, outer blanks ignored',
+  base: { right: 1, of: 60, share: 1 / 60, low: 0.003, high: 0.089 },
+  tuned: { right: 57, of: 60, share: 0.95, low: 0.863, high: 0.983 },
+  fixed: 57,
+  broken: 1,
+  pValue: 4e-16,
+  verdict: 'Better: 57 of 60 held-out answers are right, before it was 1. Chance does not explain it.',
+  rows: [
+    {
+      prompt: question,
+      reference,
+      base: 'the cups the kitchen',
+      tuned: reference,
+      baseRight: false,
+      tunedRight: true,
+    },
+    {
+      prompt: 'Tom keeps two red hats.',
+      reference: 'who: Tom',
+      base: 'who: Tom',
+      tuned: 'who: Tim',
+      baseRight: true,
+      tunedRight: false,
+    },
+    {
+      prompt: 'Ada has nine chairs.',
+      reference: 'who: Ada',
+      base: 'chairs',
+      tuned: 'who: Adam',
+      baseRight: false,
+      tunedRight: false,
+    },
+  ],
+  seconds: 4.2,
+};
+
+export const lessons = [
+  {
+    id: 'records',
+    title: 'Turn sentences into records',
+    summary:
+      'The model learns a format: it reads a sentence and answers with the same five fields every time.',
+    file: 'records.jsonl',
+    question,
+    settings: { learningRate: 0.003, epochs: 6, sequenceLength: 128, batchExamples: 12 },
+  },
+  {
+    id: 'shop-messages',
+    title: 'Sort messages to a shop',
+    summary: 'The model learns to classify: order, return, problem, question or thanks.',
+    file: 'shop-messages.jsonl',
+    question: 'Please send me four yellow pears.',
+    settings: { learningRate: 0.003, epochs: 4, sequenceLength: 128 },
+  },
+];
+export const get = async (path: string): Promise<Response> =>
+  path.endsWith('lessons.json') ? Response.json(lessons) : new Response('{"prompt":"a","completion":"b"}\n');
+
+export function fakeDataset(changes: Partial<DatasetApi> = {}): DatasetApi {
+  return {
+    open: async () => ok(report),
+    prepare: async () => ok(prepared),
+    view: async () => ok(tokens),
+    take: async () => ok(data),
+    ...changes,
+  };
+}
+
+/** A trainer whose run is played by the test: `say` sends an event, `end` lets `train` resolve. */
+export class FakeTrainer implements TrainerApi {
+  calls: string[] = [];
+  kept: AdapterSummary[] = [];
+  known: RunSummary[] = [];
+  say: (event: RunEvent) => void = () => undefined;
+  end: () => void = () => undefined;
+
+  capabilities: TrainerApi['capabilities'] = async () =>
+    ok({
+      backend: 'webgpu',
+      device: 'Test GPU',
+      software: false,
+      features: [],
+      maxBindingBytes: 2 ** 30,
+      maxBufferBytes: 2 ** 30,
+      note: null,
+    });
+  models: TrainerApi['models'] = async () => ok(models);
+  addModel: TrainerApi['addModel'] = async () => ({
+    ok: false,
+    failure: { kind: 'bad-input', message: 'config.json is missing. Add it to the choice.' },
+  });
+  removeModel: TrainerApi['removeModel'] = async () => ok(null);
+  chatAssets: TrainerApi['chatAssets'] = async () =>
+    ok({ tokenizer: {}, tokenizerConfig: {}, chatTemplate: '', stopIds: [], vocabSize: 1024 });
+  plan: TrainerApi['plan'] = async () => ok(plan);
+  train: TrainerApi['train'] = (_request, onEvent) => this.#play('train', onEvent);
+  continueRun: TrainerApi['continueRun'] = (_id, onEvent) => this.#play('continueRun', onEvent);
+  pause: TrainerApi['pause'] = async () => {
+    this.calls.push('pause');
+    this.say({ type: 'paused', step: 1 });
+  };
+  resume: TrainerApi['resume'] = async () => {
+    this.calls.push('resume');
+    this.say({ type: 'resumed', step: 1 });
+  };
+  stop: TrainerApi['stop'] = async () => void this.calls.push('stop');
+  runs: TrainerApi['runs'] = async () => ok(this.known);
+  history: TrainerApi['history'] = async (id) => {
+    const summary = this.known.find((one) => one.id === id) ?? run;
+    return ok({
+      summary,
+      settings: defaultSettings,
+      plan,
+      steps: steps(summary.step),
+      evaluations: evaluations(summary.step),
+      finished: null,
+    });
+  };
+  testRows: TrainerApi['testRows'] = async () =>
+    ok({
+      rows: scores.rows.map((row) => ({
+        promptIds: new Int32Array(),
+        promptText: row.prompt,
+        reference: row.reference,
+      })),
+      testIsValidation: false,
+    });
+  removeRun: TrainerApi['removeRun'] = async () => ok(null);
+  adapters: TrainerApi['adapters'] = async () => ok(this.kept);
+  renameAdapter: TrainerApi['renameAdapter'] = async () => ok(null);
+  removeAdapter: TrainerApi['removeAdapter'] = async (id) => {
+    this.calls.push(`remove ${id}`);
+    return ok(null);
+  };
+  exportAdapter: TrainerApi['exportAdapter'] = async () =>
+    ok({
+      name: 'records.zip',
+      zip: new Blob(['zip']),
+      receipt: [
+        {
+          file: 'peft/adapter_model.safetensors',
+          bytes: 402_000,
+          sha256: 'ab'.repeat(32),
+          difference: 0,
+          tolerance: 1e-6,
+        },
+        {
+          file: 'gguf/records-lora-f16.gguf',
+          bytes: 201_000,
+          sha256: 'cd'.repeat(32),
+          difference: 3.1e-4,
+          tolerance: 2e-3,
+        },
+        { file: 'run.json', bytes: 9_100, sha256: 'ef'.repeat(32), difference: null, tolerance: null },
+      ],
+    });
+  importAdapter: TrainerApi['importAdapter'] = async () => ({
+    ok: false,
+    failure: {
+      kind: 'wrong-base',
+      message: 'This adapter was made for another model. Choose its base model first.',
+      expected: 'hidden size 128',
+      found: 'hidden size 4,096',
+    },
+  });
+  answer: TrainerApi['answer'] = async (request, onText) => {
+    const text = request.adapterId === null ? 'the cups the kitchen' : reference;
+    onText(text);
+    return ok({ text, tokens: 12, elapsed: 240, stopped: true });
+  };
+  score: TrainerApi['score'] = async (_request, onProgress) => {
+    onProgress(60, 60);
+    return ok(scores);
+  };
+  cancel: TrainerApi['cancel'] = async () => void this.calls.push('cancel');
+
+  #play(call: string, onEvent: (event: RunEvent) => void): Promise<void> {
+    this.calls.push(call);
+    this.say = onEvent;
+    return new Promise((resolve) => (this.end = resolve));
+  }
+}
+
+/** A curve that falls and settles; the figures mean nothing, their shape does. */
+export const steps = (upTo: number, of = 60) =>
+  Array.from({ length: upTo }, (_, index) => ({
+    step: index + 1,
+    steps: of,
+    epoch: 0,
+    loss: 0.1 + 3.1 * Math.exp(-index / 9) + 0.06 * Math.sin(index * 2.3),
+    learningRate: 0.003 * (1 - index / of),
+    gradientNorm: 1,
+    supervised: 280,
+    tokens: 512,
+    stepTime: 420,
+  }));
+export const evaluations = (upTo: number) =>
+  [10, 20, 30, 40, 50, 60]
+    .filter((step) => step <= upTo)
+    .map((step) => ({ step, loss: 0.12 + 3 * Math.exp(-step / 9), best: true }));

@@ -1,0 +1,25 @@
+/** The parts of a screen over fake remotes, as src/main.ts puts them together over real ones. */
+import { Clock } from '../../src/state/clock.svelte';
+import { Elsewhere, type TabMessage } from '../../src/state/elsewhere.svelte';
+import { Route } from '../../src/state/route.svelte';
+import { Session } from '../../src/state/session.svelte';
+import { Theme } from '../../src/state/theme.svelte';
+import { Update } from '../../src/state/update.svelte';
+import { FakeTrainer, fakeDataset, get } from './fakes';
+
+export function screen(trainer = new FakeTrainer(), dataset = fakeDataset()) {
+  const channel = {
+    postMessage: (_: TabMessage) => undefined,
+    onmessage: null as ((event: MessageEvent) => void) | null,
+  };
+  const session = new Session({ trainer, dataset, get, store: null });
+  const props = {
+    session,
+    route: new Route(location),
+    theme: new Theme(document.documentElement, null),
+    clock: new Clock(),
+    elsewhere: new Elsewhere(channel),
+    update: new Update(),
+  };
+  return { trainer, session, channel, props };
+}
