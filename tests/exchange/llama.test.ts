@@ -16,8 +16,8 @@ import { writeGguf, type GgufValue } from '../../src/exchange/ggufWriter';
 import { readPeft } from '../../src/exchange/peft';
 import { adapters, FAMILIES, fixture, readBytes, readTensor, type FixtureFamily } from './fixtures';
 
-/** The f16 attention of llama.cpp's CPU path is what is left; measured 1e-4 to 1e-3. */
-const TOLERANCE = 5e-3;
+/** With F32 weights and an F32 cache, 1.3e-5 was measured; other processors add in another order. */
+const TOLERANCE = 2e-4;
 /** What an adapter must change to have been applied at all. */
 const VISIBLE = 0.1;
 
@@ -50,6 +50,7 @@ async function logProbabilities(
 ): Promise<number[][]> {
   const context = await model.createContext({
     contextSize: 64,
+    threads: 1, // more only wait for each other at this size
     flashAttention: false,
     experimentalKvCacheKeyType: 'F32',
     experimentalKvCacheValueType: 'F32',
