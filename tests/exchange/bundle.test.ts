@@ -1,4 +1,3 @@
-import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { adapterModules, type AdapterWeights } from '../../src/adapter/spec';
 import { readSafetensors, tensorBytes, toFloat32 } from '../../src/checkpoint/safetensors';
@@ -7,7 +6,7 @@ import { buildRunRecord } from '../../src/exchange/buildRunRecord';
 import { importAdapter, readBundle } from '../../src/exchange/importAdapter';
 import { readRunRecord, writeRunRecord, type RunRecord } from '../../src/exchange/runRecord';
 import { writeModelfile } from '../../src/exchange/ollama';
-import type { ReceiptLine } from '../../src/protocol/apis';
+import type { ReceiptLine, Scores } from '../../src/protocol/apis';
 import { defaultSettings } from '../../src/protocol/settings';
 import { fixture } from './fixtures';
 
@@ -37,7 +36,7 @@ const rows = {
   examples: 3,
   supervised: 20,
 };
-function recordOf(exports: ReceiptLine[]): RunRecord {
+function recordOf(exports: ReceiptLine[], scores: Scores | null = null): RunRecord {
   return buildRunRecord({
     app: { version: '0.1.0', commit: null },
     created: Date.UTC(2030, 0, 1),
@@ -90,7 +89,7 @@ function recordOf(exports: ReceiptLine[]): RunRecord {
     },
     browser: null,
     adapterSha256: null,
-    scores: null,
+    scores,
     exports,
     faults: [],
   });
@@ -103,7 +102,7 @@ const request = (changes: Partial<BundleRequest> = {}): BundleRequest => ({
   base: { name: 'tiny/llama', revision: null },
   baseGguf: null,
   created: Date.UTC(2030, 0, 1),
-  record: recordOf,
+  record: (receipt) => recordOf(receipt),
   logitsOf: answer,
   ...changes,
 });
@@ -202,45 +201,6 @@ describe('the MLX files', () => {
   });
 });
 
-describe('importing', () => {
-  const { config, weights } = llama.peft('lora');
-  const configFile = { name: 'adapter_config.json', bytes: new TextEncoder().encode(config).buffer };
-  const weightsFile = { name: 'adapter_model.safetensors', bytes: weights.buffer };
-
-  it('takes the two files of a PEFT folder', async () => {
-    const { adapter, name, runRecord } = await importAdapter([configFile, weightsFile], llama.config);
-    expect([adapter.tensors.size, name, runRecord]).toEqual([28, null, null]);
-  });
-
-  it('takes a PEFT folder zipped by another program', async () => {
-    const zip = zipSync({
-      'mine/adapter_config.json': new Uint8Array(configFile.bytes),
-      'mine/adapter_model.safetensors': weights,
-    });
-    const imported = await importAdapter([{ name: 'download.zip', bytes: zip.slice().buffer }], llama.config);
-    expect([imported.adapter.tensors.size, imported.name]).toEqual([28, 'mine']);
-  });
-
-  it('says what is missing', async () => {
-    await expect(importAdapter([weightsFile], llama.config)).rejects.toThrow(
-      /one adapter_config\.json and one adapter_model\.safetensors.*Found 0 of adapter_config\.json/,
-    );
-    await expect(importAdapter([], llama.config)).rejects.toThrow(/among: nothing/);
-  });
-
-  it('keeps an adapter whose history cannot be read, and says so', async () => {
-    const record = {
-      name: 'run.json',
-      bytes: new TextEncoder().encode('{"format":"loratory-run","version":2}').buffer,
-    };
-    const { warnings, runRecord } = await importAdapter([configFile, weightsFile, record], llama.config);
-    expect([runRecord, warnings]).toEqual([
-      null,
-      ['The adapter was read, its history was not. run.json has version 2; this Loratory reads version 1.'],
-    ]);
-  });
-});
-
 describe('run.json', () => {
   const record = recordOf([]);
 
@@ -248,6 +208,32 @@ describe('run.json', () => {
     const text = writeRunRecord(record);
     expect(readRunRecord(text)).toEqual(record);
     expect(text).not.toContain('secret');
+  });
+
+  it('holds the scores with their intervals, and a self-test only for files that had one', () => {
+    const tuned = { right: 9, of: 10, share: 0.9, low: 0.6, high: 0.98 };
+    const scores = {
+      metric: 'exact match',
+      base: { ...tuned, right: 1, share: 0.1 },
+      tuned,
+      fixed: 8,
+      broken: 0,
+      pValue: 0.008,
+      verdict: 'better',
+      rows: [{ prompt: 'a secret', reference: '', base: '', tuned: '', baseRight: false, tunedRight: true }],
+      seconds: 1,
+    };
+    const line = { file: 'a', bytes: 1, sha256: 'ab'.repeat(32), difference: null, tolerance: null };
+    const tested = { ...line, file: 'b', difference: 0.5, tolerance: 0.1 };
+    const scored = recordOf([line, tested], scores);
+    expect(scored.evaluation).toMatchObject([
+      { metric: 'exact match', split: 'test', tuned, fixed: 8, pValue: 0.008 },
+    ]);
+    expect(scored.exports.map(({ selfTest }) => selfTest)).toEqual([
+      null,
+      { difference: 0.5, tolerance: 0.1, passed: false },
+    ]);
+    expect(writeRunRecord(scored)).not.toContain('secret');
   });
 
   it('is read strictly', () => {
