@@ -1,0 +1,206 @@
+/** The jobs that touch several parts: the lesson from press to score, stop, going on, and what goes wrong on the way. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Session } from '../../src/state/session.svelte';
+import {
+  adapter,
+  data,
+  evaluations,
+  fakeDataset,
+  FakeTrainer,
+  get,
+  ok,
+  plan,
+  run,
+  scores,
+  steps,
+} from './fakes';
+
+let trainer: FakeTrainer;
+let session: Session;
+const make = (dataset = fakeDataset()): Session => new Session({ trainer, dataset, get, store: null });
+const settle = (): Promise<void> => vi.waitFor(() => expect(trainer.calls.length).toBeGreaterThan(0));
+const finish = (): void => {
+  trainer.say({ type: 'planned', runId: 'r1', plan });
+  for (const report of steps(60)) trainer.say({ type: 'step', report });
+  for (const report of evaluations(60)) trainer.say({ type: 'evaluated', report });
+  trainer.say({
+    type: 'finished',
+    reason: 'completed',
+    adapterId: 'a1',
+    best: evaluations(60).at(-1) ?? null,
+    peakBytes: 9,
+    seconds: 27,
+  });
+  trainer.kept = [adapter];
+  trainer.known = [run];
+  trainer.end();
+};
+
+beforeEach(async () => {
+  trainer = new FakeTrainer();
+  session = make();
+  await session.load();
+});
+afterEach(() => vi.useRealTimers());
+
+describe('the lesson', () => {
+  it('opens, packs, trains and scores with no further order', async () => {
+    const lesson = session.lessons.list[0];
+    if (lesson === undefined) throw new Error('no lesson');
+    const whole = session.trainLesson(lesson);
+    await settle();
+    expect(session.run.subject?.settings.learningRate).toBe(0.003);
+    expect(session.result).toBeNull();
+    finish();
+    expect(session.result).toBeNull();
+    await whole;
+    expect(session.result).toMatchObject({
+      modelId: 'tiny-llama',
+      steps: 60,
+      lossFirst: steps(1)[0]?.loss,
+      evalLossBest: evaluations(60).at(-1)?.loss,
+      exactMatchBase: scores.base.share,
+      exactMatchTuned: 0.95,
+      rows: 60,
+      seconds: 27,
+      adapterId: 'a1',
+    });
+  });
+
+  it('keeps a step limit the person set before', async () => {
+    session.form.put('maxSteps', 7);
+    const [lesson] = session.lessons.list;
+    if (lesson === undefined) throw new Error('no lesson');
+    await session.openLesson(lesson);
+    expect(session.form.settings).toMatchObject({ maxSteps: 7, epochs: 6 });
+  });
+});
+
+describe('a run', () => {
+  it('stop is told to the trainer once, however often it is pressed', async () => {
+    await session.openFile(new File(['x'], 'x.jsonl'));
+    const whole = session.train();
+    await settle();
+    await Promise.all([session.job.stop(), session.job.stop(), session.job.stop()]);
+    expect(trainer.calls.filter((call) => call === 'stop')).toHaveLength(1);
+    finish();
+    await whole;
+    expect(session.run.phase).toBe('finished');
+  });
+
+  it('that ends without a word is a failure, not a finish', async () => {
+    await session.openFile(new File(['x'], 'x.jsonl'));
+    const whole = session.train();
+    await settle();
+    trainer.end();
+    await whole;
+    expect(session.run.failure?.message).toContain('ended at step 0 without a reason');
+    expect(session.result).toBeNull();
+  });
+
+  it('is not begun when the rows cannot be packed', async () => {
+    session = make(
+      fakeDataset({
+        prepare: async () => ({
+          ok: false,
+          failure: { kind: 'bad-input', message: 'No row has an answer.' },
+        }),
+      }),
+    );
+    await session.load();
+    await session.openFile(new File(['x'], 'x.jsonl'));
+    await session.train();
+    expect(session.run.phase).toBe('idle');
+    expect(session.failure?.message).toBe('No row has an answer.');
+    expect(trainer.calls).toEqual([]);
+  });
+
+  it('goes on from where it stopped, with its curve', async () => {
+    const half = { ...run, status: 'unfinished' as const, step: 24 };
+    trainer.known = [half];
+    await session.runs.load();
+    expect(session.runs.unfinished).toEqual([half]);
+    const whole = session.continueRun(half);
+    await settle();
+    expect(trainer.calls).toEqual(['continueRun']);
+    expect(session.run.steps).toHaveLength(24);
+    finish();
+    await whole;
+    expect(session.run.steps).toHaveLength(60);
+  });
+
+  it('is refused while the dataset worker has nothing to give', async () => {
+    session = make(
+      fakeDataset({ take: async () => ({ ok: false, failure: { kind: 'bad-input', message: 'Gone.' } }) }),
+    );
+    await session.load();
+    await session.openFile(new File(['x'], 'x.jsonl'));
+    await session.train();
+    expect(session.run.failure?.message).toBe('Gone.');
+  });
+});
+
+describe('adapters', () => {
+  it('a delete reaches the disk only when the time to undo is over', async () => {
+    vi.useFakeTimers();
+    trainer.kept = [adapter, { ...adapter, id: 'a2' }];
+    await session.adapters.load();
+    await session.adapters.remove('a1');
+    expect(session.adapters.list.map((one) => one.id)).toEqual(['a2']);
+    session.adapters.undo();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(trainer.calls).toEqual([]);
+    await session.adapters.remove('a1');
+    await vi.advanceTimersByTimeAsync(8000);
+    expect(trainer.calls).toEqual(['remove a1']);
+  });
+
+  it('one for another base is refused with both sides named', async () => {
+    await session.importAdapter([]);
+    expect(session.adapters.failure).toMatchObject({
+      kind: 'wrong-base',
+      expected: 'hidden size 128',
+      found: 'hidden size 4,096',
+    });
+  });
+});
+
+describe('the form', () => {
+  it('names the limit that was broken and gives no settings', () => {
+    session.form.put('sequenceLength', 100);
+    expect(session.form.settings).toBeNull();
+    expect(session.form.errors.sequenceLength).toContain('multiple of 32');
+    session.form.reset('sequenceLength');
+    expect(session.form.settings?.sequenceLength).toBe(256);
+  });
+});
+
+it('two files opened in a row: the later one stays', async () => {
+  let first: (() => void) | null = null;
+  const slow = fakeDataset();
+  const dataset = fakeDataset({
+    open: (file) =>
+      file.name === 'slow.csv'
+        ? new Promise((resolve) => (first = () => resolve(ok({ ...report('slow.csv') }))))
+        : slow.open(file).then(() => ok(report(file.name))),
+  });
+  session = make(dataset);
+  const waiting = session.openFile(new File(['x'], 'slow.csv'));
+  await session.openFile(new File(['x'], 'quick.csv'));
+  await vi.waitFor(() => expect(first).not.toBeNull());
+  (first as (() => void) | null)?.();
+  expect(await waiting).toBe(false);
+  expect(session.data.report?.name).toBe('quick.csv');
+});
+
+const report = (name: string) => ({
+  name,
+  bytes: 1,
+  shape: '',
+  container: '',
+  rows: data.split.train,
+  kept: 1,
+  rejected: [],
+  warnings: [],
+  preview: [],
+});

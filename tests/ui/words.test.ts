@@ -1,0 +1,75 @@
+/** Small pure parts of the screen: numbers, the reading of curves, tokens made visible, kinds of files, order of scores. */
+import { describe, expect, it } from 'vitest';
+import { readCurve } from '../../src/guide/curve';
+import { segments, visible } from '../../src/ui/data/segments';
+import { bytes, chance, duration, percent, rate } from '../../src/ui/numbers';
+import { kindOf, pasted } from '../../src/ui/shell/files';
+import { sortRows } from '../../src/ui/try/outcome';
+import { scores, tokens } from './fakes';
+
+const line = (losses: number[], every = 1) =>
+  losses.map((loss, index) => ({ step: (index + 1) * every, loss }));
+const falling = line(Array.from({ length: 40 }, (_, index) => 3 * 0.93 ** index));
+
+describe('numbers', () => {
+  it('are written with their unit', () => {
+    expect([bytes(512), bytes(1536), bytes(5.1 * 2 ** 30)]).toEqual(['512 B', '1.5 KiB', '5.1 GiB']);
+    expect([duration(900), duration(80_000), duration(3_700_000)]).toEqual([
+      '1 s',
+      '1 min 20 s',
+      '1 h 1 min',
+    ]);
+    expect([rate(2e-4), rate(0.003), rate(0.05), rate(0)]).toEqual(['2e-4', '3e-3', '0.05', '0']);
+    expect([percent(0.016), percent(0.95), percent(1)]).toEqual(['1.6 %', '95 %', '100 %']);
+    expect(chance(4e-16)).toBe('less than 0.001');
+  });
+});
+
+describe('a curve in words', () => {
+  it('says too early, falling, flat, diverging and overfitting', () => {
+    expect(readCurve(falling.slice(0, 5), [], false).shape).toBe('early');
+    expect(readCurve(falling.slice(0, 20), [], false).shape).toBe('falling');
+    expect(readCurve(line(Array.from({ length: 30 }, () => 2)), [], false).shape).toBe('flat');
+    expect(readCurve(line(Array.from({ length: 30 }, (_, index) => 1 + index * 0.1)), [], false).shape).toBe(
+      'diverging',
+    );
+    const reading = readCurve(falling, line([2, 1, 1.4], 10), true);
+    expect(reading.shape).toBe('overfitting');
+    expect(reading.sentence).toContain('step 20');
+  });
+});
+
+describe('tokens', () => {
+  it('stand together by fate, in order', () => {
+    expect(segments(tokens).map((segment) => segment.fate)).toEqual([
+      'special',
+      'read',
+      'special',
+      'learned',
+      'end-mark',
+    ]);
+  });
+  it('show blanks, line ends and hidden characters', () => {
+    expect(visible(' a\n\u200b\u202e')).toBe('·a⏎⟨200b⟩⟨202e⟩');
+  });
+});
+
+describe('files', () => {
+  it('are told apart by their names', () => {
+    expect(kindOf(['rows.jsonl'])).toBe('data');
+    expect(kindOf(['records.zip'])).toBe('adapter');
+    expect(kindOf(['peft/adapter_config.json', 'peft/adapter_model.safetensors'])).toBe('adapter');
+    expect(kindOf(['m/config.json', 'm/tokenizer.json', 'm/model.safetensors'])).toBe('model');
+  });
+  it('pasted text is named after what it looks like', () => {
+    expect(
+      ['[{"a":1}]', '{"a":1}', 'a\tb\n1\t2', 'text,label\nhi,x', 'Once upon a time.'].map(
+        (text) => pasted(text).name,
+      ),
+    ).toEqual(['pasted.json', 'pasted.jsonl', 'pasted.tsv', 'pasted.csv', 'pasted.txt']);
+  });
+});
+
+it('what got worse stands first', () => {
+  expect(sortRows(scores.rows).map((one) => one.outcome)).toEqual(['broken', 'wrong', 'fixed']);
+});
