@@ -47,7 +47,12 @@ export const FAMILIES: DemoFamily[] = [
     id: 'qwen',
     name: 'Tiny Qwen',
     family: 'Qwen3',
-    config: { architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3', ...common, tie_word_embeddings: true },
+    config: {
+      architectures: ['Qwen3ForCausalLM'],
+      model_type: 'qwen3',
+      ...common,
+      tie_word_embeddings: true,
+    },
   },
   {
     id: 'mistral',

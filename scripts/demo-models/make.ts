@@ -29,7 +29,13 @@ for (const { id, config: model } of FAMILIES) {
   const generation = { eos_token_id: [TURN_END, END_OF_TEXT], pad_token_id: END_OF_TEXT };
   write(`models/${id}/generation_config.json`, json(generation, 2));
 }
-const files = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'generation_config.json', 'model.safetensors'];
+const files = [
+  'config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'generation_config.json',
+  'model.safetensors',
+];
 const list = FAMILIES.map(({ id, name, family, config: model }) => ({
   id,
   name,

@@ -9,10 +9,12 @@ import { randomFrom } from '../../src/adapter/random';
 import { assetsFrom } from '../../src/chat/assets';
 import { openTemplate } from '../../src/chat/template';
 import { ChatTokenizer } from '../../src/chat/tokenizer';
+import type { MaskedRow } from '../../src/chat/mask';
 import { pack } from '../../src/chat/pack';
 import { writeSafetensors } from '../../src/checkpoint/safetensors';
 import type { WeightSource } from '../../src/checkpoint/source';
 import { startEngine } from '../../src/gpu/backend';
+import { restBeforeRead } from '../../src/gpu/rest';
 import { readConfig, type ModelConfig } from '../../src/model/config';
 import { weightShapes } from '../../src/model/weights';
 import { parseSettings } from '../../src/protocol/settings';
@@ -70,6 +72,7 @@ const settings = parseSettings({
   evaluateEvery: 100,
   patience: 0,
   weightFormat: 'f32',
+  recompute: false,
   seed: 7,
 });
 const trainable = await fullTrainable(config, freshWeights(config, 11));
@@ -93,6 +96,7 @@ const outcome = await trainRun({
     if (event.type === 'evaluated') console.log(`held-out loss ${event.report.loss.toFixed(4)}`);
   },
   save: async () => undefined,
+  beforeRead: restBeforeRead,
   check: () => engine.check(),
 });
 const seconds = Math.round((performance.now() - started) / 1000);
@@ -108,11 +112,11 @@ mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'model.safetensors'), writeSafetensors(tensors, { format: 'pt' }));
 
 /** Documents of the corpus as ids until they fill `rowCount` rows; every token but the first is learned. */
-function tokenised(rowCount: number): { ids: number[]; learn: number[] }[] {
+function tokenised(rowCount: number): MaskedRow[] {
   const tokenizer = new ChatTokenizer(assets);
   const template = openTemplate(assets, tokenizer);
   if (!template) throw new Error('The demo models have a chat template; none was found.');
-  const list: { ids: number[]; learn: number[] }[] = [];
+  const list: MaskedRow[] = [];
   let tokens = 0;
   for (const document of documents()) {
     const ids =
@@ -120,7 +124,10 @@ function tokenised(rowCount: number): { ids: number[]; learn: number[] }[] {
         ? [...tokenizer.encodeText(document.text), END_OF_TEXT]
         : tokenizer.encodeTemplate(template.render(document.messages, { addGenerationPrompt: false }));
     if (ids.length > LENGTH) continue;
-    list.push({ ids: Int32Array.from(ids), learn: Uint8Array.from(ids, (_, index) => (index === 0 ? 0 : 1)) });
+    list.push({
+      ids: Int32Array.from(ids),
+      learn: Uint8Array.from(ids, (_, index) => (index === 0 ? 0 : 1)),
+    });
     tokens += ids.length;
     if (tokens >= rowCount * LENGTH) break;
   }

@@ -78,4 +78,3 @@ export function frozenLayers(weights: ModelWeights): Trainable['layer'] {
     };
   };
 }
-

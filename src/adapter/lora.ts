@@ -55,7 +55,13 @@ export function loraTrainable(
           const [a, b] = [at(pair.a), at(pair.b)];
           const { scale } = pair.module;
           if (!seed || spec.dropout === 0) return linear(x, base, { ...extra, lora: { a, b, scale } });
-          return dropped(linear(x, base, extra), dropout(x, seed, spec.dropout, placeOf(index, target)), a, b, scale);
+          return dropped(
+            linear(x, base, extra),
+            dropout(x, seed, spec.dropout, placeOf(index, target)),
+            a,
+            b,
+            scale,
+          );
         },
       };
     },
@@ -92,7 +98,9 @@ function givenValues(slots: Slot[], { tensors }: AdapterWeights): Float32Array {
   for (const { name, offset, count } of slots) {
     const given = tensors.get(name);
     if (!given || given.values.length !== count)
-      throw new Error(`The adapter has ${given ? given.values.length : 'no'} numbers for ${name}; ${count} are needed.`);
+      throw new Error(
+        `The adapter has ${given ? given.values.length : 'no'} numbers for ${name}; ${count} are needed.`,
+      );
     values.set(given.values, offset);
   }
   return values;

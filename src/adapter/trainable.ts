@@ -67,7 +67,8 @@ export class Flat {
       return tf.reshape(tf.slice(parameters, slot.offset, slot.count), slot.shape);
     }
     let view = this.#views.get(slot);
-    if (!view) this.#views.set(slot, (view = tf.keep(viewOf(this.state.parameters, slot.offset, slot.shape))));
+    if (!view)
+      this.#views.set(slot, (view = tf.keep(viewOf(this.state.parameters, slot.offset, slot.shape))));
     return view;
   }
 
@@ -81,9 +82,12 @@ export class Flat {
   /** Puts saved numbers back. Lengths must be those of this run. */
   write(saved: { parameters: Float32Array; mean?: Float32Array; square?: Float32Array }): void {
     if (saved.parameters.length !== this.count)
-      throw new Error(`The saved state holds ${saved.parameters.length} numbers; this run trains ${this.count}.`);
+      throw new Error(
+        `The saved state holds ${saved.parameters.length} numbers; this run trains ${this.count}.`,
+      );
     this.dispose();
-    const make = (values: Float32Array | undefined) => (values ? tf.tensor1d(values) : tf.zeros([this.count]));
+    const make = (values: Float32Array | undefined) =>
+      values ? tf.tensor1d(values) : tf.zeros([this.count]);
     this.state = {
       parameters: make(saved.parameters),
       gradient: make(undefined),
@@ -98,4 +102,3 @@ export class Flat {
     tf.dispose({ ...this.state });
   }
 }
-

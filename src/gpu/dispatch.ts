@@ -79,7 +79,8 @@ export function attachDispatch(backend: WebGPUBackend, gpu: Gpu): void {
 
 function asInside(backend: object): BackendInside {
   for (const field of ['tensorMap', 'commandQueueOwnedIds', 'uploadToGPU', 'bufferManager'])
-    if (!(field in backend)) throw new Error(`This TensorFlow.js backend has no ${field}; version 4.22.0 is needed.`);
+    if (!(field in backend))
+      throw new Error(`This TensorFlow.js backend has no ${field}; version 4.22.0 is needed.`);
   return backend as BackendInside;
 }
 
@@ -98,14 +99,24 @@ export function output(shape: number[], dtype: 'float32' | 'int32' = 'float32'):
   return backendInside().makeTensorInfo(shape, dtype);
 }
 
-export function dispatch({ name, code, constants = {}, bind, uniforms, groups, inPlace = [] }: Dispatch): void {
+export function dispatch({
+  name,
+  code,
+  constants = {},
+  bind,
+  uniforms,
+  groups,
+  inPlace = [],
+}: Dispatch): void {
   const backend = backendInside();
   const pipeline = pipelineFor(backend.device, name, code, constants);
   const ranges = bind.map((tensor) => rangeOf(backend, tensor, name));
   ranges.push(uniformRange(backend.device, uniforms));
   const group = bindGroupFor(backend.device, pipeline, ranges, name);
   if (groups.some((count) => count > 65_535))
-    throw new Error(`Kernel ${name} asks for ${groups.join(' × ')} workgroups; 65,535 are allowed in one direction.`);
+    throw new Error(
+      `Kernel ${name} asks for ${groups.join(' × ')} workgroups; 65,535 are allowed in one direction.`,
+    );
 
   backend.ensureCommandEncoderReady();
   const pass = (backend.computePassEncoder ??= backend.commandEncoder?.beginComputePass({}) ?? null);
@@ -201,7 +212,12 @@ function uniformRange(device: GPUDevice, values: number[]): Range {
   let buffer = uniformBuffers.get(key);
   if (!buffer) {
     const size = Math.ceil(values.length / 4) * 16;
-    buffer = device.createBuffer({ label: 'uniforms', size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true });
+    buffer = device.createBuffer({
+      label: 'uniforms',
+      size,
+      usage: GPUBufferUsage.UNIFORM,
+      mappedAtCreation: true,
+    });
     new Uint32Array(buffer.getMappedRange()).set(values);
     buffer.unmap();
     uniformBuffers.set(key, buffer);
@@ -210,7 +226,12 @@ function uniformRange(device: GPUDevice, values: number[]): Range {
 }
 
 /** Static shapes bring the same buffers again and again: a group is made once and found by the buffers' numbers. */
-function bindGroupFor(device: GPUDevice, { pipeline, layout }: Pipeline, ranges: Range[], name: string): GPUBindGroup {
+function bindGroupFor(
+  device: GPUDevice,
+  { pipeline, layout }: Pipeline,
+  ranges: Range[],
+  name: string,
+): GPUBindGroup {
   const key = [idOf(pipeline), ...ranges.map((r) => `${idOf(r.buffer)}:${r.offset}`)].join();
   const known = bindGroups.get(key);
   if (known) return known;

@@ -95,7 +95,8 @@ function readRope(json: Json): { ropeTheta: number; ropeScaling: Llama3Scaling |
   const ropeTheta = number({ rope_theta: fresh['rope_theta'] ?? json['rope_theta'] }, 'rope_theta', 10_000);
   const type = String(scaling['rope_type'] ?? scaling['type'] ?? 'default');
   if (type === 'default') return { ropeTheta, ropeScaling: null };
-  if (type !== 'llama3') throw new Error(`The rope scaling ${type} is not supported; default and llama3 are.`);
+  if (type !== 'llama3')
+    throw new Error(`The rope scaling ${type} is not supported; default and llama3 are.`);
   return {
     ropeTheta,
     ropeScaling: {
@@ -142,7 +143,8 @@ export function linearName(layer: number, target: Target): string {
 
 export function parameterCount(config: ModelConfig): number {
   const { vocab, hidden, layers, heads, kvHeads, headDim, ffn } = config;
-  const attention = hidden * headDim * (2 * heads + 2 * kvHeads) + (config.qkvBias ? headDim * (heads + 2 * kvHeads) : 0);
+  const attention =
+    hidden * headDim * (2 * heads + 2 * kvHeads) + (config.qkvBias ? headDim * (heads + 2 * kvHeads) : 0);
   const norms = 2 * hidden + (config.qkNorm ? 2 * headDim : 0);
   return vocab * hidden * (config.tied ? 1 : 2) + layers * (attention + norms + 3 * hidden * ffn) + hidden;
 }

@@ -129,7 +129,12 @@ async function decode(
   return run(model, ids, positions, ranges, at, table, store, null);
 }
 
-function append(cache: Cache | undefined, keys: tf.Tensor, values: tf.Tensor, at: tf.Tensor1D): [tf.Tensor, tf.Tensor] {
+function append(
+  cache: Cache | undefined,
+  keys: tf.Tensor,
+  values: tf.Tensor,
+  at: tf.Tensor1D,
+): [tf.Tensor, tf.Tensor] {
   if (!cache) throw new Error('A layer has no cache.');
   cache.keys = kvAppend(cache.keys, keys, at);
   cache.values = kvAppend(cache.values, values, at);

@@ -8,7 +8,10 @@ export function inverseFrequencies({ headDim, ropeTheta, ropeScaling }: ModelCon
 }
 
 /** Long waves are stretched, short ones kept, those between mixed (the Llama 3.1 model card's rule). */
-function scaled(frequency: number, { factor, lowFreqFactor, highFreqFactor, originalLength }: Llama3Scaling): number {
+function scaled(
+  frequency: number,
+  { factor, lowFreqFactor, highFreqFactor, originalLength }: Llama3Scaling,
+): number {
   const wave = (2 * Math.PI) / frequency;
   if (wave < originalLength / highFreqFactor) return frequency;
   if (wave > originalLength / lowFreqFactor) return frequency / factor;

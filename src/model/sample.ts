@@ -7,7 +7,11 @@ export interface Sampling {
 }
 
 /** `random` in [0, 1) */
-export function chooseToken(logits: Float32Array, { temperature, topP }: Sampling, random: () => number): number {
+export function chooseToken(
+  logits: Float32Array,
+  { temperature, topP }: Sampling,
+  random: () => number,
+): number {
   if (temperature === 0) return argmax(logits);
   const most = logits[argmax(logits)] ?? 0;
   const order = [...logits.keys()].sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0));

@@ -54,10 +54,13 @@ function hasBias(config: ModelConfig, target: Target): boolean {
 export function checkShapes(config: ModelConfig, source: WeightSource): void {
   const present = new Set(source.names());
   for (const [name, shape] of weightShapes(config)) {
-    if (!present.has(name)) throw new Error(`The checkpoint has no tensor ${name}, which its config.json asks for.`);
+    if (!present.has(name))
+      throw new Error(`The checkpoint has no tensor ${name}, which its config.json asks for.`);
     const found = source.shape(name);
     if (found.join() !== shape.join())
-      throw new Error(`${name} is ${found.join(' × ')} in the checkpoint; config.json says ${shape.join(' × ')}.`);
+      throw new Error(
+        `${name} is ${found.join(' × ')} in the checkpoint; config.json says ${shape.join(' × ')}.`,
+      );
   }
 }
 

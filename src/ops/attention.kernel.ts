@@ -24,7 +24,10 @@ function layout(rows: number, keys: number, { heads, kvHeads, headDim }: Attenti
   };
 }
 
-export function attentionKernel({ q, k, v, ranges }: NamedTensorInfoMap, attrs: AttentionAttrs): TensorInfo[] {
+export function attentionKernel(
+  { q, k, v, ranges }: NamedTensorInfoMap,
+  attrs: AttentionAttrs,
+): TensorInfo[] {
   const rows = size(q, 0);
   const o = output([rows, attrs.heads * attrs.headDim]);
   const lse = output([rows, attrs.heads]);
@@ -41,7 +44,12 @@ export function attentionKernel({ q, k, v, ranges }: NamedTensorInfoMap, attrs: 
 }
 
 export function attentionGradKernel(inputs: NamedTensorInfoMap, attrs: AttentionAttrs): TensorInfo[] {
-  const [q, k, v, ranges] = [given(inputs['q']), given(inputs['k']), given(inputs['v']), given(inputs['ranges'])];
+  const [q, k, v, ranges] = [
+    given(inputs['q']),
+    given(inputs['k']),
+    given(inputs['v']),
+    given(inputs['ranges']),
+  ];
   const [o, lse, dy] = [given(inputs['o']), given(inputs['lse']), given(inputs['dy'])];
   const rows = size(q, 0);
   const keys = size(k, 0);

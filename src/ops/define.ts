@@ -32,7 +32,9 @@ export function defineOperation<Attrs extends object>(operation: Operation<Attrs
     },
   });
   return (inputs: Record<string, tf.Tensor | undefined>, attrs: Attrs): tf.Tensor[] => {
-    const given = Object.entries(inputs).filter((entry): entry is [string, tf.Tensor] => entry[1] !== undefined);
+    const given = Object.entries(inputs).filter(
+      (entry): entry is [string, tf.Tensor] => entry[1] !== undefined,
+    );
     const result = tf
       .engine()
       .runKernel(name, Object.fromEntries(given), { ...attrs } as NamedAttrMap) as unknown;

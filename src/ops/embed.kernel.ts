@@ -6,7 +6,10 @@ import { dispatch, foldGroups, output } from '../gpu/dispatch';
 import { given, size } from './sizes';
 import type { EmbedAttrs } from './embed';
 
-export function embedKernel({ table, ids }: NamedTensorInfoMap, { vocab, hidden, half }: EmbedAttrs): TensorInfo {
+export function embedKernel(
+  { table, ids }: NamedTensorInfoMap,
+  { vocab, hidden, half }: EmbedAttrs,
+): TensorInfo {
   const rows = size(ids, 0);
   const x = output([rows, hidden]);
   dispatch({

@@ -13,7 +13,11 @@ export interface EmbedAttrs {
   half: boolean;
 }
 
-const forward = defineOperation<EmbedAttrs>({ name: 'Embed', reference: embedReference, kernel: embedKernel });
+const forward = defineOperation<EmbedAttrs>({
+  name: 'Embed',
+  reference: embedReference,
+  kernel: embedKernel,
+});
 const backward = defineOperation<EmbedAttrs>({
   name: 'EmbedGrad',
   reference: embedGradReference,

@@ -17,7 +17,10 @@ export function linearKernel(inputs: NamedTensorInfoMap, { n, k, half, scale }: 
   return [product({ ...main, lora: { low: u, up: b, rank, scale } }), u];
 }
 
-export function dxKernel({ dy, w, du, a }: NamedTensorInfoMap, { n, k, half, scale }: LinearAttrs): TensorInfo {
+export function dxKernel(
+  { dy, w, du, a }: NamedTensorInfoMap,
+  { n, k, half, scale }: LinearAttrs,
+): TensorInfo {
   const lora = du && a ? { low: du, up: a, rank: size(a, 0), scale: 1 } : undefined;
   const base = { form: 'nn', left: given(dy), right: given(w), m: size(dy, 0), n, k, half, scale } as const;
   return product(lora ? { ...base, lora } : base);

@@ -8,7 +8,10 @@ const matrix = (tensor: tf.Tensor | undefined): tf.Tensor2D => {
 };
 
 /** → y, and with an adapter also u = x Aᵀ */
-export function linearReference({ x, w, bias, residual, a, b }: Inputs, { scale }: { scale: number }): tf.Tensor[] {
+export function linearReference(
+  { x, w, bias, residual, a, b }: Inputs,
+  { scale }: { scale: number },
+): tf.Tensor[] {
   const u = a ? tf.matMul(matrix(x), matrix(a), false, true) : null;
   let y: tf.Tensor = tf.matMul(matrix(x), matrix(w), false, true);
   if (!u) y = tf.mul(y, scale);

@@ -7,7 +7,13 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { defineOperation, readAttrs } from './define';
-import { downReference, dxReference, linearReference, outerReference, columnSumReference } from './linear.reference';
+import {
+  downReference,
+  dxReference,
+  linearReference,
+  outerReference,
+  columnSumReference,
+} from './linear.reference';
 import { columnSumKernel, downKernel, dxKernel, linearKernel, outerKernel } from './linear.kernel';
 
 /** A weight matrix [n, k]: f32, or f16 packed two to an int32 along k. */
@@ -34,7 +40,11 @@ export interface LinearAttrs {
   scale: number;
 }
 
-const plain = defineOperation<LinearAttrs>({ name: 'Linear', reference: linearReference, kernel: linearKernel });
+const plain = defineOperation<LinearAttrs>({
+  name: 'Linear',
+  reference: linearReference,
+  kernel: linearKernel,
+});
 const adapted = defineOperation<LinearAttrs>({
   name: 'AdaptedLinear',
   reference: linearReference,
@@ -97,10 +107,16 @@ tf.registerGradient({
 export function linear(
   x: tf.Tensor,
   weight: Weight,
-  extra: { bias?: tf.Tensor | undefined; residual?: tf.Tensor | undefined; lora?: LowRank | undefined; scale?: number } = {},
+  extra: {
+    bias?: tf.Tensor | undefined;
+    residual?: tf.Tensor | undefined;
+    lora?: LowRank | undefined;
+    scale?: number;
+  } = {},
 ): tf.Tensor {
   const { n, k } = weight;
-  if (x.shape[1] !== k) throw new Error(`A linear layer of width ${k} was given rows of width ${x.shape[1]}.`);
+  if (x.shape[1] !== k)
+    throw new Error(`A linear layer of width ${k} was given rows of width ${x.shape[1]}.`);
   const { bias, residual, lora, scale = 1 } = extra;
   const half = weight.format === 'f16';
   const inputs = { x, w: weight.tensor, bias, residual };
@@ -110,7 +126,9 @@ export function linear(
 
 /** dy [m, n], w [n, k] → dx [m, k]: the product against a weight, for a gradient that is made by hand. */
 export function linearDx(dy: tf.Tensor, weight: Weight): tf.Tensor {
-  return first(dx({ dy, w: weight.tensor }, { n: weight.n, k: weight.k, half: weight.format === 'f16', scale: 1 }));
+  return first(
+    dx({ dy, w: weight.tensor }, { n: weight.n, k: weight.k, half: weight.format === 'f16', scale: 1 }),
+  );
 }
 
 /** p [m, n], q [m, k] → scale · pᵀ q [n, k] */
@@ -129,7 +147,10 @@ function single(dy: tf.Tensor | tf.Tensor[]): tf.Tensor {
 }
 
 function pick<const N extends number>(saved: tf.Tensor[], count: N): Tuple<N> {
-  if (saved.length !== count) throw new Error(`A gradient expected ${count} saved tensors and got ${saved.length}.`);
+  if (saved.length !== count)
+    throw new Error(`A gradient expected ${count} saved tensors and got ${saved.length}.`);
   return saved as Tuple<N>;
 }
-type Tuple<N extends number, T extends tf.Tensor[] = []> = T['length'] extends N ? T : Tuple<N, [...T, tf.Tensor]>;
+type Tuple<N extends number, T extends tf.Tensor[] = []> = T['length'] extends N
+  ? T
+  : Tuple<N, [...T, tf.Tensor]>;

@@ -122,7 +122,9 @@ function nt(shape: ProductShape): string {
       'for (var s = 0u; s < shape.rank; s++) {',
       ...leftRows(shape, (row) => `low[${row} * shape.rank + s]`, 'shape.m'),
       ...range(cols).map((j) => `let b_${j} = shape.loraScale * up[col_${j} * shape.rank + s];`),
-      ...range(rows).flatMap((i) => range(cols).map((j) => `c_${i}_${j} = fma(a_${i}, b_${j}, c_${i}_${j});`)),
+      ...range(rows).flatMap((i) =>
+        range(cols).map((j) => `c_${i}_${j} = fma(a_${i}, b_${j}, c_${i}_${j});`),
+      ),
       '}',
     );
   for (const i of range(rows)) {
@@ -191,7 +193,9 @@ function tn(shape: ProductShape): string {
     'for (var s = 0u; s < shape.m; s++) {',
     ...leftRows(shape, (row) => `left[s * shape.n + ${row}]`, 'shape.n'),
     ...range(cols).map((j) => `let b_${j} = right[s * width + col_${j}];`),
-    ...range(rows).flatMap((i) => range(cols).map((j) => `c_${i}_${j} = fma(${left(i)}, b_${j}, c_${i}_${j});`)),
+    ...range(rows).flatMap((i) =>
+      range(cols).map((j) => `c_${i}_${j} = fma(${left(i)}, b_${j}, c_${i}_${j});`),
+    ),
     '}',
     ...range(rows).flatMap((i) => range(cols).map((j) => `c_${i}_${j} *= shape.scale;`)),
     ...writeVectors(shape, 'shape.n'),

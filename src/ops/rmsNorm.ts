@@ -43,3 +43,18 @@ tf.registerGradient({
 export function rmsNorm(x: tf.Tensor, g: tf.Tensor, epsilon: number): tf.Tensor {
   return only(forward({ x, g }, { epsilon }));
 }
+
+/** The gradients of `rmsNorm` by hand: dx [rows, cols], and dg [cols] where it is wanted. */
+export function rmsNormBackward(
+  dy: tf.Tensor,
+  x: tf.Tensor,
+  g: tf.Tensor,
+  epsilon: number,
+  wantGain: boolean,
+): { dx: tf.Tensor; dg: tf.Tensor | undefined } {
+  const given = { dy, x, g };
+  return {
+    dx: only(backwardX(given, { epsilon })),
+    dg: wantGain ? only(backwardGain(given, { epsilon })) : undefined,
+  };
+}

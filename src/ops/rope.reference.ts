@@ -3,7 +3,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Inputs } from './define';
 import type { RopeAttrs } from './rope';
 
-export function ropeReference({ x, positions, table }: Inputs, { heads, headDim, direction }: RopeAttrs): tf.Tensor {
+export function ropeReference(
+  { x, positions, table }: Inputs,
+  { heads, headDim, direction }: RopeAttrs,
+): tf.Tensor {
   if (!x || !positions || !table) throw new Error('rope misses an input.');
   const half = headDim / 2;
   const rows = x.shape[0] ?? 0;

@@ -64,5 +64,14 @@ export type RunEvent =
   | { type: 'warning'; message: string; failure?: Failure }
   | { type: 'paused'; step: Steps }
   | { type: 'resumed'; step: Steps }
-  | { type: 'finished'; reason: FinishReason; adapterId: string; best: Evaluated | null; peakBytes: Bytes; seconds: number }
+  | {
+      type: 'finished';
+      reason: FinishReason;
+      /** null after training all weights: then `modelId` names the new model. */
+      adapterId: string | null;
+      modelId: string | null;
+      best: Evaluated | null;
+      peakBytes: Bytes;
+      seconds: number;
+    }
   | { type: 'failed'; failure: Failure };

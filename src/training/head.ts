@@ -1,13 +1,13 @@
 /**
  * The end of the model: final norm, logits and loss, in chunks of rows so that logits never fill the memory. Loss and gradient
- * are made together; nothing here is taped but the norm.
+ * are made together, by hand: nothing here is taped.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from '../model/config';
 import type { ModelWeights } from '../model/weights';
 import { crossEntropy } from '../ops/crossEntropy';
 import { linear, linearDx, outerProduct } from '../ops/linear';
-import { rmsNorm } from '../ops/rmsNorm';
+import { rmsNorm, rmsNormBackward } from '../ops/rmsNorm';
 
 const LOGIT_BYTES = 64 * 2 ** 20;
 
@@ -59,12 +59,7 @@ export function headLoss(
     const logp = tf.concat(logps);
     if (!want.dx) return { logp, dx: undefined, dNorm: undefined, dHead };
     const dy = tf.concat(dxs);
-    const through = (h: tf.Tensor, g: tf.Tensor) => rmsNorm(h, g, config.normEpsilon);
-    if (!want.weights) {
-      const [dx] = tf.grads((h) => through(h as tf.Tensor, norm))([hidden], dy);
-      return { logp, dx, dNorm: undefined, dHead };
-    }
-    const [dx, dNorm] = tf.grads((h, g) => through(h as tf.Tensor, g as tf.Tensor))([hidden, norm], dy);
-    return { logp, dx, dNorm, dHead };
+    const { dx, dg } = rmsNormBackward(dy, hidden, norm, config.normEpsilon, want.weights);
+    return { logp, dx, dNorm: dg, dHead };
   });
 }

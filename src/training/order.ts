@@ -17,11 +17,20 @@ export function planSteps(
   const rowsPerStep = Math.min(train.rows, Math.max(1, Math.round(settings.batchExamples / perRow)));
   const stepsPerEpoch = Math.ceil(train.rows / Math.max(1, rowsPerStep));
   const all = stepsPerEpoch * settings.epochs;
-  return { rowsPerStep, stepsPerEpoch, steps: settings.maxSteps > 0 ? Math.min(settings.maxSteps, all) : all };
+  return {
+    rowsPerStep,
+    stepsPerEpoch,
+    steps: settings.maxSteps > 0 ? Math.min(settings.maxSteps, all) : all,
+  };
 }
 
 /** Row indices of `step` (from 0); the last step of an epoch may have fewer. */
-export function rowsOfStep(rows: number, { rowsPerStep, stepsPerEpoch }: StepPlan, step: number, seed: number): number[] {
+export function rowsOfStep(
+  rows: number,
+  { rowsPerStep, stepsPerEpoch }: StepPlan,
+  step: number,
+  seed: number,
+): number[] {
   const epoch = Math.floor(step / stepsPerEpoch);
   const order = shuffled(rows, seed + epoch * 7919);
   const at = (step % stepsPerEpoch) * rowsPerStep;

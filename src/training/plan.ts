@@ -70,5 +70,7 @@ function activationBytes(config: ModelConfig, tokens: number, recompute: boolean
 
 function headBytes(config: ModelConfig, tokens: number, full: boolean): number {
   const rows = Math.min(tokens, chunkRows(config.vocab));
-  return 4 * (2 * rows * config.vocab + 4 * tokens * config.hidden + (full ? 2 * config.vocab * config.hidden : 0));
+  return (
+    4 * (2 * rows * config.vocab + 4 * tokens * config.hidden + (full ? 2 * config.vocab * config.hidden : 0))
+  );
 }

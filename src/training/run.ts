@@ -12,12 +12,14 @@ import { adamw, gradientNorm } from '../ops/flat';
 import type { PackedRows } from '../protocol/data';
 import type { FinishReason, Plan, RunEvent } from '../protocol/events';
 import type { Settings } from '../protocol/settings';
+import type { Milliseconds } from '../units';
 import { disposeBatch, makeBatch, supervisedIn } from './batch';
 import { heldOutLoss } from './heldOut';
 import { planSteps, rowsOfStep } from './order';
 import { microRows } from './plan';
 import { learningRateAt } from './schedule';
 import { forwardBackward } from './step';
+import { forwardBackwardWhole } from './wholeStep';
 import { freshWatch, watchLoss, type Watch } from './stopping';
 
 /** Everything that a run needs to go on. Numbers lie as in the trainable's flat buffers. */
@@ -51,6 +53,8 @@ export interface RunRequest {
   emit(event: Exclude<RunEvent, { type: 'finished' | 'planned' | 'loading' }>): void;
   /** Stores a checkpoint; a failure to store must not end the run, so it does not throw. */
   save(checkpoint: Checkpoint): Promise<void>;
+  /** Called with the expected time when a step's results are about to be read; see `restBeforeRead`. */
+  beforeRead?: (expected: Milliseconds) => Promise<void>;
   /** Throws when the device reported an error. */
   check(): void;
 }
@@ -84,6 +88,8 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   const rowsAtOnce = microRows(train.length, steps.rowsPerStep);
   const table = rotaryTable(config, Math.max(train.length, validation.length));
   const own = runnable(config, trainable);
+  const pass = settings.recompute ? forwardBackward : forwardBackwardWhole;
+  let lastStepTime = 0;
   let watch = request.from?.watch ?? freshWatch();
   let best = request.from?.best ?? null;
   let step = request.from?.step ?? 0;
@@ -131,7 +137,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
     for (let at = 0; at < rows.length; at += rowsAtOnce) {
       const micro = rows.slice(at, at + rowsAtOnce);
       const batch = makeBatch(train, micro, rowsAtOnce, 1 / supervised, config.slidingWindow, table);
-      const { logp } = forwardBackward(config, trainable, batch, seed);
+      const { logp } = pass(config, trainable, batch, seed);
       sums.push(tf.tidy(() => tf.sum(logp)));
       logp.dispose();
       disposeBatch(batch);
@@ -140,12 +146,14 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
     const norm = gradientNorm(flat.state, settings.clip);
     const { beta1, beta2, epsilon, weightDecay } = settings;
     adamw(flat.state, norm, { learningRate, beta1, beta2, epsilon, weightDecay, update: step + 1 });
+    await request.beforeRead?.(lastStepTime);
     const [numbers, ...parts] = await Promise.all([norm.data(), ...sums.map((sum) => sum.data())]);
     tf.dispose([norm, ...sums]);
     seed?.dispose();
     const loss = -parts.reduce((sum, part) => sum + (part[0] ?? NaN), 0) / supervised;
     if (numbers[2] !== 1 || !Number.isFinite(loss)) throw new NotFinite(step + 1, learningRate);
     step++;
+    lastStepTime = performance.now() - started;
     emit({
       type: 'step',
       report: {
@@ -157,7 +165,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
         gradientNorm: numbers[1] ?? NaN,
         supervised,
         tokens: rows.length * train.length,
-        stepTime: performance.now() - started,
+        stepTime: lastStepTime,
       },
     });
   }

@@ -1,7 +1,7 @@
 /**
- * One forward and backward pass. The forward keeps the input of each layer and nothing else; the backward walks the layers from
- * the last, computes each again and differentiates it with tf.grads. Gradients are added up in the flat buffer.
- * Knows nothing of threads, storage or screens.
+ * One forward and backward pass with recomputation: the forward keeps the input of each layer and nothing else; the backward walks
+ * the layers from the last, computes each again and differentiates it with tf.grads. Gradients are added up in the flat buffer.
+ * `wholeStep.ts` is the other way, which keeps everything. Knows nothing of threads, storage or screens.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Slot, Trainable } from '../adapter/trainable';
@@ -61,7 +61,17 @@ export function forwardBackward(
     if (!x) throw new Error(`The input of layer ${index} is missing.`);
     const mine = slots.filter((slot) => slot.place === index);
     const needsDx = index > lowest || trainsOutside;
-    const result: tf.Tensor[] = backThroughLayer(config, trainable, index, mine, x, dy, needsDx, batch, dropoutSeed);
+    const result: tf.Tensor[] = backThroughLayer(
+      config,
+      trainable,
+      index,
+      mine,
+      x,
+      dy,
+      needsDx,
+      batch,
+      dropoutSeed,
+    );
     tf.dispose([x, dy]);
     const dx: tf.Tensor | undefined = needsDx ? result.shift() : undefined;
     mine.forEach((slot, i) => {
@@ -101,7 +111,11 @@ function backThroughLayer(
       return decoderLayer(config, norms, linear, input, batch.sight);
     };
     const parameters = mine.map((slot) => trainable.flat.tensor(slot));
-    if (needsDx) return tf.grads((first, ...rest) => run(first as tf.Tensor, rest as tf.Tensor[]))([x, ...parameters], dy);
+    if (needsDx)
+      return tf.grads((first, ...rest) => run(first as tf.Tensor, rest as tf.Tensor[]))(
+        [x, ...parameters],
+        dy,
+      );
     return tf.grads((...all) => run(x, all as tf.Tensor[]))(parameters, dy);
   });
 }
@@ -117,7 +131,8 @@ function addOutside(
   const find = (place: Slot['place']) => trainable.slots.find((slot) => slot.place === place);
   const embedding = find('embedding');
   const norm = find('norm');
-  if (!embedding || !norm || !head.dNorm || !head.dHead) throw new Error('The gradients outside the layers are missing.');
+  if (!embedding || !norm || !head.dNorm || !head.dHead)
+    throw new Error('The gradients outside the layers are missing.');
   const [table] = tf.tidy(() => {
     const [vocab = 0, hidden = 0] = embedding.shape;
     const run = (tensor: tf.Tensor) => embed({ format: 'f32', tensor, n: vocab, k: hidden }, batch.ids);

@@ -43,7 +43,11 @@ interface TrainResult {
   loss: number;
 }
 
-export async function checkFolder(folder: string, format: Weight['format'], tolerances: Tolerances): Promise<Check[]> {
+export async function checkFolder(
+  folder: string,
+  format: Weight['format'],
+  tolerances: Tolerances,
+): Promise<Check[]> {
   const checks: Check[] = [];
   const note = (check: string, error: number, tolerance: number) =>
     checks.push({ folder, check, error, tolerance, ok: error <= tolerance });
@@ -58,7 +62,11 @@ export async function checkFolder(folder: string, format: Weight['format'], tole
   const inputs = readTensors(join(folder, 'inputs.safetensors'));
   const packed = packOracle(inputs('input_ids'), inputs('attention_mask'), inputs('labels'));
   const base = readTensors(join(folder, 'base.safetensors'));
-  const bare: Runnable = { config, outside: weights, layer: (index) => frozenLayers(weights)(index, noSlot, null) };
+  const bare: Runnable = {
+    config,
+    outside: weights,
+    layer: (index) => frozenLayers(weights)(index, noSlot, null),
+  };
 
   const logits = await packedLogits(bare, packed);
   note('base logits', realRows(logits, base('logits').values, packed, config.vocab), tolerances.forward);
@@ -78,12 +86,20 @@ export async function checkFolder(folder: string, format: Weight['format'], tole
     };
     if (kind === 'lora') {
       const ours = await packedLogits(tuned, packed);
-      note('lora logits', realRows(ours, expected('logits').values, packed, config.vocab), tolerances.forward);
+      note(
+        'lora logits',
+        realRows(ours, expected('logits').values, packed, config.vocab),
+        tolerances.forward,
+      );
       if (result.generate) await noteGeneration('lora', tuned, result.generate, steps('lora_step_logits'));
     }
     const { loss, perToken } = await lossAndGradient(config, trainable, packed);
     note(`${kind} loss`, Math.abs(loss - result.loss) / result.loss, tolerances.forward);
-    note(`${kind} per-token loss`, relativeL2(perToken, inOrder(expected('per_token_loss'), packed)), tolerances.forward);
+    note(
+      `${kind} per-token loss`,
+      relativeL2(perToken, inOrder(expected('per_token_loss'), packed)),
+      tolerances.forward,
+    );
     const gradient = await trainable.flat.state.gradient.data();
     for (const slot of trainable.slots) {
       const theirs = expected(`grad.base_model.model.${slot.name}.weight`).values;
@@ -113,7 +129,11 @@ export async function checkFolder(folder: string, format: Weight['format'], tole
       onLogits: (values) => seen.push(...values),
     });
     for await (const [id] of run) tokens.push(id ?? -1);
-    note(`${name} greedy tokens that differ`, tokens.filter((id, i) => id !== expected.new_tokens[i]).length, 0);
+    note(
+      `${name} greedy tokens that differ`,
+      tokens.filter((id, i) => id !== expected.new_tokens[i]).length,
+      0,
+    );
     note(`${name} generation logits`, relativeL2(seen, expectedLogits.values), tolerances.forward);
   }
 
@@ -198,7 +218,10 @@ function packOracle(ids: OracleTensor, mask: OracleTensor, labels: OracleTensor)
   const targets = new Int32Array(rows * length).fill(-1);
   const documentStart = new Int32Array(rows * length);
   for (let row = 0; row < rows; row++) {
-    const real = Array.from(mask.values.subarray(row * length, (row + 1) * length)).reduce((sum, value) => sum + value, 0);
+    const real = Array.from(mask.values.subarray(row * length, (row + 1) * length)).reduce(
+      (sum, value) => sum + value,
+      0,
+    );
     for (let t = 0; t < length; t++) {
       const label = labels.values[row * length + t + 1] ?? -100;
       if (t + 1 < length && label >= 0) targets[row * length + t] = label;
@@ -206,7 +229,15 @@ function packOracle(ids: OracleTensor, mask: OracleTensor, labels: OracleTensor)
     }
   }
   const supervised = targets.filter((target) => target >= 0).length;
-  return { length, rows, ids: Int32Array.from(ids.values), targets, documentStart, examples: rows, supervised };
+  return {
+    length,
+    rows,
+    ids: Int32Array.from(ids.values),
+    targets,
+    documentStart,
+    examples: rows,
+    supervised,
+  };
 }
 
 /** One step out of [steps, rows, length]. */
@@ -225,7 +256,12 @@ function inOrder({ shape, values }: OracleTensor, packed: PackedRows): number[] 
 }
 
 /** Error over rows that are no padding. */
-function realRows(ours: ArrayLike<number>, theirs: ArrayLike<number>, packed: PackedRows, vocab: number): number {
+function realRows(
+  ours: ArrayLike<number>,
+  theirs: ArrayLike<number>,
+  packed: PackedRows,
+  vocab: number,
+): number {
   const a: number[] = [];
   const b: number[] = [];
   for (let i = 0; i < packed.rows * packed.length; i++) {

@@ -12,7 +12,8 @@ export function readTensors(path: string): (name: string) => OracleTensor {
   const file = readSafetensors(bytes);
   return (name) => {
     const entry = file.entries.get(name);
-    if (!entry) throw new Error(`${path} holds no tensor ${name}; it holds ${[...file.entries.keys()].join(', ')}.`);
+    if (!entry)
+      throw new Error(`${path} holds no tensor ${name}; it holds ${[...file.entries.keys()].join(', ')}.`);
     const raw = tensorBytes(bytes, entry);
     const whole = entry.dtype.startsWith('I') || entry.dtype.startsWith('U');
     return { shape: entry.shape, values: whole ? toInt32(raw, entry.dtype) : toFloat32(raw, entry.dtype) };
@@ -20,7 +21,8 @@ export function readTensors(path: string): (name: string) => OracleTensor {
 }
 
 export function relativeL2(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
-  if (ours.length !== theirs.length) throw new Error(`Compared ${ours.length} numbers with ${theirs.length}.`);
+  if (ours.length !== theirs.length)
+    throw new Error(`Compared ${ours.length} numbers with ${theirs.length}.`);
   let difference = 0;
   let size = 0;
   for (let i = 0; i < theirs.length; i++) {

@@ -1,0 +1,169 @@
+/** Answers of a model with or without an adapter: one for a person who tries it, many for held-out rows. */
+import { randomFrom } from '../src/adapter/random';
+import { frozenLayers } from '../src/adapter/full';
+import { loraTrainable } from '../src/adapter/lora';
+import type { AdapterWeights } from '../src/adapter/spec';
+import { promptIds } from '../src/chat/prompt';
+import { TextStream } from '../src/chat/stream';
+import { scoreAnswers } from '../src/evaluation/score';
+import { hiddenStates, logitsOf, type Runnable } from '../src/model/forward';
+import { generate } from '../src/model/generate';
+import { rotaryTable } from '../src/model/rotary';
+import { sightOfStarts } from '../src/model/sight';
+import type { Answer, AnswerRequest, ScoreRequest, Scores } from '../src/protocol/apis';
+import { runnable } from '../src/training/run';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Library, OpenModel } from './library';
+import { machine } from './machine';
+
+/** Held-out rows answered at once. */
+const AT_ONCE = 16;
+
+export class Answering {
+  #library: Library;
+  #adapterOf: (id: string, model: OpenModel) => Promise<AdapterWeights>;
+  #cancelled = 0;
+
+  constructor(library: Library, adapterOf: (id: string, model: OpenModel) => Promise<AdapterWeights>) {
+    this.#library = library;
+    this.#adapterOf = adapterOf;
+  }
+
+  cancel(): void {
+    this.#cancelled++;
+  }
+
+  async answer(request: AnswerRequest, onText: (text: string) => void): Promise<Answer> {
+    const model = await this.#library.open(request.modelId, 'f16');
+    const { tokenizer, template, stopIds } = model.format;
+    const prompt = promptIds(tokenizer, template, request.messages);
+    const stream = new TextStream(tokenizer, prompt);
+    const started = performance.now();
+    const mine = this.#cancelled;
+    const { temperature, topP, seed, maxTokens } = request.sampling;
+    let text = '';
+    let tokens = 0;
+    let stopped = false;
+    await this.#with(model, request.adapterId, async (ready) => {
+      const run = generate(ready, [prompt], {
+        maxTokens: roomFor(model, prompt.length, maxTokens),
+        temperature,
+        topP,
+        random: randomFrom(seed),
+        stopIds,
+        cancelled: () => this.#cancelled !== mine,
+      });
+      for await (const [id = -1] of run) {
+        tokens++;
+        if (stopIds.includes(id)) {
+          stopped = true;
+          break;
+        }
+        const piece = stream.push(id);
+        text += piece;
+        if (piece !== '') onText(piece);
+      }
+    });
+    const rest = stream.flush();
+    if (rest !== '') onText(rest);
+    return { text: text + rest, tokens, elapsed: performance.now() - started, stopped };
+  }
+
+  /** Base and adapter answer the same rows, greedily. */
+  async score(request: ScoreRequest, onProgress: (done: number, of: number) => void): Promise<Scores> {
+    const model = await this.#library.open(request.modelId, 'f16');
+    const started = performance.now();
+    const { rows } = request;
+    const texts: Record<'base' | 'tuned', string[]> = { base: [], tuned: [] };
+    const mine = this.#cancelled;
+    for (const arm of ['base', 'tuned'] as const)
+      await this.#with(model, arm === 'base' ? null : request.adapterId, async (ready) => {
+        for (let at = 0; at < rows.length && this.#cancelled === mine; at += AT_ONCE) {
+          const prompts = rows.slice(at, at + AT_ONCE).map((row) => row.promptIds);
+          texts[arm].push(...(await this.#greedy(model, ready, prompts, request.maxTokens)));
+          onProgress(texts.base.length + texts.tuned.length, 2 * rows.length);
+        }
+      });
+    const answered = rows.slice(0, texts.tuned.length).map((row, index) => ({
+      prompt: row.promptText,
+      reference: row.reference,
+      base: texts.base[index] ?? '',
+      tuned: texts.tuned[index] ?? '',
+    }));
+    return scoreAnswers(answered, (performance.now() - started) / 1000);
+  }
+
+  /** Logits after the last token of a prompt under an adapter: what an exported file is compared by. */
+  async lastLogits(model: OpenModel, adapter: AdapterWeights, prompt: Int32Array): Promise<Float32Array> {
+    const trainable = loraTrainable(model.config, model.weights, adapter.spec, adapter);
+    const ready = runnable(model.config, trainable);
+    const { positions, ranges } = sightOfStarts(new Int32Array(prompt.length), model.config.slidingWindow);
+    const table = rotaryTable(model.config, prompt.length);
+    const ids = tf.tensor1d(prompt, 'int32');
+    const sight = {
+      positions: tf.tensor1d(positions, 'int32'),
+      ranges: tf.tensor2d(ranges, [3, prompt.length], 'int32'),
+      table,
+    };
+    const hidden = hiddenStates(ready, ids, sight);
+    const logits = logitsOf(ready, hidden);
+    const values = Float32Array.from(await logits.data());
+    tf.dispose([ids, sight.positions, sight.ranges, table, hidden, logits]);
+    trainable.flat.dispose();
+    (await machine()).check();
+    return values;
+  }
+
+  async #greedy(
+    model: OpenModel,
+    ready: Runnable,
+    prompts: Int32Array[],
+    maxTokens: number,
+  ): Promise<string[]> {
+    const { tokenizer, stopIds } = model.format;
+    const longest = Math.max(...prompts.map((prompt) => prompt.length));
+    const ids: number[][] = prompts.map(() => []);
+    const run = generate(ready, prompts, {
+      maxTokens: roomFor(model, longest, maxTokens),
+      temperature: 0,
+      topP: 1,
+      random: () => 0,
+      stopIds,
+    });
+    for await (const step of run)
+      step.forEach((id, index) => {
+        if (id >= 0 && !stopIds.includes(id)) ids[index]?.push(id);
+      });
+    return ids.map((answer) => tokenizer.decodeAnswer(answer));
+  }
+
+  async #with(
+    model: OpenModel,
+    adapterId: string | null,
+    work: (ready: Runnable) => Promise<void>,
+  ): Promise<void> {
+    const { config, weights } = model;
+    if (adapterId === null) {
+      const layer = frozenLayers(weights);
+      await work({ config, outside: weights, layer: (index) => layer(index, nothingTrained, null) });
+    } else {
+      const adapter = await this.#adapterOf(adapterId, model);
+      const trainable = loraTrainable(config, weights, adapter.spec, adapter);
+      try {
+        await work(runnable(config, trainable));
+      } finally {
+        trainable.flat.dispose();
+      }
+    }
+    (await machine()).check();
+  }
+}
+
+const nothingTrained = (): tf.Tensor => {
+  throw new Error('The base model trains nothing.');
+};
+
+/** New tokens that fit behind a prompt. */
+function roomFor(model: OpenModel, prompt: number, wanted: number): number {
+  return Math.max(1, Math.min(wanted, model.config.contextLength - prompt));
+}

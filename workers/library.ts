@@ -1,0 +1,261 @@
+/** The models at hand: those that come with the page and those kept in this browser; one of them open on the device. */
+import { assetsFrom } from '../src/chat/assets';
+import { openFormat, type ChatFormat } from '../src/chat/format';
+import { readSafetensors, tensorBytes } from '../src/checkpoint/safetensors';
+import { sourceFromSafetensors, type WeightSource } from '../src/checkpoint/source';
+import { parameterCount, readConfig, type ModelConfig } from '../src/model/config';
+import { checkShapes, disposeWeights, loadWeights, type ModelWeights } from '../src/model/weights';
+import type { Slot } from '../src/adapter/trainable';
+import type { ModelSummary, NamedFile } from '../src/protocol/apis';
+import type { ChatAssets } from '../src/protocol/data';
+import type { Settings } from '../src/protocol/settings';
+import { sha256, type Storage } from '../src/storage/database';
+import { deleteModel, listModels, modelSource, saveModel } from '../src/storage/models';
+import { BadRequest } from './failures';
+
+/** A model's files, read but not yet on the device. */
+export interface ModelFiles {
+  summary: ModelSummary;
+  config: ModelConfig;
+  /** config.json, parsed. */
+  rawConfig: unknown;
+  assets: ChatAssets;
+  source: WeightSource;
+}
+
+export interface OpenModel extends ModelFiles {
+  weights: ModelWeights;
+  format: ChatFormat;
+}
+
+interface Embedded {
+  id: string;
+  name: string;
+  family: string;
+  folder: string;
+  files: string[];
+  parameters: number;
+}
+
+const FAMILY_NAMES = { llama: 'Llama', qwen2: 'Qwen2', qwen3: 'Qwen3', mistral: 'Mistral' };
+const WEIGHTS = /\.safetensors$/;
+
+export class Library {
+  #db: Storage;
+  #demo: URL;
+  #embedded: Promise<Embedded[]> | null = null;
+  #files = new Map<string, Promise<ModelFiles>>();
+  #open: { key: string; model: Promise<OpenModel> } | null = null;
+
+  /** `demo`: where public/demo is served. */
+  constructor(db: Storage, demo: URL) {
+    this.#db = db;
+    this.#demo = demo;
+  }
+
+  async list(): Promise<ModelSummary[]> {
+    const embedded = (await this.#embeddedList()).map(summaryOfEmbedded);
+    const kept = (await listModels(this.#db)).map((model): ModelSummary => ({
+      id: model.id,
+      name: model.name,
+      family: model.family,
+      parameters: model.parameters,
+      bytes: model.bytes,
+      source: 'kept',
+      contextLength: readConfig(model.config).contextLength,
+    }));
+    return [...embedded, ...kept];
+  }
+
+  files(id: string): Promise<ModelFiles> {
+    let files = this.#files.get(id);
+    if (!files) {
+      files = this.#read(id);
+      files.catch(() => this.#files.delete(id));
+      this.#files.set(id, files);
+    }
+    return files;
+  }
+
+  /** Puts the model's weights on the device; the one opened before makes room. */
+  async open(
+    id: string,
+    format: Settings['weightFormat'],
+    progress: (done: number, total: number) => void = () => undefined,
+  ): Promise<OpenModel> {
+    const key = `${id} ${format}`;
+    if (this.#open?.key === key) return this.#open.model;
+    const before = this.#open;
+    const model = this.#load(id, format, progress);
+    this.#open = { key, model };
+    model.catch(() => {
+      if (this.#open?.key === key) this.#open = null;
+    });
+    if (before) disposeWeights((await before.model).weights);
+    return model;
+  }
+
+  /** Forgets what was on a device that is gone. */
+  deviceGone(): void {
+    this.#open = null;
+  }
+
+  /** Adds a model from files in Hugging Face layout. */
+  async add(files: NamedFile[]): Promise<ModelSummary> {
+    const byName = new Map(files.map((file) => [baseName(file.name), file]));
+    const texts = textsOf(files);
+    const configText = texts.get('config.json');
+    if (configText === undefined)
+      throw new BadRequest('config.json is missing among the files of the model.');
+    const rawConfig = parse(configText, 'config.json');
+    const config = readConfig(rawConfig);
+    const shards = [...byName]
+      .filter(([name]) => WEIGHTS.test(name))
+      .map(([, file]) => new Uint8Array(file.bytes));
+    if (shards.length === 0)
+      throw new BadRequest('There is no .safetensors file among the files of the model.');
+    checkShapes(config, sourceFromSafetensors(shards));
+    const assets = assetsFrom(texts, rawConfig);
+    const entries = shards.flatMap((bytes) =>
+      [...readSafetensors(bytes).entries.values()].map((entry) => ({ entry, bytes })),
+    );
+    const folder = files
+      .find((file) => baseName(file.name) === 'config.json')
+      ?.name.split('/')
+      .at(-2);
+    const id = `kept-${(await sha256(new TextEncoder().encode(configText + String(shards[0]?.length)))).slice(0, 12)}`;
+    const stored = await saveModel(
+      this.#db,
+      {
+        id,
+        name: folder ?? FAMILY_NAMES[config.family],
+        revision: null,
+        family: FAMILY_NAMES[config.family],
+        config: rawConfig,
+        assets,
+        parameters: parameterCount(config),
+        bytes: shards.reduce((sum, shard) => sum + shard.length, 0),
+        created: Date.now(),
+        tensors: entries.map(({ entry: { name, dtype, shape } }) => ({ name, dtype, shape })),
+      },
+      tensorsOf(entries),
+    );
+    const { name, family, parameters, bytes } = stored;
+    return { id, name, family, parameters, bytes, source: 'kept', contextLength: config.contextLength };
+  }
+
+  /** Keeps a fully trained model beside the one it came from. Returns its id. */
+  async keepTrained(from: string, name: string, slots: Slot[], parameters: Float32Array): Promise<string> {
+    const { config, assets, rawConfig } = await this.files(from);
+    const id = `kept-${crypto.randomUUID().slice(0, 12)}`;
+    const bytesOf = (slot: Slot) =>
+      new Uint8Array(parameters.slice(slot.offset, slot.offset + slot.count).buffer);
+    await saveModel(
+      this.#db,
+      {
+        id,
+        name,
+        revision: null,
+        family: FAMILY_NAMES[config.family],
+        config: rawConfig,
+        assets,
+        parameters: parameterCount(config),
+        bytes: 4 * parameterCount(config),
+        created: Date.now(),
+        tensors: slots.map(({ name: tensor, shape }) => ({ name: tensor, dtype: 'F32', shape })),
+      },
+      (async function* () {
+        for (const slot of slots) yield { name: slot.name, bytes: bytesOf(slot) };
+      })(),
+    );
+    return id;
+  }
+
+  async remove(id: string): Promise<void> {
+    if (!id.startsWith('kept-'))
+      throw new BadRequest('The models that come with the page cannot be removed.');
+    this.#files.delete(id);
+    await deleteModel(this.#db, id);
+  }
+
+  async #load(
+    id: string,
+    weightFormat: Settings['weightFormat'],
+    progress: (done: number, total: number) => void,
+  ): Promise<OpenModel> {
+    const files = await this.files(id);
+    const weights = await loadWeights(files.config, files.source, weightFormat, progress);
+    return { ...files, weights, format: openFormat(files.assets) };
+  }
+
+  async #read(id: string): Promise<ModelFiles> {
+    const embedded = (await this.#embeddedList()).find((model) => model.id === id);
+    if (!embedded) {
+      const { record, source } = await modelSource(this.#db, id);
+      const summary = (await this.list()).find((model) => model.id === id);
+      if (!summary) throw new BadRequest(`There is no model ${id} in this browser.`);
+      return {
+        summary,
+        config: readConfig(record.config),
+        rawConfig: record.config,
+        assets: record.assets,
+        source,
+      };
+    }
+    const files = await Promise.all(
+      embedded.files.map(async (name) => ({ name, bytes: await this.#fetch(`${embedded.folder}/${name}`) })),
+    );
+    const texts = textsOf(files);
+    const rawConfig = parse(texts.get('config.json') ?? '', 'config.json');
+    const shards = files.filter(({ name }) => WEIGHTS.test(name)).map(({ bytes }) => new Uint8Array(bytes));
+    const bytes = shards.reduce((sum, shard) => sum + shard.length, 0);
+    return {
+      summary: { ...summaryOfEmbedded(embedded), bytes },
+      config: readConfig(rawConfig),
+      rawConfig,
+      assets: assetsFrom(texts, rawConfig),
+      source: sourceFromSafetensors(shards),
+    };
+  }
+
+  #embeddedList(): Promise<Embedded[]> {
+    return (this.#embedded ??= this.#fetch('models/models.json').then(
+      (bytes) => parse(new TextDecoder().decode(bytes), 'models.json') as Embedded[],
+    ));
+  }
+
+  async #fetch(path: string): Promise<ArrayBuffer> {
+    const url = new URL(path, this.#demo);
+    const response = await fetch(url);
+    if (!response.ok)
+      throw new BadRequest(`${url.pathname} could not be loaded (status ${response.status}).`);
+    return response.arrayBuffer();
+  }
+}
+
+function summaryOfEmbedded({ id, name, family, parameters }: Embedded): ModelSummary {
+  return { id, name, family, parameters, bytes: 2 * parameters, source: 'embedded', contextLength: 512 };
+}
+
+function textsOf(files: NamedFile[]): Map<string, string> {
+  const small = files.filter(({ name }) => /\.(json|jinja|txt)$/.test(name));
+  return new Map(small.map(({ name, bytes }) => [baseName(name), new TextDecoder().decode(bytes)]));
+}
+
+async function* tensorsOf(
+  entries: { entry: Parameters<typeof tensorBytes>[1]; bytes: Uint8Array }[],
+): AsyncGenerator<{ name: string; bytes: Uint8Array }> {
+  for (const { entry, bytes } of entries) yield { name: entry.name, bytes: tensorBytes(bytes, entry) };
+}
+
+function parse(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new BadRequest(`${name} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function baseName(path: string): string {
+  return path.split('/').at(-1) ?? path;
+}

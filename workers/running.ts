@@ -1,0 +1,328 @@
+/** Runs from start to end, with everything that must survive: rows, curves, checkpoints, the best adapter. */
+import { fullTrainable } from '../src/adapter/full';
+import { adapterFrom, loraTrainable } from '../src/adapter/lora';
+import { specOf } from '../src/adapter/spec';
+import type { Trainable } from '../src/adapter/trainable';
+import { writePeft } from '../src/exchange/peft';
+import type { TrainingData } from '../src/protocol/data';
+import type { Evaluated, Plan, RunEvent, StepReport } from '../src/protocol/events';
+import type { Settings } from '../src/protocol/settings';
+import { saveAdapter } from '../src/storage/adapters';
+import { loadCheckpoint, saveCheckpoint } from '../src/storage/checkpoints';
+import type { Storage } from '../src/storage/database';
+import { appendCurve, loadRun, saveRun, updateRun } from '../src/storage/runs';
+import type { StoredRun } from '../src/storage/schema';
+import { planRun } from '../src/training/plan';
+import { trainRun, type Checkpoint, type RunControl, type RunOutcome } from '../src/training/run';
+import { packCheckpoint, unpackCheckpoint } from './checkpointBytes';
+import { BadRequest, BusyElsewhere, failureOf } from './failures';
+import type { Library } from './library';
+import { lossBehind, machine, restartMachine } from './machine';
+
+type Emit = (event: RunEvent) => void;
+
+export interface NewRun {
+  modelId: string;
+  name: string;
+  settings: Settings;
+  data: TrainingData;
+}
+
+/** A second loss of the device within this time ends the run instead of trying again. */
+const LOSS_PAUSE = 120_000;
+
+export class Runs {
+  #db: Storage;
+  #library: Library;
+  #control: Control | null = null;
+
+  constructor(db: Storage, library: Library) {
+    this.#db = db;
+    this.#library = library;
+  }
+
+  async start(request: NewRun, emit: Emit): Promise<void> {
+    await this.#guarded(emit, async () => {
+      if (request.data.train.supervised === 0)
+        throw new BadRequest('No token of these rows would be learned. Check that the rows have answers.');
+      const { config, summary } = await this.#library.files(request.modelId);
+      const plan = await this.#plan(request, config);
+      const run: StoredRun = {
+        id: crypto.randomUUID(),
+        name: request.name,
+        modelId: request.modelId,
+        modelName: summary.name,
+        datasetName: request.data.name,
+        created: Date.now(),
+        status: 'unfinished',
+        step: 0,
+        steps: plan.steps,
+        bestLoss: null,
+        adapterId: null,
+        settings: request.settings,
+        data: request.data,
+        plan,
+        history: { steps: [], evaluations: [], finished: null },
+      };
+      const kept = await this.#keep(emit, () => saveRun(this.#db, run));
+      await this.#locked(run.id, () => this.#train(run, kept, emit));
+    });
+  }
+
+  async goOn(runId: string, emit: Emit): Promise<void> {
+    await this.#guarded(emit, () =>
+      this.#locked(runId, async () => this.#train(await loadRun(this.#db, runId), true, emit)),
+    );
+  }
+
+  pause(): void {
+    this.#control?.pause();
+  }
+  resume(): void {
+    this.#control?.resume();
+  }
+  stop(): void {
+    this.#control?.stop();
+  }
+
+  async #plan(
+    request: Pick<NewRun, 'settings' | 'data'>,
+    config: Parameters<typeof planRun>[0],
+  ): Promise<Plan> {
+    const { backend, gpu } = await machine();
+    return planRun(config, request.settings, request.data.train, {
+      backend,
+      device: gpu?.name ?? 'the processor',
+    });
+  }
+
+  async #guarded(emit: Emit, work: () => Promise<void>): Promise<void> {
+    if (this.#control) {
+      const message = 'A run is in progress in this tab. Stop it or wait for its end.';
+      emit({ type: 'failed', failure: { kind: 'busy-elsewhere', message } });
+      return;
+    }
+    this.#control = new Control();
+    try {
+      await work();
+    } catch (error) {
+      emit({ type: 'failed', failure: failureOf((await lossBehind(error)) ?? error) });
+    } finally {
+      this.#control = null;
+    }
+  }
+
+  /** One tab at a time works on a run; the lock is free at once when a tab closes or crashes. */
+  async #locked(runId: string, work: () => Promise<void>): Promise<void> {
+    if (!('locks' in navigator)) return work();
+    const taken = await navigator.locks.request(
+      `loratory-run-${runId}`,
+      { ifAvailable: true },
+      async (lock) => {
+        if (!lock) return false;
+        await work();
+        return true;
+      },
+    );
+    if (!taken) throw new BusyElsewhere();
+  }
+
+  /** Trains, and once more on a new device if the first is lost. */
+  async #train(run: StoredRun, kept: boolean, emit: Emit): Promise<void> {
+    let lastLoss = -Infinity;
+    for (;;) {
+      try {
+        return await this.#trainOnce(run, kept, emit);
+      } catch (error) {
+        const lost = await lossBehind(error);
+        if (!lost) throw error;
+        const soon = performance.now() - lastLoss < LOSS_PAUSE;
+        this.#library.deviceGone();
+        await restartMachine();
+        if (lost.reason === 'destroyed' || soon || !kept) throw lost;
+        lastLoss = performance.now();
+        const message =
+          'The graphics device was lost. The run goes on from its last checkpoint on a new one.';
+        emit({ type: 'warning', message, failure: failureOf(lost) });
+      }
+    }
+  }
+
+  async #trainOnce(run: StoredRun, kept: boolean, emit: Emit): Promise<void> {
+    const control = this.#control ?? new Control();
+    const started = performance.now();
+    const { checkpoint, skipped } = kept
+      ? await loadCheckpoint(this.#db, run.id)
+      : { checkpoint: null, skipped: [] };
+    for (const message of skipped) emit({ type: 'warning', message });
+    const progress = (done: number, total: number) =>
+      emit({ type: 'loading', what: run.modelName, done, total });
+    const model = await this.#library.open(run.modelId, run.settings.weightFormat, progress);
+    const { config, weights } = model;
+    const engine = await machine();
+    const plan = await this.#plan(run, config);
+    emit({ type: 'planned', runId: run.id, plan });
+    const spec = specOf(run.settings, config.layers);
+    const trainable: Trainable =
+      run.settings.method === 'full'
+        ? await fullTrainable(config, model.source)
+        : loraTrainable(config, weights, spec, { seed: run.settings.seed });
+    const curve = new Curve();
+    try {
+      const outcome = await trainRun({
+        config,
+        trainable,
+        settings: run.settings,
+        train: run.data.train,
+        validation: run.data.validation,
+        plan,
+        from: checkpoint ? unpackCheckpoint(checkpoint) : null,
+        control,
+        emit: (event) => {
+          curve.note(event);
+          emit(event);
+        },
+        save: async (point: Checkpoint) => {
+          if (!kept) return;
+          const done = await this.#keep(emit, async () => {
+            await saveCheckpoint(this.#db, run.id, packCheckpoint(point));
+            await appendCurve(this.#db, run.id, curve.take());
+          });
+          if (done) emit({ type: 'saved', step: point.step, at: Date.now() });
+        },
+        check: () => engine.check(),
+      });
+      await this.#finish(run, kept, trainable, outcome, emit, started);
+    } finally {
+      trainable.flat.dispose();
+    }
+  }
+
+  async #finish(
+    run: StoredRun,
+    kept: boolean,
+    trainable: Trainable,
+    outcome: RunOutcome,
+    emit: Emit,
+    started: number,
+  ): Promise<void> {
+    const { config, summary } = await this.#library.files(run.modelId);
+    const { settings } = run;
+    const best = outcome.watch.bestLoss;
+    if (settings.method === 'full') {
+      const trained = await this.#library.keepTrained(
+        run.modelId,
+        run.name,
+        trainable.slots,
+        outcome.parameters,
+      );
+      await this.#close(run, kept, outcome, { adapterId: null, modelId: trained }, emit, started);
+      return;
+    }
+    const spec = specOf(settings, config.layers);
+    const adapter = adapterFrom(spec, trainable.slots, outcome.parameters);
+    const { config: peftConfig, weights } = writePeft(adapter, { name: summary.name, revision: null });
+    const id = crypto.randomUUID();
+    await saveAdapter(this.#db, {
+      summary: {
+        id,
+        name: run.name,
+        modelId: run.modelId,
+        modelName: run.modelName,
+        created: Date.now(),
+        bytes: weights.byteLength,
+        rank: settings.rank,
+        alpha: settings.alpha,
+        targets: settings.targets,
+        origin: 'trained',
+        bestLoss: best,
+        runId: run.id,
+      },
+      peft: { config: peftConfig, weights },
+      runRecord: null,
+    });
+    await this.#close(run, kept, outcome, { adapterId: id, modelId: null }, emit, started);
+  }
+
+  async #close(
+    run: StoredRun,
+    kept: boolean,
+    outcome: RunOutcome,
+    made: { adapterId: string | null; modelId: string | null },
+    emit: Emit,
+    started: number,
+  ): Promise<void> {
+    const { bestLoss, bestStep } = outcome.watch;
+    if (kept)
+      await this.#keep(emit, () =>
+        updateRun(this.#db, run.id, {
+          status: 'finished',
+          step: outcome.lastStep,
+          bestLoss,
+          adapterId: made.adapterId,
+          finished: outcome.reason,
+        }),
+      );
+    emit({
+      type: 'finished',
+      reason: outcome.reason,
+      ...made,
+      best: bestLoss === null ? null : { step: bestStep, loss: bestLoss, best: true },
+      peakBytes: outcome.peakBytes,
+      seconds: (performance.now() - started) / 1000,
+    });
+  }
+
+  /** A full disk must not end a run: it is said, and training goes on in memory. */
+  async #keep(emit: Emit, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      const failure = failureOf(error);
+      if (failure.kind !== 'quota') throw error;
+      const message = `${failure.message} Training goes on, but could not be saved.`;
+      emit({ type: 'warning', message, failure });
+      return false;
+    }
+  }
+}
+
+/** Points of the curves since the last save. */
+class Curve {
+  #steps: StepReport[] = [];
+  #evaluations: Evaluated[] = [];
+
+  note(event: RunEvent): void {
+    if (event.type === 'step') this.#steps.push(event.report);
+    if (event.type === 'evaluated') this.#evaluations.push(event.report);
+  }
+
+  take(): { steps: StepReport[]; evaluations: Evaluated[] } {
+    const points = { steps: this.#steps, evaluations: this.#evaluations };
+    this.#steps = [];
+    this.#evaluations = [];
+    return points;
+  }
+}
+
+class Control implements RunControl {
+  stopRequested = false;
+  pauseRequested = false;
+  #wake: (() => void)[] = [];
+
+  pause(): void {
+    this.pauseRequested = true;
+  }
+  resume(): void {
+    this.pauseRequested = false;
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+  stop(): void {
+    this.stopRequested = true;
+    this.resume();
+  }
+  resumed(): Promise<void> {
+    return this.pauseRequested ? new Promise((resolve) => this.#wake.push(resolve)) : Promise.resolve();
+  }
+}

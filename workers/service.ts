@@ -1,0 +1,63 @@
+/** The trainer as an object: the whole TrainerApi over one database and one engine. Knows nothing of how it is called. */
+import { planRun } from '../src/training/plan';
+import type { TrainerApi } from '../src/protocol/apis';
+import type { Storage } from '../src/storage/database';
+import { deleteRun, listRuns, loadRun } from '../src/storage/runs';
+import { Answering } from './answering';
+import { attempt } from './failures';
+import { Library } from './library';
+import { capabilities } from './machine';
+import { Runs } from './running';
+import { Shelf } from './shelf';
+
+/** `demo`: where the embedded models and lessons are served. */
+export function trainerService(db: Storage, demo: URL): TrainerApi {
+  const library = new Library(db, demo);
+  const shelf = new Shelf(db, library);
+  const answering = new Answering(library, (id, model) => shelf.weights(id, model));
+  const runs = new Runs(db, library);
+  const nothing = () => null;
+
+  return {
+    capabilities: () => attempt(capabilities),
+    models: () => attempt(() => library.list()),
+    addModel: (files) => attempt(() => library.add(files)),
+    removeModel: (id) => attempt(() => library.remove(id).then(nothing)),
+    chatAssets: (id) => attempt(async () => (await library.files(id)).assets),
+    plan: ({ modelId, settings, train }) =>
+      attempt(async () => {
+        const [{ config }, machine] = await Promise.all([library.files(modelId), capabilities()]);
+        return planRun(config, settings, train, machine);
+      }),
+    train: (request, onEvent) => runs.start(request, onEvent),
+    continueRun: (runId, onEvent) => runs.goOn(runId, onEvent),
+    pause: async () => runs.pause(),
+    resume: async () => runs.resume(),
+    stop: async () => runs.stop(),
+    runs: () => attempt(() => listRuns(db)),
+    history: (runId) =>
+      attempt(async () => {
+        const { settings, plan, data: _rows, history, ...summary } = await loadRun(db, runId);
+        return { summary, settings, plan, ...history };
+      }),
+    testRows: (runId) =>
+      attempt(async () => {
+        const { data } = await loadRun(db, runId);
+        return { rows: data.test, testIsValidation: data.testIsValidation };
+      }),
+    removeRun: (runId) => attempt(() => deleteRun(db, runId).then(nothing)),
+    adapters: () => attempt(() => shelf.list()),
+    renameAdapter: (id, name) => attempt(() => shelf.rename(id, name).then(nothing)),
+    removeAdapter: (id) => attempt(() => shelf.remove(id).then(nothing)),
+    exportAdapter: (id) => attempt(() => shelf.hand(id, answering)),
+    importAdapter: (modelId, files) => attempt(() => shelf.take(modelId, files)),
+    answer: (request, onText) => attempt(() => answering.answer(request, onText)),
+    score: (request, onProgress) =>
+      attempt(async () => {
+        const scores = await answering.score(request, onProgress);
+        shelf.noteScores(request.adapterId, scores);
+        return scores;
+      }),
+    cancel: async () => answering.cancel(),
+  };
+}

@@ -1,0 +1,139 @@
+/** The adapters kept in this browser: listed, handed out as tested bundles, taken in from files. */
+import type { AdapterWeights } from '../src/adapter/spec';
+import { buildRunRecord } from '../src/exchange/buildRunRecord';
+import { writeBundle } from '../src/exchange/bundle';
+import { writeGgufModel } from '../src/exchange/ggufModel';
+import { importAdapter } from '../src/exchange/importAdapter';
+import { readPeft } from '../src/exchange/peft';
+import { readRunRecord, writeRunRecord, type RunRecord } from '../src/exchange/runRecord';
+import type { AdapterExport, AdapterSummary, NamedFile, ReceiptLine, Scores } from '../src/protocol/apis';
+import { promptIds } from '../src/chat/prompt';
+import {
+  deleteAdapter,
+  listAdapters,
+  loadAdapter,
+  renameAdapter,
+  saveAdapter,
+} from '../src/storage/adapters';
+import { sha256, type Storage } from '../src/storage/database';
+import { loadRun } from '../src/storage/runs';
+import { version } from '../package.json';
+import type { Answering } from './answering';
+import type { Library, OpenModel } from './library';
+import { capabilities } from './machine';
+
+const CHECK_PROMPT = 'Hello. What can you do?';
+
+export class Shelf {
+  #db: Storage;
+  #library: Library;
+  /** The last scores of an adapter in this session, for its record. */
+  #scores = new Map<string, Scores>();
+
+  constructor(db: Storage, library: Library) {
+    this.#db = db;
+    this.#library = library;
+  }
+
+  list(): Promise<AdapterSummary[]> {
+    return listAdapters(this.#db);
+  }
+  rename(id: string, name: string): Promise<void> {
+    return renameAdapter(this.#db, id, name);
+  }
+  remove(id: string): Promise<void> {
+    return deleteAdapter(this.#db, id);
+  }
+  noteScores(id: string, scores: Scores): void {
+    this.#scores.set(id, scores);
+  }
+
+  async weights(id: string, model: OpenModel): Promise<AdapterWeights> {
+    const { peft } = await loadAdapter(this.#db, id);
+    return readPeft(peft.config, peft.weights, model.config);
+  }
+
+  async take(modelId: string, files: NamedFile[]): Promise<AdapterSummary> {
+    const { config, summary: model } = await this.#library.files(modelId);
+    const { name, adapter, peft, runRecord } = await importAdapter(files, config);
+    const summary: AdapterSummary = {
+      id: crypto.randomUUID(),
+      name: name ?? 'Imported adapter',
+      modelId,
+      modelName: model.name,
+      created: Date.now(),
+      bytes: peft.weights.byteLength,
+      rank: adapter.spec.rank,
+      alpha: adapter.spec.alpha,
+      targets: adapter.spec.targets,
+      origin: 'imported',
+      bestLoss: runRecord?.best?.loss ?? null,
+      runId: null,
+    };
+    const weights = peft.weights.slice();
+    const record = runRecord === null ? null : writeRunRecord(runRecord);
+    await saveAdapter(this.#db, { summary, peft: { config: peft.config, weights }, runRecord: record });
+    return summary;
+  }
+
+  async hand(id: string, answering: Answering): Promise<AdapterExport> {
+    const stored = await loadAdapter(this.#db, id);
+    const { summary } = stored;
+    const model = await this.#library.open(summary.modelId, 'f16');
+    const adapter = await this.weights(id, model);
+    const { tokenizer, template } = model.format;
+    const prompt = promptIds(tokenizer, template, [{ role: 'user', content: CHECK_PROMPT }]);
+    const embedded = model.summary.source === 'embedded';
+    return writeBundle({
+      name: summary.name,
+      adapter,
+      model: model.config,
+      base: { name: model.summary.name, revision: null },
+      baseGguf: embedded
+        ? await writeGgufModel(model.config, model.source, model.assets, model.summary.name)
+        : null,
+      created: summary.created,
+      record: await this.#record(stored, model),
+      logitsOf: (weights) => answering.lastLogits(model, weights, prompt),
+    });
+  }
+
+  async #record(
+    { summary, peft, runRecord }: Awaited<ReturnType<typeof loadAdapter>>,
+    model: OpenModel,
+  ): Promise<((receipt: ReceiptLine[]) => RunRecord) | null> {
+    if (runRecord !== null) {
+      const before = readRunRecord(runRecord);
+      return () => before;
+    }
+    if (summary.runId === null) return null;
+    const run = await loadRun(this.#db, summary.runId);
+    const machine = await capabilities();
+    const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+    const base = {
+      repository: model.summary.name,
+      revision: null,
+      family: model.summary.family,
+      files: [],
+      tokenizerSha256: await sha256(text(model.assets.tokenizer)),
+      templateSha256:
+        model.assets.chatTemplate === null ? null : await sha256(text(model.assets.chatTemplate)),
+    };
+    const adapterSha256 = await sha256(peft.weights);
+    return (exports) =>
+      buildRunRecord({
+        app: { version, commit: null },
+        created: run.created,
+        finished: summary.created,
+        base,
+        data: run.data,
+        history: { settings: run.settings, steps: run.history.steps, evaluations: run.history.evaluations },
+        capabilities: machine,
+        browser: globalThis.navigator?.userAgent ?? null,
+        adapterSha256,
+        scores: this.#scores.get(summary.id) ?? null,
+        exports,
+        faults: [],
+      });
+  }
+}
