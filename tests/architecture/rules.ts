@@ -51,7 +51,7 @@ function mayImport(from: string, to: string): boolean {
 export function wrongArrows(tree: Tree): string[] {
   return [...tree].flatMap(([path, text]) =>
     importsOf(path, text)
-      .filter((name) => name.startsWith('.') && !name.endsWith('.css'))
+      .filter((name) => name.startsWith('.') && !/\.(css|json)$/.test(name))
       .map((name) => posix.normalize(posix.join(posix.dirname(path), name)))
       .filter((target) => !mayImport(roomOf(path), roomOf(target)))
       .map((target) => `${path} imports ${target}`),
