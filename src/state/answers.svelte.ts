@@ -51,9 +51,9 @@ export class AnswersState {
   async #fill(column: Column, modelId: string, adapterId: string | null, messages: Message[]): Promise<void> {
     const request = { modelId, adapterId, messages, sampling: $state.snapshot(this.sampling) };
     try {
-      const result = await this.remote.answer(request, (text) => {
+      const result = await this.remote.answer(request, (piece) => {
         column.phase = 'writing';
-        column.text = text;
+        column.text += piece;
       });
       if (result.ok) {
         column.answer = result.value;

@@ -9,9 +9,10 @@ export const ROWS_AT_ONCE = 200;
 
 export class ScoringState {
   phase: 'idle' | 'scoring' | 'done' | 'failed' = $state('idle');
+  /** Answers given, of both models together. */
   done = $state(0);
   of = $state(0);
-  /** Held-out rows there are, of which `of` are scored. */
+  /** Held-out rows there are, of which the first are scored. */
   available = $state(0);
   testIsValidation = $state(false);
   adapterId: string | null = $state(null);
@@ -38,7 +39,7 @@ export class ScoringState {
       const rows = held.value.rows.slice(0, limit);
       this.available = held.value.rows.length;
       this.testIsValidation = held.value.testIsValidation;
-      this.of = rows.length;
+      this.of = 2 * rows.length;
       if (rows.length === 0) {
         return this.#fail({
           kind: 'bad-input',

@@ -1,0 +1,156 @@
+/** Every page in every state a person meets, in light and dark: no accessibility fault, nothing wider than the screen. */
+import axe from 'axe-core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { page } from 'vitest/browser';
+import { render } from 'vitest-browser-svelte';
+import '../../src/app.css';
+import App from '../../src/ui/App.svelte';
+import { adapter, evaluations, FakeTrainer, lessons, plan, run, steps } from './fakes';
+import { screen } from './mountable';
+
+type State = 'fresh' | 'opened' | 'running' | 'finished' | 'failed' | 'locked';
+
+/** Brings a screen into a state through the same events a run would send. */
+async function show(state: State, hash: string) {
+  location.hash = hash;
+  const trainer = new FakeTrainer();
+  if (state !== 'fresh') {
+    trainer.kept = [adapter];
+    trainer.known = [{ ...run, id: 'r2', status: 'unfinished', step: 24 }, run];
+  }
+  const made = screen(trainer);
+  const { session, channel } = made;
+  render(App, made.props);
+  await session.load();
+  const lesson = session.lessons.list[0];
+  if (lesson === undefined) throw new Error('no lesson');
+  if (state === 'opened') await session.openLesson(lesson);
+  if (state === 'locked') {
+    channel.onmessage?.(
+      new MessageEvent('message', { data: { type: 'training', name: 'Records', step: 12, steps: 60 } }),
+    );
+  }
+  if (state === 'running' || state === 'finished' || state === 'failed') {
+    const over = session.trainLesson(lesson);
+    await expect.poll(() => trainer.calls).toContain('train');
+    trainer.say({ type: 'planned', runId: 'r1', plan });
+    for (const report of steps(30)) trainer.say({ type: 'step', report });
+    for (const report of evaluations(30)) trainer.say({ type: 'evaluated', report });
+    trainer.say({ type: 'saved', step: 30, at: Date.now() });
+    if (state === 'failed') {
+      trainer.say({
+        type: 'failed',
+        failure: { kind: 'out-of-memory', message: 'Too much.', needed: 2 ** 33, available: 2 ** 32 },
+      });
+    }
+    if (state === 'finished') {
+      trainer.say({
+        type: 'finished',
+        reason: 'early-stop',
+        adapterId: 'a1',
+        best: null,
+        peakBytes: 1e7,
+        seconds: 12,
+      });
+    }
+    if (state !== 'running') {
+      trainer.end();
+      await over;
+    }
+  }
+  await expect.element(page.getByRole('heading', { level: 1 })).toBeVisible();
+  return { ...made, trainer };
+}
+
+async function faults(): Promise<string[]> {
+  const { violations } = await axe.run(document, { rules: { region: { enabled: true } } });
+  return violations.flatMap((one) =>
+    one.nodes.map((node) => `${one.id}: ${node.html.slice(0, 120)} ${node.failureSummary ?? ''}`),
+  );
+}
+
+afterEach(() => {
+  document.documentElement.removeAttribute('data-theme');
+  location.hash = '';
+});
+
+const cases: [State, string][] = [
+  ['fresh', '#/'],
+  ['fresh', '#/data'],
+  ['fresh', '#/try'],
+  ['fresh', '#/adapters'],
+  ['opened', '#/data'],
+  ['opened', '#/train'],
+  ['running', '#/train'],
+  ['finished', '#/train'],
+  ['failed', '#/train'],
+  ['locked', '#/train'],
+  ['finished', '#/try'],
+  ['finished', '#/adapters'],
+];
+document.documentElement.lang = 'en';
+document.title = 'Loratory';
+
+describe.each(['light', 'dark'] as const)('in %s', (theme) => {
+  it.each(cases)('%s %s has no accessibility fault', async (state, hash) => {
+    const { props } = await show(state, hash);
+    props.theme.set(theme);
+    for (const details of document.querySelectorAll('details')) details.open = true;
+    expect(await faults()).toEqual([]);
+  });
+});
+
+it.each(cases)('%s %s fits a 320 px screen', async (state, hash) => {
+  await page.viewport(320, 700);
+  await show(state, hash);
+  for (const details of document.querySelectorAll('details')) details.open = true;
+  expect(document.documentElement.scrollWidth).toBeLessThanOrEqual(320);
+  await page.viewport(1280, 800);
+});
+
+describe('what stands on the page', () => {
+  it('a run: step, loss and held-out loss as text and as bare numbers', async () => {
+    await show('running', '#/train');
+    await expect.element(page.getByTestId('run-step')).toHaveAttribute('data-step', '30');
+    await expect.element(page.getByTestId('run-step')).toHaveTextContent('30 of 60');
+    await expect.element(page.getByTestId('run-phase')).toHaveAttribute('data-phase', 'running');
+    const loss = document.querySelector('[data-testid=run-loss]')?.getAttribute('data-loss');
+    expect(Number(loss)).toBe(steps(30).at(-1)?.loss);
+    expect(document.title).toMatch(/^50% · loss \d\.\d\d · Loratory$/);
+  });
+
+  it('a failure: what, both numbers, what was kept', async () => {
+    await show('failed', '#/train');
+    const alert = page.getByTestId('run-failure');
+    await expect.element(alert).toHaveTextContent('Not enough GPU memory');
+    await expect.element(alert).toHaveTextContent('Needed 8.0 GiB; this GPU has 4.0 GiB.');
+    await expect.element(alert).toHaveTextContent('Step 30 is saved');
+  });
+
+  it('while another tab trains nothing can be started', async () => {
+    await show('locked', '#/train');
+    await expect.element(page.getByTestId('locked-elsewhere')).toHaveTextContent('step 12 of 60');
+    await expect.element(page.getByTestId('train-start')).toBeDisabled();
+    await expect.element(page.getByTestId('lesson-start')).toBeDisabled();
+  });
+
+  it('model output is text, never markup', async () => {
+    await show('opened', '#/data');
+    await expect.element(page.getByText('Lea found one black <b>shoe</b> in the attic.')).toBeVisible();
+  });
+
+  it('every setting has its field, made from the schema', async () => {
+    await show('opened', '#/train');
+    const ids = [...document.querySelectorAll('[id^=setting-]:not([id$=-help])')].map((one) => one.id);
+    expect(ids).toHaveLength(25);
+    expect(document.querySelector<HTMLInputElement>('#setting-learningRate')?.valueAsNumber).toBe(
+      lessons[0]?.settings.learningRate,
+    );
+  });
+
+  it('a download shows its receipt', async () => {
+    await show('finished', '#/adapters');
+    await page.getByTestId('adapter-download').first().click();
+    await expect.element(page.getByTestId('receipt')).toHaveTextContent('3.1e-4, allowed 2e-3');
+  });
+});
