@@ -1,0 +1,58 @@
+/** Wrong files are answered in words, and the page stays usable. */
+import { expect } from 'vitest';
+import { journey } from './app';
+import { ready } from './lesson';
+
+const file = (name: string, text: string | Uint8Array) => ({
+  name,
+  mimeType: 'application/octet-stream',
+  buffer: Buffer.from(text),
+});
+
+const WRONG = [
+  file('empty.jsonl', ''),
+  file('broken.json', '[{"prompt": "a", "completion": '),
+  file('deep.json', '['.repeat(200_000)),
+  file(
+    'picture.png',
+    Uint8Array.from({ length: 2000 }, (_, index) => (index * 37) % 256),
+  ),
+  file('proto.csv', '__proto__,answer\na,b\n'),
+];
+
+for (const wrong of WRONG) {
+  journey(`${wrong.name} is refused in words`, async ({ page, url, troubles }) => {
+    await page.goto(url);
+    await ready(page);
+    await page.evaluate(() => void (location.hash = '/data'));
+    await page.getByTestId('data-file').first().setInputFiles(wrong);
+    const alert = page.getByRole('alert').filter({ hasText: /\w{3}/ }).first();
+    await alert.waitFor({ timeout: 20_000 });
+    expect(await page.getByTestId('data-report').count()).toBe(0);
+
+    // A good file afterwards is read as if nothing had happened.
+    const rows = Array.from(
+      { length: 40 },
+      (_, index) => `{"prompt":"Say ${index}","completion":"${index}"}`,
+    );
+    await page
+      .getByTestId('data-file')
+      .first()
+      .setInputFiles(file('good.jsonl', rows.join('\n')));
+    await page.getByTestId('data-report').first().waitFor();
+    expect(troubles).toEqual([]);
+  });
+}
+
+journey('a file with some bad rows lists them with their lines', async ({ page, url }) => {
+  await page.goto(url);
+  await ready(page);
+  await page.evaluate(() => void (location.hash = '/data'));
+  const rows = Array.from({ length: 60 }, (_, index) => `{"prompt":"Say ${index}","completion":"${index}"}`);
+  rows[6] = '{"prompt": 7}';
+  await page
+    .getByTestId('data-file')
+    .first()
+    .setInputFiles(file('mixed.jsonl', rows.join('\n')));
+  expect(await page.getByTestId('data-errors').first().textContent()).toContain('7');
+});

@@ -1,0 +1,84 @@
+/** What a visitor does with the embedded lesson, and what the page says about a run. Presses real controls only. */
+import type { Page } from 'playwright';
+
+export interface Told {
+  phase: string | null;
+  step: number;
+  steps: number;
+}
+
+export interface Result {
+  model: string;
+  steps: number;
+  lossFirst: number;
+  lossLast: number;
+  evalLossBest: number;
+  exactMatchBase: number;
+  exactMatchTuned: number;
+  rows: number;
+  curve: { step: number; loss: number }[];
+}
+
+const MINUTE = 60_000;
+
+/** Waits until the trainer is up and the one button can be pressed. */
+export async function ready(page: Page): Promise<void> {
+  await page.waitForFunction(() => {
+    const button = document.querySelector('[data-testid=lesson-start]');
+    return button instanceof HTMLButtonElement && !button.disabled;
+  });
+}
+
+/** Opens the first lesson's data and starts a run of `steps` steps with the form. */
+export async function startShortRun(page: Page, steps: number): Promise<void> {
+  await ready(page);
+  await page.evaluate(() => void (location.hash = '/data'));
+  await page.locator('button[data-testid^="lesson-"]:not([data-testid=lesson-start])').first().click();
+  await page.getByTestId('data-report').waitFor();
+  await page.evaluate(() => void (location.hash = '/train'));
+  const field = page.locator('#setting-maxSteps');
+  await field.waitFor({ state: 'attached' });
+  if (!(await field.isVisible())) await page.getByTestId('more-settings').first().click();
+  await field.fill(String(steps));
+  await field.press('Tab');
+  await page.getByTestId('train-start').click();
+}
+
+export function told(page: Page): Promise<Told> {
+  return page.evaluate(() => {
+    const read = (id: string, name: string) =>
+      document.querySelector(`[data-testid=${id}]`)?.getAttribute(name) ?? null;
+    return {
+      phase: read('run-phase', 'data-phase'),
+      step: Number(read('run-step', 'data-step')),
+      steps: Number(read('run-step', 'data-steps')),
+    };
+  });
+}
+
+/** Waits until the run has made `step` steps. */
+export async function reachStep(page: Page, step: number): Promise<void> {
+  await page.waitForFunction(
+    (wanted) => Number(document.querySelector('[data-testid=run-step]')?.getAttribute('data-step')) >= wanted,
+    step,
+    { timeout: 2 * MINUTE },
+  );
+}
+
+/** Waits until a run is over and scored, and gives the page's own figures. A failure on the page ends the wait. */
+export async function result(page: Page, timeout = 5 * MINUTE): Promise<Result> {
+  const handle = await page.waitForFunction(
+    () => {
+      const { loratory } = window as typeof window & {
+        loratory?: { lastResult: Result | null; failure: { message: string } | null };
+      };
+      if (loratory?.failure) throw new Error(loratory.failure.message);
+      return loratory?.lastResult ?? null;
+    },
+    null,
+    { timeout, polling: 250 },
+  );
+  const value = await handle.jsonValue();
+  if (!value) throw new Error('The page has no result.');
+  return value;
+}

@@ -1,0 +1,50 @@
+/** A run outlives its tab: after a reload it goes on from the last checkpoint, on the same curve. */
+import { expect } from 'vitest';
+import { journey } from './app';
+import { reachStep, ready, result, startShortRun } from './lesson';
+
+journey(
+  'a run that was cut off by a reload gives the curve of one that was not',
+  async ({ page, url, troubles }) => {
+    page.on('dialog', (dialog) => void dialog.accept()); // "leave the page?"
+    await page.goto(url);
+    await startShortRun(page, 40);
+    await reachStep(page, 22); // the first checkpoint is at step 20
+    await page.reload();
+    await ready(page).catch(() => undefined);
+    const go = page.getByTestId('run-continue').first();
+    await go.waitFor();
+    expect(await go.textContent()).toMatch(/\d/);
+    await go.click();
+    const cut = await result(page);
+    expect(cut.steps).toBe(40);
+    expect(cut.curve.map((point) => point.step)).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+
+    await page.reload();
+    await startShortRun(page, 40);
+    const whole = await result(page);
+    const furthest = Math.max(
+      ...whole.curve.map(({ loss }, index) => Math.abs(loss - (cut.curve[index]?.loss ?? NaN))),
+    );
+    expect(furthest).toBeLessThan(1e-4);
+    expect(troubles).toEqual([]);
+  },
+);
+
+journey('a run pauses, goes on and is stopped with its best adapter', async ({ page, url, troubles }) => {
+  await page.goto(url);
+  await startShortRun(page, 400);
+  await reachStep(page, 3);
+  await page.getByTestId('train-pause').click();
+  await page.getByTestId('train-resume').waitFor();
+  const at = await page.getByTestId('run-step').first().getAttribute('data-step');
+  await page.waitForTimeout(1500);
+  expect(await page.getByTestId('run-step').first().getAttribute('data-step')).toBe(at);
+  await page.getByTestId('train-resume').click();
+  await reachStep(page, Number(at) + 2);
+  await page.getByTestId('train-stop').click();
+  const figures = await result(page);
+  expect(figures.steps).toBeLessThan(400);
+  await page.getByTestId('adapter-download').first().waitFor();
+  expect(troubles).toEqual([]);
+});
