@@ -1,7 +1,7 @@
 /** What the screen knows about one run. Fed by events through `apply`, read by components; it gives no orders. */
-import type { Evaluated, Failure, FinishReason, Plan, RunEvent, StepReport } from '../protocol/events';
+import type { Evaluated, Failure, Plan, RunEvent, StepReport } from '../protocol/events';
 import type { Settings } from '../protocol/settings';
-import type { Bytes, Milliseconds, Steps } from '../units';
+import type { Milliseconds, Steps } from '../units';
 
 export type Phase =
   'idle' | 'preparing' | 'loading' | 'waiting' | 'running' | 'paused' | 'stopping' | 'finished' | 'failed';
@@ -25,13 +25,7 @@ export interface Sample {
   answer: string;
   reference: string;
 }
-export interface Finish {
-  reason: FinishReason;
-  adapterId: string;
-  best: Evaluated | null;
-  peakBytes: Bytes;
-  seconds: number;
-}
+export type Finish = Extract<RunEvent, { type: 'finished' }>;
 export interface Warning {
   message: string;
   failure: Failure | null;

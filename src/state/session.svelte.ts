@@ -195,7 +195,8 @@ export class Session {
   async #afterRun(): Promise<void> {
     const { finish, runId, subject } = this.run;
     await Promise.all([this.adapters.load(), this.runs.load()]);
-    if (finish !== null && runId !== null && subject !== null) {
+    if (finish !== null && finish.adapterId === null) await this.models.load();
+    if (finish !== null && finish.adapterId !== null && runId !== null && subject !== null) {
       this.chosenAdapter = finish.adapterId;
       await this.scoring.score({ modelId: subject.modelId, adapterId: finish.adapterId, runId });
     }

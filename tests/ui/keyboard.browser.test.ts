@@ -19,7 +19,7 @@ async function reach(testid: string): Promise<void> {
 it('the whole main job is done with keys alone', async () => {
   location.hash = '#/';
   const { trainer, session, props } = screen();
-  render(App, props);
+  await render(App, props);
   await session.load();
 
   await expect.element(page.getByTestId('lesson-start')).toBeEnabled();

@@ -20,7 +20,7 @@ async function show(state: State, hash: string) {
   }
   const made = screen(trainer);
   const { session, channel } = made;
-  render(App, made.props);
+  await render(App, made.props);
   await session.load();
   const lesson = session.lessons.list[0];
   if (lesson === undefined) throw new Error('no lesson');
