@@ -44,6 +44,9 @@ export class Session {
   /** A start is under way, before the run itself has begun. */
   starting: string | null = $state(null);
 
+  /** Model and settings of the packing the dataset worker holds. */
+  #packed = '';
+
   constructor(around: Surroundings) {
     this.data = new DataState(around.dataset);
     this.models = new ModelsState(around.trainer);
@@ -183,7 +186,12 @@ export class Session {
   }
 
   async #settle(): Promise<void> {
-    if (!(await this.#prepare())) return this.planning.clear();
+    // Only these settings change what is packed; the others need a new plan, not a new packing.
+    const { sequenceLength, mask, seed } = this.form.settings ?? {};
+    const wanted = JSON.stringify([this.models.selected?.id, sequenceLength, mask, seed]);
+    const fresh = this.data.prepared !== null && this.#packed === wanted;
+    if (!fresh && !(await this.#prepare())) return this.planning.clear();
+    this.#packed = wanted;
     const model = this.models.selected;
     const settings = this.form.settings;
     const prepared = this.data.prepared;

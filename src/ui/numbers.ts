@@ -34,6 +34,7 @@ export function rate(value: number): string {
 }
 
 export function duration(value: Milliseconds): string {
+  if (value > 0 && value < 9950) return `${(value / 1000).toFixed(1)} s`;
   const seconds = Math.round(value / 1000);
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);

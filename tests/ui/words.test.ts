@@ -15,7 +15,7 @@ describe('numbers', () => {
   it('are written with their unit', () => {
     expect([bytes(512), bytes(1536), bytes(5.1 * 2 ** 30)]).toEqual(['512 B', '1.5 KiB', '5.1 GiB']);
     expect([duration(900), duration(80_000), duration(3_700_000)]).toEqual([
-      '1 s',
+      '0.9 s',
       '1 min 20 s',
       '1 h 1 min',
     ]);

@@ -28,7 +28,7 @@ const lesson = session.lessons.list[0];
 if (lesson !== undefined && show === 'opened') await session.openLesson(lesson);
 if (lesson !== undefined && ['running', 'finished', 'failed'].includes(show)) {
   const over = session.trainLesson(lesson);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  while (!trainer.calls.includes('train')) await new Promise((resolve) => setTimeout(resolve, 20));
   trainer.say({ type: 'planned', runId: 'r1', plan });
   const upTo = show === 'running' ? 37 : 60;
   for (const report of steps(upTo)) {
