@@ -1,11 +1,16 @@
 /** Gives the trainer its orders for one run and hands every event to RunState. Knows nothing of pages. */
 import type { DatasetApi, RunHistory, TrainerApi } from '../protocol/apis';
 import type { Failure, RunEvent } from '../protocol/events';
+import type { Milliseconds } from '../units';
 import { failureFrom } from './failure';
 import { RunState, type RunSubject } from './run.svelte';
 
+/** Events come by another port than the end of the call, so the last one may arrive a moment after it. */
+const LAST_WORD: Milliseconds = 5000;
+
 export class Job {
   readonly run: RunState;
+  #toldEnd: () => void = () => undefined;
 
   constructor(
     private readonly trainer: TrainerApi,
@@ -64,6 +69,7 @@ export class Job {
 
   #hear(event: RunEvent): void {
     this.run.apply(event);
+    if (!this.run.active) this.#toldEnd();
   }
 
   #fail(failure: Failure): void {
@@ -72,7 +78,10 @@ export class Job {
 
   async #work(doing: string, work: () => Promise<void>): Promise<void> {
     try {
+      const told = new Promise<void>((resolve) => (this.#toldEnd = resolve));
       await work();
+      if (this.run.active)
+        await Promise.race([told, new Promise((resolve) => setTimeout(resolve, LAST_WORD))]);
       if (this.run.active) {
         this.#fail({
           kind: 'internal',

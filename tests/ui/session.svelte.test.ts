@@ -88,11 +88,25 @@ describe('a run', () => {
     expect(session.run.phase).toBe('finished');
   });
 
-  it('that ends without a word is a failure, not a finish', async () => {
+  it('whose last event comes after the end of the call is finished and scored all the same', async () => {
     await session.openFile(new File(['x'], 'x.jsonl'));
     const whole = session.train();
     await settle();
     trainer.end();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    finish();
+    await whole;
+    expect(session.run.phase).toBe('finished');
+    expect(session.result?.exactMatchTuned).toBe(0.95);
+  });
+
+  it('that ends without a word is a failure, not a finish', async () => {
+    await session.openFile(new File(['x'], 'x.jsonl'));
+    const whole = session.train();
+    await settle();
+    vi.useFakeTimers();
+    trainer.end();
+    await vi.advanceTimersByTimeAsync(5000);
     await whole;
     expect(session.run.failure?.message).toContain('ended at step 0 without a reason');
     expect(session.result).toBeNull();
