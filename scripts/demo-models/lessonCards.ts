@@ -27,15 +27,6 @@ const tiny: Partial<Settings> = {
 
 export const lessonCards: LessonCard[] = [
   {
-    id: 'records',
-    title: 'Turn sentences into records',
-    summary:
-      'The model learns a format: it reads a sentence and answers with the same five fields every time: who, what, colour, number, where.',
-    file: 'records.jsonl',
-    question: 'Nina has six blue cups in the kitchen.',
-    settings: { ...tiny, epochs: 6 },
-  },
-  {
     id: 'shop-messages',
     title: 'Sort messages to a shop',
     summary:
@@ -43,5 +34,14 @@ export const lessonCards: LessonCard[] = [
     file: 'shop-messages.jsonl',
     question: 'Please send me four yellow pears.',
     settings: { ...tiny, epochs: 4 },
+  },
+  {
+    id: 'records',
+    title: 'Turn sentences into records',
+    summary:
+      'The model learns a format: it reads a sentence and answers with the same five fields every time: who, what, colour, number, where. A hard lesson for a model this small: the form comes first, the right words last.',
+    file: 'records.jsonl',
+    question: 'Nina has six blue cups in the kitchen.',
+    settings: { ...tiny, epochs: 6 },
   },
 ];
