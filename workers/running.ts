@@ -241,14 +241,14 @@ export class Runs {
       peft: { config: peftConfig, weights },
       runRecord: null,
     });
-    await this.#close(run, kept, outcome, { adapterId: id, modelId: null }, emit, started);
+    await this.#close(run, kept, outcome, { adapterId: id }, emit, started);
   }
 
   async #close(
     run: StoredRun,
     kept: boolean,
     outcome: RunOutcome,
-    made: { adapterId: string | null; modelId: string | null },
+    made: { adapterId: string | null; modelId?: string },
     emit: Emit,
     started: number,
   ): Promise<void> {

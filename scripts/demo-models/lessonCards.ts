@@ -36,12 +36,12 @@ export const lessonCards: LessonCard[] = [
     settings: { ...tiny, epochs: 4 },
   },
   {
-    id: 'records',
-    title: 'Turn sentences into records',
+    id: 'shop-voice',
+    title: 'Answer in the shop’s voice',
     summary:
-      'The model learns a format: it reads a sentence and answers with the same five fields every time: who, what, colour, number, where. A hard lesson for a model this small: the form comes first, the right words last.',
-    file: 'records.jsonl',
-    question: 'Nina has six blue cups in the kitchen.',
-    settings: { ...tiny, epochs: 6 },
+      'The model learns a style: it answers every kind of message with the shop’s own short line and the mark that goes before it.',
+    file: 'shop-voice.jsonl',
+    question: 'The brown lamps are broken.',
+    settings: { ...tiny, epochs: 4 },
   },
 ];

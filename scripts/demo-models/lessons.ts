@@ -5,36 +5,22 @@
 import type { Message } from '../../src/protocol/data';
 import { Choice } from './choice';
 import { conversation } from './sceneTalk';
-import { noun, scenes, tell, amount, are, type Scene } from './scene';
+import { noun, scenes, amount, are, type Scene } from './scene';
 
 export interface Lesson {
   file: string;
   rows: Message[][];
 }
 
-const ROWS = 600;
-const RECORD_SEED = 301;
+const ROWS = 400;
 const SORTING_SEED = 302;
+const VOICE_SEED = 303;
 
 export function makeLessons(): Lesson[] {
   return [
-    { file: 'records.jsonl', rows: differentRows(new Choice(RECORD_SEED), recordRow) },
     { file: 'shop-messages.jsonl', rows: differentRows(new Choice(SORTING_SEED), sortingRow) },
+    { file: 'shop-voice.jsonl', rows: differentRows(new Choice(VOICE_SEED), voiceRow) },
   ];
-}
-
-/** "Mia has three red kites in the garden." → "who: Mia | what: kites | colour: red | number: 3 | where: garden" */
-function recordRow(choice: Choice): Message[] {
-  const [scene] = scenes(choice, 1);
-  if (!scene) throw new Error('A record needs 1 scene.');
-  const fields = [
-    `who: ${scene.name}`,
-    `what: ${noun(scene)}`,
-    `colour: ${scene.colour}`,
-    `number: ${scene.count}`,
-    `where: ${scene.place}`,
-  ];
-  return conversation([[tell(choice, scene), fields.join(' | ')]]);
 }
 
 const messages: Record<string, ((s: Scene) => string)[]> = {
@@ -75,6 +61,22 @@ const messages: Record<string, ((s: Scene) => string)[]> = {
     (s) => `How nice, the ${s.colour} ${noun(s)} came today. I am happy.`,
   ],
 };
+
+/** The shop's own words for each kind of message: a short line with a mark in front, never seen in the corpus. */
+const voice: Record<string, string> = {
+  order: '+ noted, we send it today',
+  return: '< yes, bring it back to us',
+  problem: '! we are sorry, we make it good',
+  question: '? good question, we look it up',
+  thanks: '* you make us happy',
+};
+
+/** A short message to a shop → the reply in the shop's fixed voice. */
+function voiceRow(choice: Choice): Message[] {
+  const [question, label] = sortingRow(choice);
+  if (!question || !label) throw new Error('A message needs its label.');
+  return conversation([[question.content, voice[label.content] ?? '']]);
+}
 
 /** A short message to a shop → what the person is after, in one word. */
 function sortingRow(choice: Choice): Message[] {

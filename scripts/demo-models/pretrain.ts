@@ -1,6 +1,8 @@
 /**
  * Pre-trains one base model with the project's own full-parameter training and writes its model.safetensors (f16).
- * `node scripts/run.mjs scripts/demo-models/pretrain.ts llama|qwen|mistral [steps]` after make.ts.
+ * `node scripts/run.mjs scripts/demo-models/pretrain.ts llama|qwen|mistral [steps] [start]` after make.ts. With `start`, the id of
+ * a model that is ready, training begins at its weights instead of random ones: the three are of one size, so that what one has
+ * learned of the words serves the others.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +14,7 @@ import { ChatTokenizer } from '../../src/chat/tokenizer';
 import type { MaskedRow } from '../../src/chat/mask';
 import { pack } from '../../src/chat/pack';
 import { writeSafetensors } from '../../src/checkpoint/safetensors';
-import type { WeightSource } from '../../src/checkpoint/source';
+import { sourceFromSafetensors, type WeightSource } from '../../src/checkpoint/source';
 import { startEngine } from '../../src/gpu/backend';
 import { restBeforeRead } from '../../src/gpu/rest';
 import { readConfig, type ModelConfig } from '../../src/model/config';
@@ -23,7 +25,7 @@ import { trainRun } from '../../src/training/run';
 import { documents } from './corpus';
 import { END_OF_TEXT } from './tokenizerFiles';
 
-const [id = 'llama', stepText = '500'] = process.argv.slice(2);
+const [id = 'llama', stepText = '600', from = null] = process.argv.slice(2);
 const steps = Number(stepText);
 const LENGTH = 256;
 const ROWS_PER_STEP = 4;
@@ -65,7 +67,7 @@ const settings = parseSettings({
   maxSteps: steps,
   batchExamples: ROWS_PER_STEP,
   sequenceLength: LENGTH,
-  learningRate: 3e-3,
+  learningRate: from === null ? 3e-3 : 2e-3,
   warmupSteps: 30,
   weightDecay: 0.01,
   beta2: 0.98,
@@ -75,7 +77,7 @@ const settings = parseSettings({
   recompute: false,
   seed: 7,
 });
-const trainable = await fullTrainable(config, freshWeights(config, 11));
+const trainable = await fullTrainable(config, startWeights(config, 11));
 const plan = planRun(config, settings, train, { backend: engine.backend, device: engine.gpu?.name ?? '' });
 const started = performance.now();
 const outcome = await trainRun({
@@ -132,6 +134,22 @@ function tokenised(rowCount: number): MaskedRow[] {
     if (tokens >= rowCount * LENGTH) break;
   }
   return list;
+}
+
+/** Fresh weights, with those of the model `from` put in where names and shapes agree; an untied head starts as its embedding. */
+function startWeights(model: ModelConfig, seed: number): WeightSource {
+  const fresh = freshWeights(model, seed);
+  if (from === null) return fresh;
+  const path = join('public/demo/models', from, 'model.safetensors');
+  const known = sourceFromSafetensors([new Uint8Array(readFileSync(path))]);
+  const names = new Set(known.names());
+  return {
+    ...fresh,
+    read: (name) => {
+      const source = name === 'lm_head.weight' && !names.has(name) ? 'model.embed_tokens.weight' : name;
+      return names.has(source) ? known.read(source) : fresh.read(name);
+    },
+  };
 }
 
 /** Normal with a spread of 0.02, narrower where a layer writes into the residual stream; norms start at one. */

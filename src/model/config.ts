@@ -54,7 +54,7 @@ export function readConfig(json: unknown): ModelConfig {
       `The architecture ${architecture || '(none named)'} is not supported. Supported: ${Object.keys(ARCHITECTURES).join(', ')}.`,
     );
   if (json['hidden_act'] !== undefined && json['hidden_act'] !== 'silu')
-    throw new Error(`The activation ${String(json['hidden_act'])} is not supported; silu is.`);
+    throw new Error(`The activation ${JSON.stringify(json['hidden_act'])} is not supported; silu is.`);
   if (json['mlp_bias'] === true) throw new Error('Biases in the feed-forward layers are not supported.');
   const heads = number(json, 'num_attention_heads');
   const hidden = number(json, 'hidden_size');
@@ -93,7 +93,8 @@ function readRope(json: Json): { ropeTheta: number; ropeScaling: Llama3Scaling |
   const fresh = isObject(json['rope_parameters']) ? json['rope_parameters'] : {};
   const scaling = isObject(json['rope_scaling']) ? json['rope_scaling'] : fresh;
   const ropeTheta = number({ rope_theta: fresh['rope_theta'] ?? json['rope_theta'] }, 'rope_theta', 10_000);
-  const type = String(scaling['rope_type'] ?? scaling['type'] ?? 'default');
+  const named = scaling['rope_type'] ?? scaling['type'] ?? 'default';
+  const type = typeof named === 'string' ? named : JSON.stringify(named);
   if (type === 'default') return { ropeTheta, ropeScaling: null };
   if (type !== 'llama3')
     throw new Error(`The rope scaling ${type} is not supported; default and llama3 are.`);

@@ -28,7 +28,7 @@ export function defineOperation<Attrs extends object>(operation: Operation<Attrs
     backendName: 'cpu',
     kernelFunc: ({ inputs, attrs }) => {
       const tensors = Object.fromEntries(Object.entries(inputs).map(([key, info]) => [key, asTensor(info)]));
-      return tf.tidy(() => operation.reference(tensors, readAttrs<Attrs>(attrs)));
+      return tf.tidy<tf.Tensor | tf.Tensor[]>(() => operation.reference(tensors, readAttrs<Attrs>(attrs)));
     },
   });
   return (inputs: Record<string, tf.Tensor | undefined>, attrs: Attrs): tf.Tensor[] => {

@@ -13,10 +13,11 @@ export function normReference(gradient: tf.Tensor, clip: number): tf.Tensor {
 
 export function adamwReference(state: FlatState, norm: tf.Tensor, scalars: AdamwScalars): void {
   const { learningRate, beta1, beta2, epsilon, weightDecay, update } = scalars;
-  const [scale = 0, , finite = 0] = norm.dataSync();
+  const numbers: ArrayLike<number> = norm.dataSync<'float32'>();
+  const [scale, finite] = [numbers[0] ?? 0, numbers[2] ?? 0];
   const { parameters, gradient, mean, square } = state;
   if (finite === 1) {
-    const [p, m, v] = tf.tidy(() => {
+    const made: tf.Tensor[] = tf.tidy(() => {
       const g = tf.mul(gradient, scale);
       const m1 = tf.add(tf.mul(mean, beta1), tf.mul(g, 1 - beta1));
       const v1 = tf.add(tf.mul(square, beta2), tf.mul(tf.square(g), 1 - beta2));
@@ -25,6 +26,7 @@ export function adamwReference(state: FlatState, norm: tf.Tensor, scalars: Adamw
       const decayed = tf.mul(parameters, 1 - learningRate * weightDecay);
       return [tf.sub(decayed, tf.mul(move, learningRate)), m1, v1];
     });
+    const [p, m, v] = made;
     if (!p || !m || !v) throw new Error('AdamW gave no result.');
     Object.assign(state, { parameters: p, mean: m, square: v });
     tf.dispose([parameters, mean, square]);

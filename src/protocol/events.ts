@@ -69,7 +69,7 @@ export type RunEvent =
       reason: FinishReason;
       /** null after training all weights: then `modelId` names the new model. */
       adapterId: string | null;
-      modelId: string | null;
+      modelId?: string;
       best: Evaluated | null;
       peakBytes: Bytes;
       seconds: number;
