@@ -49,12 +49,16 @@ export class AnswersState {
   }
 
   async #fill(column: Column, modelId: string, adapterId: string | null, messages: Message[]): Promise<void> {
+    let over = false;
     const request = { modelId, adapterId, messages, sampling: $state.snapshot(this.sampling) };
     try {
       const result = await this.remote.answer(request, (piece) => {
+        // A last piece may arrive after the whole answer has.
+        if (over) return;
         column.phase = 'writing';
         column.text += piece;
       });
+      over = true;
       if (result.ok) {
         column.answer = result.value;
         column.text = result.value.text;

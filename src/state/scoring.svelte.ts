@@ -53,7 +53,7 @@ export class ScoringState {
         maxTokens: answerLimit(rows),
       };
       const result = await this.remote.score(request, (done, of) => {
-        if (ticket !== this.#ticket) return;
+        if (ticket !== this.#ticket || this.phase !== 'scoring') return;
         this.done = done;
         this.of = of;
       });
