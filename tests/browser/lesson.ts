@@ -22,15 +22,20 @@ export interface Result {
 const MINUTE = 60_000;
 
 /** Waits until the trainer is up and the one button can be pressed. */
-export async function ready(page: Page): Promise<void> {
-  await page.waitForFunction(() => {
-    const button = document.querySelector('[data-testid=lesson-start]');
-    return button instanceof HTMLButtonElement && !button.disabled;
-  });
+export async function ready(page: Page, timeout = MINUTE): Promise<void> {
+  await page.waitForFunction(
+    () => {
+      const button = document.querySelector('[data-testid=lesson-start]');
+      return button instanceof HTMLButtonElement && !button.disabled;
+    },
+    null,
+    { timeout },
+  );
 }
 
 /** Opens the first lesson's data and starts a run of `steps` steps with the form. */
 export async function startShortRun(page: Page, steps: number): Promise<void> {
+  await page.evaluate(() => void (location.hash = '/'));
   await ready(page);
   await page.evaluate(() => void (location.hash = '/data'));
   await page.locator('button[data-testid^="lesson-"]:not([data-testid=lesson-start])').first().click();
