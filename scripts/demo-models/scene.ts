@@ -1,6 +1,6 @@
 /**
  * A scene: who has how many of which things of what colour, and where. Written as a sentence in several ways. The corpus
- * and the lessons tell the same kind of scenes; only the lessons turn them into records.
+ * and the lessons tell of the same kind of scenes.
  */
 import type { Choice } from './choice';
 import { capital, colours, names, numbers, places, things, withArticle, type Noun } from './vocabulary';
