@@ -75,7 +75,7 @@ export default defineConfig({
           include: ['tests/browser/**/*.journey.ts'],
           globalSetup: ['tests/browser/server.ts'],
           fileParallelism: false,
-          testTimeout: 180_000,
+          testTimeout: 300_000,
           hookTimeout: 60_000,
         },
       },

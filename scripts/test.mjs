@@ -115,7 +115,7 @@ const stages = [
   },
   { name: 'build', command: bin('vite', 'build', '--logLevel', 'warn'), limit: 2 * MINUTE, count: one },
   vitest('browser', 5 * MINUTE),
-  vitest('journey', 9 * MINUTE),
+  vitest('journey', 10 * MINUTE),
 ];
 
 /** The process group of the stage that is running, so that nothing it started outlives it. @type {number | null} */

@@ -216,9 +216,16 @@ export interface TrainerApi {
   removeModel(id: string): Promise<Result<null>>;
   chatAssets(modelId: string): Promise<Result<ChatAssets>>;
   /** Predicts steps and bytes without touching the GPU's memory. */
-  plan(request: { modelId: string; settings: Settings; train: Pick<PackedRows, 'rows' | 'examples' | 'length'> }): Promise<Result<Plan>>;
+  plan(request: {
+    modelId: string;
+    settings: Settings;
+    train: Pick<PackedRows, 'rows' | 'examples' | 'length'>;
+  }): Promise<Result<Plan>>;
   /** Trains to the end. Events carry everything, the failure too; resolves when the run is over. */
-  train(request: { modelId: string; name: string; settings: Settings; data: TrainingData }, onEvent: (event: RunEvent) => void): Promise<void>;
+  train(
+    request: { modelId: string; name: string; settings: Settings; data: TrainingData },
+    onEvent: (event: RunEvent) => void,
+  ): Promise<void>;
   /** Goes on with an unfinished run from its last checkpoint. */
   continueRun(runId: string, onEvent: (event: RunEvent) => void): Promise<void>;
   pause(): Promise<void>;

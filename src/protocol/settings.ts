@@ -4,15 +4,7 @@
  */
 import * as v from 'valibot';
 
-export const TARGETS = [
-  'q_proj',
-  'k_proj',
-  'v_proj',
-  'o_proj',
-  'gate_proj',
-  'up_proj',
-  'down_proj',
-] as const;
+export const TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
 export type Target = (typeof TARGETS)[number];
 
 /** What a field means to a person: the form shows `label`, `unit`, `help` and, beside the default, `reason`. */
@@ -104,7 +96,8 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
     step: 1,
     needsNewRun: true,
     help: 'How often every training row is seen. More passes learn more until the held-out loss rises.',
-    reason: 'Three passes suit most small datasets; training stops earlier when the held-out loss stops falling.',
+    reason:
+      'Three passes suit most small datasets; training stops earlier when the held-out loss stops falling.',
   },
   learningRate: {
     label: 'Learning rate',

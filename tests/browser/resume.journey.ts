@@ -8,7 +8,7 @@ journey(
   async ({ page, url, troubles }) => {
     page.on('dialog', (dialog) => void dialog.accept()); // "leave the page?"
     await page.goto(url);
-    await startShortRun(page, 40);
+    await startShortRun(page, 26);
     await reachStep(page, 22); // the first checkpoint is at step 20
     await page.reload();
     await page.evaluate(() => void (location.hash = '/'));
@@ -18,11 +18,11 @@ journey(
     expect(await go.textContent()).toMatch(/\d/);
     await go.click();
     const cut = await result(page);
-    expect(cut.steps).toBe(40);
-    expect(cut.curve.map((point) => point.step)).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+    expect(cut.steps).toBe(26);
+    expect(cut.curve.map((point) => point.step)).toEqual(Array.from({ length: 26 }, (_, index) => index + 1));
 
     await page.reload();
-    await startShortRun(page, 40);
+    await startShortRun(page, 26);
     const whole = await result(page);
     const furthest = Math.max(
       ...whole.curve.map(({ loss }, index) => Math.abs(loss - (cut.curve[index]?.loss ?? NaN))),
