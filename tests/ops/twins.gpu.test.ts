@@ -1,0 +1,175 @@
+/** Every kernel against its twin, at sizes that fill no workgroup, pass one, and match real projections. */
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startEngine, type Engine } from '../../src/gpu/backend';
+import { sightOfStarts } from '../../src/model/sight';
+import { attention } from '../../src/ops/attention';
+import { attentionGradReference, attentionReference } from '../../src/ops/attention.reference';
+import { crossEntropy } from '../../src/ops/crossEntropy';
+import { crossEntropyReference } from '../../src/ops/crossEntropy.reference';
+import { dropout } from '../../src/ops/dropout';
+import { dropoutReference } from '../../src/ops/dropout.reference';
+import { linear } from '../../src/ops/linear';
+import { dxReference, linearReference, outerReference } from '../../src/ops/linear.reference';
+import { rmsNorm } from '../../src/ops/rmsNorm';
+import { rmsNormDgReference, rmsNormDxReference, rmsNormReference } from '../../src/ops/rmsNorm.reference';
+import { swiglu } from '../../src/ops/swiglu';
+import { swigluGradReference, swigluReference } from '../../src/ops/swiglu.reference';
+import { makeWeight } from '../../src/model/weights';
+import { relativeL2 } from '../oracle/tensors';
+
+// a processor driver compiles each new kernel for seconds
+vi.setConfig({ testTimeout: 240_000 });
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await startEngine();
+});
+afterEach(() => engine.check());
+
+let state = 1;
+const random = () => ((state = (state * 16807) % 2147483647) / 2147483647) * 2 - 1;
+const filled = (...shape: number[]) =>
+  tf.tensor(Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, random), shape);
+
+async function close(
+  ours: tf.Tensor | undefined,
+  theirs: tf.Tensor | undefined,
+  limit: number,
+): Promise<void> {
+  if (!ours || !theirs) throw new Error('A tensor is missing.');
+  expect(ours.shape).toEqual(theirs.shape);
+  expect(relativeL2(await ours.data(), await theirs.data())).toBeLessThan(limit);
+}
+
+describe('linear', () => {
+  // rows, in, out, rank: one element past a tile of 16 and 32; widths that are no multiple of 4; Qwen2.5-0.5B's k and down
+  it.each([
+    [1, 64, 64, 4],
+    [17, 20, 33, 1],
+    [31, 66, 130, 6],
+    [65, 896, 128, 8],
+    [33, 4864, 896, 16],
+  ])('gives the twin’s result and gradients for %i × %i → %i, rank %i', async (m, k, n, r) => {
+    const [x, w, a, b] = [filled(m, k), filled(n, k), filled(r, k), filled(n, r)];
+    const [bias, residual, dy] = [filled(n), filled(m, n), filled(m, n)];
+    const scale = 1.5;
+    const [expected] = linearReference({ x, w, a, b, bias, residual }, { scale });
+    const run = (...[x1, a1, b1]: tf.Tensor[]) => {
+      if (!x1 || !a1 || !b1) throw new Error('An input is missing.');
+      return linear(
+        x1,
+        { format: 'f32', tensor: w, n, k },
+        { bias, residual, lora: { a: a1, b: b1, scale } },
+      );
+    };
+    await close(run(x, a, b), expected, 1e-5);
+    const [dx, da, db] = tf.grads((...inputs) => run(...(inputs as tf.Tensor[])))([x, a, b], dy);
+    const du = tf.mul(tf.matMul(dy as tf.Tensor2D, b as tf.Tensor2D), scale);
+    await close(dx, dxReference({ dy, w, du, a }, { scale: 1 }), 1e-5);
+    await close(da, outerReference({ p: du, q: x }, { scale: 1 }), 1e-5);
+    const u = tf.matMul(x as tf.Tensor2D, a as tf.Tensor2D, false, true);
+    await close(db, outerReference({ p: dy, q: u }, { scale }), 1e-5);
+  });
+
+  it('reads f16 weights exactly', async () => {
+    const [m, k, n] = [19, 48, 36];
+    const half = Float32Array.from({ length: n * k }, () => Math.round(random() * 512) / 512);
+    const weight = makeWeight(half, n, k, 'f16');
+    expect(weight.format).toBe('f16');
+    const x = filled(m, k);
+    const [expected] = linearReference({ x, w: tf.tensor2d(half, [n, k]) }, { scale: 1 });
+    await close(linear(x, weight), expected, 1e-6);
+  });
+});
+
+describe('rmsNorm', () => {
+  it.each([
+    [1, 64],
+    [65, 33],
+    [513, 896],
+  ])('gives the twin’s result and gradients for %i × %i', async (rows, cols) => {
+    const [x, g, dy] = [filled(rows, cols), filled(cols), filled(rows, cols)];
+    const attrs = { epsilon: 1e-6 };
+    await close(rmsNorm(x, g, attrs.epsilon), rmsNormReference({ x, g }, attrs), 1e-6);
+    const [dx, dg] = tf.grads((a, b) => rmsNorm(a as tf.Tensor, b as tf.Tensor, attrs.epsilon))([x, g], dy);
+    await close(dx, rmsNormDxReference({ x, g, dy }, attrs), 1e-5);
+    await close(dg, rmsNormDgReference({ x, g, dy }, attrs), 1e-5);
+  });
+});
+
+describe('attention', () => {
+  // one document; three with a window; one row past a workgroup of 32; groups of 1, 2 and 7
+  it.each([
+    [24, [0], null, 4, 2, 16],
+    [65, [0, 10, 40], 8, 2, 2, 32],
+    [33, [0, 32], null, 14, 2, 64],
+  ])(
+    'gives the twin’s result and gradients: %i rows, documents at %j, window %s',
+    async (rows, documents, window, heads, kvHeads, headDim) => {
+      const starts = Int32Array.from({ length: rows }, (_, i) =>
+        Math.max(...documents.filter((start) => start <= i)),
+      );
+      const ranges = tf.tensor2d(sightOfStarts(starts, window).ranges, [3, rows], 'int32');
+      const [q, dy] = [filled(rows, heads * headDim), filled(rows, heads * headDim)];
+      const [k, v] = [filled(rows, kvHeads * headDim), filled(rows, kvHeads * headDim)];
+      const attrs = { heads, kvHeads, headDim, together: true };
+      const [expected] = attentionReference({ q, k, v, ranges }, attrs);
+      await close(attention(q, k, v, ranges, attrs), expected, 1e-5);
+      await close(attention(q, k, v, ranges, { ...attrs, together: false }), expected, 1e-5);
+      const run = (...[a, b, c]: tf.Tensor[]) => {
+        if (!a || !b || !c) throw new Error('An input is missing.');
+        return attention(a, b, c, ranges, attrs);
+      };
+      const ours = tf.grads((...inputs) => run(...(inputs as tf.Tensor[])))([q, k, v], dy);
+      const theirs = attentionGradReference({ q, k, v, ranges, dy }, attrs);
+      for (const index of [0, 1, 2]) await close(ours[index], theirs[index], 1e-4);
+    },
+  );
+});
+
+describe('swiglu, cross entropy, dropout', () => {
+  it('swiglu does not overflow at ±100 and gives the twin’s gradients', async () => {
+    const gate = tf.concat([
+      filled(3, 65),
+      tf.pad(tf.tensor2d([[100, -100, 30, -30, 0.5]]), [
+        [0, 0],
+        [0, 60],
+      ]),
+    ]);
+    const [up, dy] = [filled(4, 65), filled(4, 65)];
+    await close(swiglu(gate, up), swigluReference({ gate, up }), 1e-5);
+    const ours = tf.grads((a, b) => swiglu(a as tf.Tensor, b as tf.Tensor))([gate, up], dy);
+    const theirs = swigluGradReference({ gate, up, dy });
+    for (const index of [0, 1]) await close(ours[index], theirs[index], 1e-5);
+  });
+
+  it('cross entropy holds for logits of ±1e4 and leaves rows without a target out', async () => {
+    const logits = tf.concat([tf.mul(filled(66, 130), 10), tf.mul(filled(1, 130), 1e4)]);
+    const targets = tf.tensor1d(
+      Int32Array.from({ length: 67 }, (_, i) => (i % 5 === 0 ? -1 : (i * 7) % 130)),
+      'int32',
+    );
+    const weights = tf.abs(filled(67));
+    const { logp, dz } = crossEntropy(logits, targets, weights);
+    const [expected, gradient] = crossEntropyReference({ logits, targets, weights });
+    await close(logp, expected, 1e-5);
+    await close(dz, gradient, 1e-5);
+    expect((await logp.data())[0]).toBe(0);
+  });
+
+  it('dropout repeats itself, differs by place, and drops about p', async () => {
+    const x = tf.ones([1000]);
+    const seed = tf.tensor1d([7], 'int32');
+    const ours = await dropout(x, seed, 0.25, 3).data();
+    expect(ours).toEqual(
+      await dropoutReference({ x, seed: tf.tensor1d([7], 'int32') }, { p: 0.25, place: 3 }).data(),
+    );
+    const other = await dropout(x, seed, 0.25, 4).data();
+    expect(other).not.toEqual(ours);
+    // 1000 draws at p = 0.25: 250 zeros, standard deviation 13.7; five of them either way
+    const zeros = ours.filter((value) => value === 0).length;
+    expect(zeros).toBeGreaterThan(180);
+    expect(zeros).toBeLessThan(320);
+  });
+});

@@ -1,0 +1,115 @@
+/** Claims about whole runs, on a tiny model with real gradients. */
+import { readFileSync } from 'node:fs';
+import { beforeAll, expect, it } from 'vitest';
+import { loraTrainable } from '../../src/adapter/lora';
+import { specOf } from '../../src/adapter/spec';
+import { sourceFromSafetensors } from '../../src/checkpoint/source';
+import { startEngine, type Engine } from '../../src/gpu/backend';
+import { readConfig, type ModelConfig } from '../../src/model/config';
+import { loadWeights, type ModelWeights } from '../../src/model/weights';
+import type { PackedRows } from '../../src/protocol/data';
+import { parseSettings, type Settings } from '../../src/protocol/settings';
+import { planRun } from '../../src/training/plan';
+import { trainRun, type Checkpoint } from '../../src/training/run';
+
+const folder = 'tests/fixtures/models/llama';
+let engine: Engine;
+let config: ModelConfig;
+let weights: ModelWeights;
+beforeAll(async () => {
+  engine = await startEngine();
+  config = readConfig(JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')));
+  const source = sourceFromSafetensors([new Uint8Array(readFileSync(`${folder}/model.safetensors`))]);
+  weights = await loadWeights(config, source, 'f32');
+});
+
+/** Six rows of 32 tokens, two documents each; what is learned follows from what was read, so that the loss can fall. */
+function rows(seed: number): PackedRows {
+  const length = 32;
+  const count = 6;
+  const ids = Int32Array.from({ length: length * count }, (_, i) => ((i * 7 + seed) % 13) + 20);
+  const targets = ids.map((_, i) => (i % 16 === 15 ? -1 : (ids[i + 1] ?? -1)));
+  const documentStart = ids.map((_, i) => (i % length < 16 ? 0 : 16));
+  const supervised = targets.filter((target) => target >= 0).length;
+  return { length, rows: count, ids, targets, documentStart, examples: 2 * count, supervised };
+}
+
+const settings = (changes: Partial<Settings> = {}) =>
+  parseSettings({
+    rank: 4,
+    alpha: 8,
+    epochs: 4,
+    batchExamples: 4,
+    learningRate: 5e-3,
+    warmupSteps: 2,
+    evaluateEvery: 4,
+    patience: 0,
+    weightFormat: 'f32',
+    ...changes,
+  });
+
+async function run(chosen: Settings, from: Checkpoint | null = null, stopAt = Infinity) {
+  const losses: number[] = [];
+  const saved: Checkpoint[] = [];
+  const trainable = loraTrainable(config, weights, specOf(chosen, config.layers), { seed: 3 });
+  const [train, validation] = [rows(1), rows(2)];
+  const control = {
+    get stopRequested() {
+      return losses.length >= stopAt;
+    },
+    pauseRequested: false,
+    resumed: () => Promise.resolve(),
+  };
+  const outcome = await trainRun({
+    config,
+    trainable,
+    settings: chosen,
+    train,
+    validation,
+    plan: planRun(config, chosen, train, { backend: 'webgpu', device: '' }),
+    from,
+    control,
+    emit: (event) => {
+      if (event.type === 'step') losses.push(event.report.loss);
+    },
+    save: (checkpoint) => {
+      saved.push(checkpoint);
+      return Promise.resolve();
+    },
+    check: () => engine.check(),
+  });
+  trainable.flat.dispose();
+  return { losses, saved, outcome };
+}
+
+it('the loss falls', async () => {
+  const { losses } = await run(settings());
+  expect(losses).toHaveLength(12);
+  expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) * 0.9);
+});
+
+it('going on from a checkpoint gives bit for bit the losses and adapter of a run that never stopped', async () => {
+  const chosen = settings({ dropout: 0.1 });
+  const whole = await run(chosen);
+  const first = await run(chosen, null, 5);
+  const checkpoint = first.saved.at(-1);
+  if (!checkpoint) throw new Error('No checkpoint was saved.');
+  expect(checkpoint.step).toBe(4);
+  const second = await run(chosen, checkpoint);
+  expect(second.losses).toEqual(whole.losses.slice(4));
+  expect(second.outcome.parameters).toEqual(whole.outcome.parameters);
+});
+
+it('keeping everything gives the losses of recomputing', async () => {
+  const recomputed = await run(settings({ recompute: true }));
+  const kept = await run(settings({ recompute: false }));
+  kept.losses.forEach((loss, index) => expect(loss).toBeCloseTo(recomputed.losses[index] ?? NaN, 4));
+});
+
+it('micro-batches that do not divide the step give the loss of one batch', async () => {
+  // 12 examples in 6 rows: batchExamples 12 is one step of 6 rows; its loss is the mean over all supervised tokens
+  const { losses } = await run(settings({ batchExamples: 12, learningRate: 1e-6, epochs: 1 }));
+  const single = await run(settings({ batchExamples: 2, learningRate: 1e-9, epochs: 1 }));
+  const mean = single.losses.reduce((sum, loss) => sum + loss, 0) / single.losses.length;
+  expect(losses[0]).toBeCloseTo(mean, 4);
+});
