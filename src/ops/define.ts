@@ -49,7 +49,7 @@ export function readAttrs<Attrs extends object>(attrs: NamedAttrMap | undefined)
 
 /** On the processor a kernel's inputs are the caller's tensors themselves. */
 function asTensor(info: TensorInfo | undefined): tf.Tensor {
-  if (info instanceof tf.Tensor) return info;
+  if (info instanceof tf.Tensor) return info as tf.Tensor;
   throw new Error('A reference twin was given something that is not a tensor.');
 }
 
