@@ -1,0 +1,19 @@
+/** What a laptop does to a run: the graphics device goes away. Nothing saved is lost and the page goes on by itself. */
+import { expect } from 'vitest';
+import { journey } from './app';
+import { reachStep, result, startShortRun } from './lesson';
+
+journey('a lost graphics device is replaced and the run goes on', async ({ browser, page, url }) => {
+  await page.goto(url);
+  await startShortRun(page, 26);
+  await reachStep(page, 21); // the checkpoint is at step 20
+  const devtools = await browser.newBrowserCDPSession();
+  // the answer comes from a process that is gone, so it is not awaited
+  void devtools.send('Browser.crashGpuProcess').catch(() => undefined);
+  const figures = await result(page);
+  expect(figures.steps).toBe(26);
+  expect(figures.curve.map((point) => point.step)).toEqual(
+    Array.from({ length: 26 }, (_, index) => index + 1),
+  );
+  expect(await page.getByText('The graphics device was lost').count()).toBeGreaterThan(0);
+});
