@@ -1,5 +1,5 @@
 /** Answers of a model with or without an adapter: one for a person who tries it, many for held-out rows. */
-import { randomFrom } from '../src/adapter/random';
+import { randomFrom } from '../src/random';
 import { frozenLayers } from '../src/adapter/full';
 import { loraTrainable } from '../src/adapter/lora';
 import type { AdapterWeights } from '../src/adapter/spec';
@@ -34,7 +34,10 @@ export class Answering {
   }
 
   async answer(request: AnswerRequest, onText: (text: string) => void): Promise<Answer> {
-    const model = await this.#library.open(request.modelId, 'f16');
+    return this.#library.use(request.modelId, 'f16', (model) => this.#answer(model, request, onText));
+  }
+
+  async #answer(model: OpenModel, request: AnswerRequest, onText: (text: string) => void): Promise<Answer> {
     const { tokenizer, template, stopIds } = model.format;
     const prompt = promptIds(tokenizer, template, request.messages);
     const stream = new TextStream(tokenizer, prompt);
@@ -71,7 +74,14 @@ export class Answering {
 
   /** Base and adapter answer the same rows, greedily. */
   async score(request: ScoreRequest, onProgress: (done: number, of: number) => void): Promise<Scores> {
-    const model = await this.#library.open(request.modelId, 'f16');
+    return this.#library.use(request.modelId, 'f16', (model) => this.#score(model, request, onProgress));
+  }
+
+  async #score(
+    model: OpenModel,
+    request: ScoreRequest,
+    onProgress: (done: number, of: number) => void,
+  ): Promise<Scores> {
     const started = performance.now();
     const { rows } = request;
     const texts: Record<'base' | 'tuned', string[]> = { base: [], tuned: [] };

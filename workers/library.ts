@@ -45,7 +45,8 @@ export class Library {
   #demo: URL;
   #embedded: Promise<Embedded[]> | null = null;
   #files = new Map<string, Promise<ModelFiles>>();
-  #open: { key: string; model: Promise<OpenModel> } | null = null;
+  /** Models on the device; those in use stay, of the others only the last. */
+  #open = new Map<string, { model: Promise<OpenModel>; users: number }>();
 
   /** `demo`: where public/demo is served. */
   constructor(db: Storage, demo: URL) {
@@ -77,27 +78,44 @@ export class Library {
     return files;
   }
 
-  /** Puts the model's weights on the device; the one opened before makes room. */
-  async open(
+  /** Runs `work` with the model's weights on the device. A model that nobody uses makes room for the next. */
+  async use<T>(
     id: string,
     format: Settings['weightFormat'],
+    work: (model: OpenModel) => Promise<T>,
     progress: (done: number, total: number) => void = () => undefined,
-  ): Promise<OpenModel> {
+  ): Promise<T> {
     const key = `${id} ${format}`;
-    if (this.#open?.key === key) return this.#open.model;
-    const before = this.#open;
-    const model = this.#load(id, format, progress);
-    this.#open = { key, model };
-    model.catch(() => {
-      if (this.#open?.key === key) this.#open = null;
-    });
-    if (before) disposeWeights((await before.model).weights);
-    return model;
+    const slot = this.#open.get(key) ?? { model: this.#load(id, format, progress), users: 0 };
+    this.#open.set(key, slot);
+    slot.users++;
+    try {
+      await this.#makeRoom(key);
+      return await work(await slot.model);
+    } catch (error) {
+      // weights that could not be loaded must not be found again
+      const loaded = await slot.model.then(
+        () => true,
+        () => false,
+      );
+      if (!loaded && this.#open.get(key) === slot) this.#open.delete(key);
+      throw error;
+    } finally {
+      slot.users--;
+    }
   }
 
   /** Forgets what was on a device that is gone. */
   deviceGone(): void {
-    this.#open = null;
+    this.#open.clear();
+  }
+
+  async #makeRoom(forKey: string): Promise<void> {
+    for (const [key, slot] of [...this.#open]) {
+      if (key === forKey || slot.users > 0) continue;
+      this.#open.delete(key);
+      disposeWeights((await slot.model).weights);
+    }
   }
 
   /** Adds a model from files in Hugging Face layout. */

@@ -5,18 +5,21 @@ import { specOf } from '../src/adapter/spec';
 import type { Trainable } from '../src/adapter/trainable';
 import { writePeft } from '../src/exchange/peft';
 import type { TrainingData } from '../src/protocol/data';
-import type { Evaluated, Plan, RunEvent, StepReport } from '../src/protocol/events';
+import type { Plan, RunEvent } from '../src/protocol/events';
 import type { Settings } from '../src/protocol/settings';
-import { saveAdapter } from '../src/storage/adapters';
 import { loadCheckpoint, saveCheckpoint } from '../src/storage/checkpoints';
 import type { Storage } from '../src/storage/database';
 import { appendCurve, loadRun, saveRun, updateRun } from '../src/storage/runs';
+import type { StoredAdapter } from '../src/storage/adapters';
 import type { StoredRun } from '../src/storage/schema';
 import { planRun } from '../src/training/plan';
-import { trainRun, type Checkpoint, type RunControl, type RunOutcome } from '../src/training/run';
+import { trainRun, type Checkpoint, type RunOutcome } from '../src/training/run';
+import { Control } from './control';
+import { CurvePoints } from './curvePoints';
 import { packCheckpoint, unpackCheckpoint } from './checkpointBytes';
 import { BadRequest, BusyElsewhere, failureOf } from './failures';
-import type { Library } from './library';
+import type { Library, OpenModel } from './library';
+import type { Shelf } from './shelf';
 import { lossBehind, machine, restartMachine } from './machine';
 
 type Emit = (event: RunEvent) => void;
@@ -34,11 +37,13 @@ const LOSS_PAUSE = 120_000;
 export class Runs {
   #db: Storage;
   #library: Library;
+  #shelf: Shelf;
   #control: Control | null = null;
 
-  constructor(db: Storage, library: Library) {
+  constructor(db: Storage, library: Library, shelf: Shelf) {
     this.#db = db;
     this.#library = library;
+    this.#shelf = shelf;
   }
 
   async start(request: NewRun, emit: Emit): Promise<void> {
@@ -149,15 +154,19 @@ export class Runs {
   }
 
   async #trainOnce(run: StoredRun, kept: boolean, emit: Emit): Promise<void> {
+    const progress = (done: number, total: number) =>
+      emit({ type: 'loading', what: run.modelName, done, total });
+    const format = run.settings.weightFormat;
+    await this.#library.use(run.modelId, format, (model) => this.#trainOn(model, run, kept, emit), progress);
+  }
+
+  async #trainOn(model: OpenModel, run: StoredRun, kept: boolean, emit: Emit): Promise<void> {
     const control = this.#control ?? new Control();
     const started = performance.now();
     const { checkpoint, skipped } = kept
       ? await loadCheckpoint(this.#db, run.id)
       : { checkpoint: null, skipped: [] };
     for (const message of skipped) emit({ type: 'warning', message });
-    const progress = (done: number, total: number) =>
-      emit({ type: 'loading', what: run.modelName, done, total });
-    const model = await this.#library.open(run.modelId, run.settings.weightFormat, progress);
     const { config, weights } = model;
     const engine = await machine();
     const plan = await this.#plan(run, config);
@@ -167,7 +176,7 @@ export class Runs {
       run.settings.method === 'full'
         ? await fullTrainable(config, model.source)
         : loraTrainable(config, weights, spec, { seed: run.settings.seed });
-    const curve = new Curve();
+    const curve = new CurvePoints();
     try {
       const outcome = await trainRun({
         config,
@@ -186,7 +195,7 @@ export class Runs {
           if (!kept) return;
           const done = await this.#keep(emit, async () => {
             await saveCheckpoint(this.#db, run.id, packCheckpoint(point));
-            await appendCurve(this.#db, run.id, curve.take());
+            await curve.storeWith((points) => appendCurve(this.#db, run.id, points));
           });
           if (done) emit({ type: 'saved', step: point.step, at: Date.now() });
         },
@@ -223,7 +232,7 @@ export class Runs {
     const adapter = adapterFrom(spec, trainable.slots, outcome.parameters);
     const { config: peftConfig, weights } = writePeft(adapter, { name: summary.name, revision: null });
     const id = crypto.randomUUID();
-    await saveAdapter(this.#db, {
+    const made = {
       summary: {
         id,
         name: run.name,
@@ -234,13 +243,14 @@ export class Runs {
         rank: settings.rank,
         alpha: settings.alpha,
         targets: settings.targets,
-        origin: 'trained',
+        origin: 'trained' as const,
         bestLoss: best,
         runId: run.id,
       },
       peft: { config: peftConfig, weights },
       runRecord: null,
-    });
+    } satisfies StoredAdapter;
+    await this.#keep(emit, () => this.#shelf.put(made));
     await this.#close(run, kept, outcome, { adapterId: id }, emit, started);
   }
 
@@ -285,44 +295,5 @@ export class Runs {
       emit({ type: 'warning', message, failure });
       return false;
     }
-  }
-}
-
-/** Points of the curves since the last save. */
-class Curve {
-  #steps: StepReport[] = [];
-  #evaluations: Evaluated[] = [];
-
-  note(event: RunEvent): void {
-    if (event.type === 'step') this.#steps.push(event.report);
-    if (event.type === 'evaluated') this.#evaluations.push(event.report);
-  }
-
-  take(): { steps: StepReport[]; evaluations: Evaluated[] } {
-    const points = { steps: this.#steps, evaluations: this.#evaluations };
-    this.#steps = [];
-    this.#evaluations = [];
-    return points;
-  }
-}
-
-class Control implements RunControl {
-  stopRequested = false;
-  pauseRequested = false;
-  #wake: (() => void)[] = [];
-
-  pause(): void {
-    this.pauseRequested = true;
-  }
-  resume(): void {
-    this.pauseRequested = false;
-    for (const wake of this.#wake.splice(0)) wake();
-  }
-  stop(): void {
-    this.stopRequested = true;
-    this.resume();
-  }
-  resumed(): Promise<void> {
-    return this.pauseRequested ? new Promise((resolve) => this.#wake.push(resolve)) : Promise.resolve();
   }
 }

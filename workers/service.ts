@@ -6,7 +6,7 @@ import { deleteRun, listRuns, loadRun } from '../src/storage/runs';
 import { Answering } from './answering';
 import { attempt } from './failures';
 import { Library } from './library';
-import { capabilities } from './machine';
+import { capabilities, lossBehind, restartMachine } from './machine';
 import { Runs } from './running';
 import { Shelf } from './shelf';
 
@@ -15,8 +15,21 @@ export function trainerService(db: Storage, demo: URL): TrainerApi {
   const library = new Library(db, demo);
   const shelf = new Shelf(db, library);
   const answering = new Answering(library, (id, model) => shelf.weights(id, model));
-  const runs = new Runs(db, library);
+  const runs = new Runs(db, library, shelf);
   const nothing = () => null;
+  /** Work on the device outside a run: after a loss the next call finds a new device. */
+  const onDevice = <T>(work: () => Promise<T>) =>
+    attempt(async () => {
+      try {
+        return await work();
+      } catch (error) {
+        const lost = await lossBehind(error);
+        if (!lost) throw error;
+        library.deviceGone();
+        await restartMachine();
+        throw lost;
+      }
+    });
 
   return {
     capabilities: () => attempt(capabilities),
@@ -49,11 +62,11 @@ export function trainerService(db: Storage, demo: URL): TrainerApi {
     adapters: () => attempt(() => shelf.list()),
     renameAdapter: (id, name) => attempt(() => shelf.rename(id, name).then(nothing)),
     removeAdapter: (id) => attempt(() => shelf.remove(id).then(nothing)),
-    exportAdapter: (id) => attempt(() => shelf.hand(id, answering)),
+    exportAdapter: (id) => onDevice(() => shelf.hand(id, answering)),
     importAdapter: (modelId, files) => attempt(() => shelf.take(modelId, files)),
-    answer: (request, onText) => attempt(() => answering.answer(request, onText)),
+    answer: (request, onText) => onDevice(() => answering.answer(request, onText)),
     score: (request, onProgress) =>
-      attempt(async () => {
+      onDevice(async () => {
         const scores = await answering.score(request, onProgress);
         shelf.noteScores(request.adapterId, scores);
         return scores;

@@ -14,6 +14,7 @@ import {
   loadAdapter,
   renameAdapter,
   saveAdapter,
+  type StoredAdapter,
 } from '../src/storage/adapters';
 import { sha256, type Storage } from '../src/storage/database';
 import { loadRun } from '../src/storage/runs';
@@ -29,27 +30,46 @@ export class Shelf {
   #library: Library;
   /** The last scores of an adapter in this session, for its record. */
   #scores = new Map<string, Scores>();
+  /** Adapters that the disk had no room for. They live as long as the tab. */
+  #unsaved = new Map<string, StoredAdapter>();
 
   constructor(db: Storage, library: Library) {
     this.#db = db;
     this.#library = library;
   }
 
-  list(): Promise<AdapterSummary[]> {
-    return listAdapters(this.#db);
+  async list(): Promise<AdapterSummary[]> {
+    return [...[...this.#unsaved.values()].map(({ summary }) => summary), ...(await listAdapters(this.#db))];
   }
-  rename(id: string, name: string): Promise<void> {
-    return renameAdapter(this.#db, id, name);
+  async rename(id: string, name: string): Promise<void> {
+    const unsaved = this.#unsaved.get(id);
+    if (unsaved) unsaved.summary.name = name;
+    else await renameAdapter(this.#db, id, name);
   }
-  remove(id: string): Promise<void> {
-    return deleteAdapter(this.#db, id);
+  async remove(id: string): Promise<void> {
+    if (!this.#unsaved.delete(id)) await deleteAdapter(this.#db, id);
   }
+
+  /** Stores an adapter. On a full disk it stays in memory, to be downloaded, and the error is thrown on. */
+  async put(adapter: StoredAdapter): Promise<void> {
+    try {
+      await saveAdapter(this.#db, adapter);
+    } catch (error) {
+      this.#unsaved.set(adapter.summary.id, adapter);
+      throw error;
+    }
+  }
+
+  async #load(id: string): Promise<StoredAdapter> {
+    return this.#unsaved.get(id) ?? loadAdapter(this.#db, id);
+  }
+
   noteScores(id: string, scores: Scores): void {
     this.#scores.set(id, scores);
   }
 
   async weights(id: string, model: OpenModel): Promise<AdapterWeights> {
-    const { peft } = await loadAdapter(this.#db, id);
+    const { peft } = await this.#load(id);
     return readPeft(peft.config, peft.weights, model.config);
   }
 
@@ -72,14 +92,20 @@ export class Shelf {
     };
     const weights = peft.weights.slice();
     const record = runRecord === null ? null : writeRunRecord(runRecord);
-    await saveAdapter(this.#db, { summary, peft: { config: peft.config, weights }, runRecord: record });
+    await this.put({ summary, peft: { config: peft.config, weights }, runRecord: record });
     return summary;
   }
 
   async hand(id: string, answering: Answering): Promise<AdapterExport> {
-    const stored = await loadAdapter(this.#db, id);
+    const stored = await this.#load(id);
+    return this.#library.use(stored.summary.modelId, 'f16', (model) =>
+      this.#bundle(stored, model, answering),
+    );
+  }
+
+  async #bundle(stored: StoredAdapter, model: OpenModel, answering: Answering): Promise<AdapterExport> {
     const { summary } = stored;
-    const model = await this.#library.open(summary.modelId, 'f16');
+    const id = summary.id;
     const adapter = await this.weights(id, model);
     const { tokenizer, template } = model.format;
     const prompt = promptIds(tokenizer, template, [{ role: 'user', content: CHECK_PROMPT }]);
@@ -99,7 +125,7 @@ export class Shelf {
   }
 
   async #record(
-    { summary, peft, runRecord }: Awaited<ReturnType<typeof loadAdapter>>,
+    { summary, peft, runRecord }: StoredAdapter,
     model: OpenModel,
   ): Promise<((receipt: ReceiptLine[]) => RunRecord) | null> {
     if (runRecord !== null) {

@@ -1,11 +1,11 @@
 /** Random choices that repeat with the seed. The only source of chance in the scripts of this folder. */
-import { seededRandom } from '../../src/evaluation/statistics';
+import { randomFrom } from '../../src/random';
 
 export class Choice {
   readonly #next: () => number;
 
   constructor(seed: number) {
-    this.#next = seededRandom(seed);
+    this.#next = randomFrom(seed);
   }
 
   /** Uniform in [0, 1). */

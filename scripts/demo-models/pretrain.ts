@@ -7,7 +7,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fullTrainable } from '../../src/adapter/full';
-import { randomFrom } from '../../src/adapter/random';
+import { randomFrom } from '../../src/random';
 import { assetsFrom } from '../../src/chat/assets';
 import { openTemplate } from '../../src/chat/template';
 import { ChatTokenizer } from '../../src/chat/tokenizer';

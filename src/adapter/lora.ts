@@ -8,7 +8,7 @@ import type { ModelWeights } from '../model/weights';
 import { dropout } from '../ops/dropout';
 import { linear, type Weight } from '../ops/linear';
 import type { Target } from '../protocol/settings';
-import { randomFrom } from './random';
+import { randomFrom } from '../random';
 import { adapterModules, type AdapterModule, type AdapterSpec, type AdapterWeights } from './spec';
 import { Flat, placeSlots, type Slot, type Trainable } from './trainable';
 

@@ -2,6 +2,7 @@
  * How sure a figure is: Wilson's interval for one share, McNemar's exact test and the paired bootstrap for two models on
  * the same rows, Holm's correction for several comparisons. Pure arithmetic; the seed is an argument.
  */
+import { randomFrom } from '../random';
 
 /** The 97.5 % point of the normal distribution. */
 const Z = 1.959963984540054;
@@ -61,7 +62,7 @@ export function pairedBootstrap(
     );
   }
   const differences = Float64Array.from(second, (value, row) => value - (first[row] ?? Number.NaN));
-  const next = seededRandom(seed);
+  const next = randomFrom(seed);
   const means = new Float64Array(draws);
   for (let draw = 0; draw < draws; draw++) {
     let sum = 0;
@@ -94,17 +95,6 @@ export function holm(pValues: readonly number[]): number[] {
     adjusted[index] = floor;
   }
   return adjusted;
-}
-
-/** Uniform numbers in [0, 1) that repeat with the seed (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function average(values: Float64Array): number {

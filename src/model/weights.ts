@@ -128,7 +128,3 @@ export function disposeWeights(weights: ModelWeights): void {
   tf.dispose([...tensors, weights.embedding.tensor, weights.norm]);
   if (weights.head !== weights.embedding) weights.head.tensor.dispose();
 }
-
-export function weightBytes(weight: Weight): number {
-  return weight.tensor.size * 4;
-}

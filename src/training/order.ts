@@ -1,6 +1,6 @@
 /** Which packed rows a step trains on. Pure, so that resuming needs only the step's number. */
 import type { PackedRows } from '../protocol/data';
-import { randomFrom } from '../adapter/random';
+import { randomFrom } from '../random';
 import type { Settings } from '../protocol/settings';
 
 export interface StepPlan {

@@ -4,7 +4,19 @@ import ts from 'typescript';
 
 /** Folders of src in the order in which data flows: each may import from itself and from those before it. */
 export const ORDER = [
-  ...['units', 'protocol', 'dataset', 'chat', 'gpu', 'ops', 'checkpoint', 'model', 'adapter', 'training'],
+  ...[
+    'units',
+    'random',
+    'protocol',
+    'dataset',
+    'chat',
+    'gpu',
+    'ops',
+    'checkpoint',
+    'model',
+    'adapter',
+    'training',
+  ],
   ...['evaluation', 'exchange', 'guide', 'storage', 'state', 'ui'],
 ];
 /** What the screen's two folders may know of: everything else lives behind a worker. */
