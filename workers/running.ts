@@ -9,7 +9,7 @@ import type { Plan, RunEvent } from '../src/protocol/events';
 import type { Settings } from '../src/protocol/settings';
 import { loadCheckpoint, saveCheckpoint } from '../src/storage/checkpoints';
 import type { Storage } from '../src/storage/database';
-import { appendCurve, loadRun, saveRun, updateRun } from '../src/storage/runs';
+import { appendCurve, updateRun } from '../src/storage/runs';
 import type { StoredAdapter } from '../src/storage/adapters';
 import type { StoredRun } from '../src/storage/schema';
 import { planRun } from '../src/training/plan';
@@ -19,6 +19,7 @@ import { CurvePoints } from './curvePoints';
 import { packCheckpoint, unpackCheckpoint } from './checkpointBytes';
 import { BadRequest, BusyElsewhere, failureOf } from './failures';
 import type { Library, OpenModel } from './library';
+import type { RunBook } from './runBook';
 import type { Shelf } from './shelf';
 import { lossBehind, machine, restartMachine } from './machine';
 
@@ -36,12 +37,14 @@ const LOSS_PAUSE = 120_000;
 
 export class Runs {
   #db: Storage;
+  #book: RunBook;
   #library: Library;
   #shelf: Shelf;
   #control: Control | null = null;
 
-  constructor(db: Storage, library: Library, shelf: Shelf) {
+  constructor(db: Storage, book: RunBook, library: Library, shelf: Shelf) {
     this.#db = db;
+    this.#book = book;
     this.#library = library;
     this.#shelf = shelf;
   }
@@ -69,14 +72,14 @@ export class Runs {
         plan,
         history: { steps: [], evaluations: [], finished: null },
       };
-      const kept = await this.#keep(emit, () => saveRun(this.#db, run));
+      const kept = await this.#keep(emit, () => this.#book.add(run));
       await this.#locked(run.id, () => this.#train(run, kept, emit));
     });
   }
 
   async goOn(runId: string, emit: Emit): Promise<void> {
     await this.#guarded(emit, () =>
-      this.#locked(runId, async () => this.#train(await loadRun(this.#db, runId), true, emit)),
+      this.#locked(runId, async () => this.#train(await this.#book.find(runId), true, emit)),
     );
   }
 

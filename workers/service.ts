@@ -2,20 +2,22 @@
 import { planRun } from '../src/training/plan';
 import type { TrainerApi } from '../src/protocol/apis';
 import type { Storage } from '../src/storage/database';
-import { deleteRun, listRuns, loadRun } from '../src/storage/runs';
+import { deleteRun, listRuns } from '../src/storage/runs';
 import { Answering } from './answering';
 import { attempt } from './failures';
 import { Library } from './library';
 import { capabilities, lossBehind, restartMachine } from './machine';
+import { RunBook } from './runBook';
 import { Runs } from './running';
 import { Shelf } from './shelf';
 
 /** `demo`: where the embedded models and lessons are served. */
 export function trainerService(db: Storage, demo: URL): TrainerApi {
   const library = new Library(db, demo);
-  const shelf = new Shelf(db, library);
+  const book = new RunBook(db);
+  const shelf = new Shelf(db, book, library);
   const answering = new Answering(library, (id, model) => shelf.weights(id, model));
-  const runs = new Runs(db, library, shelf);
+  const runs = new Runs(db, book, library, shelf);
   const nothing = () => null;
   /** Work on the device outside a run: after a loss the next call finds a new device. */
   const onDevice = <T>(work: () => Promise<T>) =>
@@ -50,12 +52,12 @@ export function trainerService(db: Storage, demo: URL): TrainerApi {
     runs: () => attempt(() => listRuns(db)),
     history: (runId) =>
       attempt(async () => {
-        const { settings, plan, data: _rows, history, ...summary } = await loadRun(db, runId);
+        const { settings, plan, data: _rows, history, ...summary } = await book.find(runId);
         return { summary, settings, plan, ...history };
       }),
     testRows: (runId) =>
       attempt(async () => {
-        const { data } = await loadRun(db, runId);
+        const { data } = await book.find(runId);
         return { rows: data.test, testIsValidation: data.testIsValidation };
       }),
     removeRun: (runId) => attempt(() => deleteRun(db, runId).then(nothing)),

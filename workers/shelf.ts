@@ -17,24 +17,26 @@ import {
   type StoredAdapter,
 } from '../src/storage/adapters';
 import { sha256, type Storage } from '../src/storage/database';
-import { loadRun } from '../src/storage/runs';
 import { version } from '../package.json';
 import type { Answering } from './answering';
 import type { Library, OpenModel } from './library';
+import type { RunBook } from './runBook';
 import { capabilities } from './machine';
 
 const CHECK_PROMPT = 'Hello. What can you do?';
 
 export class Shelf {
   #db: Storage;
+  #book: RunBook;
   #library: Library;
   /** The last scores of an adapter in this session, for its record. */
   #scores = new Map<string, Scores>();
   /** Adapters that the disk had no room for. They live as long as the tab. */
   #unsaved = new Map<string, StoredAdapter>();
 
-  constructor(db: Storage, library: Library) {
+  constructor(db: Storage, book: RunBook, library: Library) {
     this.#db = db;
+    this.#book = book;
     this.#library = library;
   }
 
@@ -133,7 +135,7 @@ export class Shelf {
       return () => before;
     }
     if (summary.runId === null) return null;
-    const run = await loadRun(this.#db, summary.runId);
+    const run = await this.#book.find(summary.runId);
     const machine = await capabilities();
     const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
     const base = {
