@@ -16,7 +16,7 @@ import { generate } from '../../src/model/generate';
 import { rotaryTable } from '../../src/model/rotary';
 import { disposeWeights, loadWeights, type ModelWeights } from '../../src/model/weights';
 import { adamw, gradientNorm } from '../../src/ops/flat';
-import type { Weight } from '../../src/ops/linear';
+import type { WeightFormat } from '../../src/protocol/weightFormats';
 import type { PackedRows } from '../../src/protocol/data';
 import { disposeBatch, makeBatch, supervisedIn } from '../../src/training/batch';
 import { learningRateAt } from '../../src/training/schedule';
@@ -45,7 +45,7 @@ interface TrainResult {
 
 export async function checkFolder(
   folder: string,
-  format: Weight['format'],
+  format: WeightFormat,
   tolerances: Tolerances,
 ): Promise<Check[]> {
   const checks: Check[] = [];
