@@ -10,6 +10,8 @@ export interface Gpu {
   /** Subgroup size when it is the same for every kernel, else 0. */
   fixedSubgroup: number;
   name: string;
+  /** Whether the GPU uses the machine's memory; null where vendor and architecture do not tell. */
+  sharedMemory: boolean | null;
 }
 
 export interface GpuWish {
@@ -47,7 +49,20 @@ export async function openGpu(wish: GpuWish = {}): Promise<Gpu | null> {
     software,
     fixedSubgroup: device.features.has('subgroups') && least > 1 && least === most ? least : 0,
     name: deviceName(info, software),
+    sharedMemory: sharesMemory(info, software),
   };
+}
+
+/** By vendor and architecture, as Dawn names them. AMD makes both kinds under the same names. */
+export function sharesMemory(
+  { vendor, architecture }: Pick<GPUAdapterInfo, 'vendor' | 'architecture'>,
+  software: boolean,
+): boolean | null {
+  if (software) return true;
+  if (['apple', 'arm', 'qualcomm', 'img-tec', 'samsung'].includes(vendor)) return true;
+  // Arc cards have memory of their own
+  if (vendor === 'intel') return !/hpg/.test(architecture);
+  return vendor === 'nvidia' ? false : null;
 }
 
 function deviceName(info: GPUAdapterInfo, software: boolean): string {

@@ -76,6 +76,8 @@ export interface Capabilities {
   /** The adapter's name, e.g. "Apple M2" or "SwiftShader (software)". */
   device: string;
   software: boolean;
+  /** Whether the GPU uses the machine's memory instead of its own; null where that cannot be told. */
+  sharedMemory: boolean | null;
   features: string[];
   maxBindingBytes: Bytes;
   maxBufferBytes: Bytes;

@@ -3,6 +3,7 @@
  * are all read from this file. Plain data: knows nothing of GPUs, threads or screens.
  */
 import * as v from 'valibot';
+import { FORMAT_REASON } from './suitedFormat';
 import { WEIGHT_FORMATS } from './weightFormats';
 
 export const TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
@@ -187,7 +188,7 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
       { value: 'f32', label: '32-bit' },
     ],
     help: 'How the frozen base model is kept on the GPU. The adapter itself is always 32-bit.',
-    reason: '16-bit halves the memory and loses next to nothing.',
+    reason: FORMAT_REASON,
   },
   schedule: {
     label: 'Schedule',

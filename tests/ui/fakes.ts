@@ -249,6 +249,7 @@ export class FakeTrainer implements TrainerApi {
       backend: 'webgpu',
       device: 'Test GPU',
       software: false,
+      sharedMemory: true,
       features: [],
       maxBindingBytes: 2 ** 30,
       maxBufferBytes: 2 ** 30,
