@@ -3,3 +3,4 @@ export type Tokens = number;
 export type Steps = number;
 export type Bytes = number;
 export type Milliseconds = number;
+export type Seconds = number;

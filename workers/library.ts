@@ -64,6 +64,8 @@ export class Library {
       bytes: model.bytes,
       source: 'kept',
       contextLength: readConfig(model.config).contextLength,
+      weightFormat: null,
+      origin: null,
     }));
     return [...embedded, ...kept];
   }
@@ -159,7 +161,18 @@ export class Library {
       tensorsOf(entries),
     );
     const { name, family, parameters, bytes } = stored;
-    return { id, name, family, parameters, bytes, source: 'kept', contextLength: config.contextLength };
+    const { contextLength } = config;
+    return {
+      id,
+      name,
+      family,
+      parameters,
+      bytes,
+      source: 'kept',
+      contextLength,
+      weightFormat: null,
+      origin: null,
+    };
   }
 
   /** Keeps a fully trained model beside the one it came from. Returns its id. */
@@ -252,7 +265,17 @@ export class Library {
 }
 
 function summaryOfEmbedded({ id, name, family, parameters }: Embedded): ModelSummary {
-  return { id, name, family, parameters, bytes: 2 * parameters, source: 'embedded', contextLength: 512 };
+  return {
+    id,
+    name,
+    family,
+    parameters,
+    bytes: 2 * parameters,
+    source: 'embedded',
+    contextLength: 512,
+    weightFormat: null,
+    origin: null,
+  };
 }
 
 function textsOf(files: NamedFile[]): Map<string, string> {

@@ -6,6 +6,7 @@ import type { Bytes, Milliseconds, Tokens } from '../units';
 import type { ChatAssets, Message, PackedRows, TrainingData, EvalRow } from './data';
 import type { Failure, Plan, RunEvent, FinishReason, Evaluated, StepReport } from './events';
 import type { Settings } from './settings';
+import type { WeightFormat } from './weightFormats';
 
 export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure };
 
@@ -93,6 +94,10 @@ export interface ModelSummary {
   bytes: Bytes;
   source: 'embedded' | 'kept';
   contextLength: Tokens;
+  /** The form its matrices are kept in; null: any form can be made of them. */
+  weightFormat: WeightFormat | null;
+  /** Where a kept model came from, and what exactly. */
+  origin: { repository: string; commit: string } | null;
 }
 
 export interface NamedFile {

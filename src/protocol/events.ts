@@ -12,7 +12,24 @@ export type Failure =
   | { kind: 'wrong-base'; message: string; expected: string; found: string }
   | { kind: 'quota'; message: string; needed: Bytes }
   | { kind: 'busy-elsewhere'; message: string }
+  | { kind: 'hub'; message: string; reason: HubReason; status: number | null }
   | { kind: 'internal'; message: string };
+
+/** What a hub did instead of sending the bytes that were asked for. */
+export type HubReason =
+  | 'not-signed-in'
+  | 'no-access'
+  | 'not-found'
+  | 'too-many-requests'
+  | 'server-error'
+  | 'unreachable'
+  | 'not-bytes'
+  | 'wrong-length'
+  | 'cut-off'
+  | 'redirects'
+  | 'wrong-host'
+  | 'wrong-hash'
+  | 'unexpected';
 
 export interface MemoryPart {
   part: 'weights' | 'adapter' | 'optimizer' | 'activations' | 'head' | 'staging';

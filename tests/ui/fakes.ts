@@ -25,6 +25,8 @@ export const models: ModelSummary[] = ['llama', 'qwen', 'mistral'].map((family) 
   bytes: 2_200_000,
   source: 'embedded',
   contextLength: 512,
+  weightFormat: null,
+  origin: null,
 }));
 
 export const plan: Plan = {
