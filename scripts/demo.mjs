@@ -78,18 +78,15 @@ async function chooseModel(page, name) {
 
 /** Opens a model folder through the page's own file input. @param {Page} page @param {string} folder */
 async function openModel(page, folder) {
-  await open(page, '/train');
-  const before = await at(page, 'model-select').inputValue();
-  const files = readdirSync(folder).filter((name) => /\.(json|safetensors|jinja)$/.test(name));
+  await open(page, '/models');
+  const files = readdirSync(folder).filter((name) => /\.(json|safetensors|gguf|jinja)$/.test(name));
   await at(page, 'model-files').setInputFiles(files.map((name) => join(folder, name)));
-  await page.waitForFunction(
-    (old) => {
-      const select = document.querySelector('[data-testid=model-select]');
-      return select instanceof HTMLSelectElement && select.value !== old;
-    },
-    before,
-    { timeout: 5 * MINUTE },
-  );
+  const failure = at(page, 'download-failure');
+  await at(page, 'download-arrived')
+    .or(failure)
+    .waitFor({ timeout: 5 * MINUTE });
+  if (await failure.isVisible()) throw new Error(await failure.innerText());
+  await open(page, '/train');
 }
 
 /** Brings the page to the point where it trains. @param {Page} page */

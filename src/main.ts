@@ -7,6 +7,7 @@ import './app.css';
 import type { DatasetApi, NamedFile, TrainerApi } from './protocol/apis';
 import type { TrainingData } from './protocol/data';
 import type { Failure } from './protocol/events';
+import type { ModelsApi } from './protocol/models';
 import { Clock } from './state/clock.svelte';
 import { Elsewhere, type Channel } from './state/elsewhere.svelte';
 import type { RunResult } from './state/result';
@@ -27,6 +28,7 @@ const trainerWorker = new Worker(new URL('../workers/trainer.ts', import.meta.ur
 const datasetWorker = new Worker(new URL('../workers/dataset.ts', import.meta.url), { type: 'module' });
 const remote = wrap<TrainerApi>(trainerWorker);
 const rows = wrap<DatasetApi>(datasetWorker);
+const hub = wrap<ModelsApi>(trainerWorker);
 
 /** Callbacks go as proxies, large arrays are moved and not copied; everything else passes as it is. */
 const trainer: TrainerApi = {
@@ -35,6 +37,7 @@ const trainer: TrainerApi = {
   addModel: (files) => remote.addModel(moved(files)),
   removeModel: (id) => remote.removeModel(id),
   chatAssets: (id) => remote.chatAssets(id),
+  modelConfig: (id) => remote.modelConfig(id),
   plan: (request) => remote.plan(request),
   train: (request, onEvent) => remote.train(transfer(request, buffersOf(request.data)), proxy(onEvent)),
   continueRun: (id, onEvent) => remote.continueRun(id, proxy(onEvent)),
@@ -53,6 +56,20 @@ const trainer: TrainerApi = {
   answer: (request, onText) => remote.answer(request, proxy(onText)),
   score: (request, onProgress) => remote.score(request, proxy(onProgress)),
   cancel: () => remote.cancel(),
+};
+const models: ModelsApi = {
+  describeModel: (source) => hub.describeModel(source),
+  downloadModel: (request, onProgress) => hub.downloadModel(request, proxy(onProgress)),
+  pauseDownload: (id) => hub.pauseDownload(id),
+  resumeDownload: (id, access, onProgress) => hub.resumeDownload(id, access, proxy(onProgress)),
+  cancelDownload: (id) => hub.cancelDownload(id),
+  downloads: () => hub.downloads(),
+  addModel: (files, format, onProgress) => hub.addModel(files, format, proxy(onProgress)),
+  storage: () => hub.storage(),
+  remove: (kind, id) => hub.remove(kind, id),
+  undoRemove: (kind, id) => hub.undoRemove(kind, id),
+  exportModels: (ids) => hub.exportModels(ids),
+  importModels: (file, onProgress) => hub.importModels(file, proxy(onProgress)),
 };
 const dataset: DatasetApi = {
   open: (file) => rows.open(transfer(file, [file.bytes])),
@@ -89,7 +106,33 @@ const broadcast = new BroadcastChannel('loratory');
 const channel: Channel = { postMessage: (message) => broadcast.postMessage(message), onmessage: null };
 broadcast.onmessage = (event) => channel.onmessage?.(event);
 
-const session = new Session({ trainer, dataset, get: (path) => fetch(path), store: storage() });
+/** Deletes every database and setting of the page; the workers hold databases open, so they go first. */
+async function forget(): Promise<void> {
+  trainerWorker.terminate();
+  datasetWorker.terminate();
+  for (const { name } of await indexedDB.databases()) if (name !== undefined) await deleted(name);
+  storage()?.clear();
+  location.reload();
+}
+function deleted(name: string): Promise<void> {
+  const request = indexedDB.deleteDatabase(name);
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve();
+    request.onerror = () => reject(request.error ?? new Error(`${name} could not be deleted.`));
+    request.onblocked = () => reject(new Error('Another tab of this page is open. Close it and try again.'));
+  });
+}
+
+const session = new Session({
+  trainer,
+  dataset,
+  models,
+  browser: { persist: () => navigator.storage.persist(), forget },
+  get: (path) => fetch(path),
+  store: storage(),
+  origin: location.origin,
+  deviceMemory: 'deviceMemory' in navigator ? Number(navigator.deviceMemory) : null,
+});
 const update = new Update();
 window.loratory = {
   get lastResult() {

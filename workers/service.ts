@@ -39,6 +39,7 @@ export function trainerService(db: Storage, demo: URL): TrainerApi {
     addModel: (files) => attempt(() => library.add(files)),
     removeModel: (id) => attempt(() => library.remove(id).then(nothing)),
     chatAssets: (id) => attempt(async () => (await library.files(id)).assets),
+    modelConfig: (id) => attempt(async () => (await library.files(id)).rawConfig),
     plan: ({ modelId, settings, train }) =>
       attempt(async () => {
         const [{ config }, machine] = await Promise.all([library.files(modelId), capabilities()]);

@@ -12,13 +12,16 @@ import { memoryBudget, type Machine, type MemoryBudget } from './machineMemory';
 
 export type Verdict = 'fits' | 'tight' | 'no';
 
-export interface Fit {
+export interface Judgement {
   verdict: Verdict;
   needed: Bytes;
   memory: MemoryPart[];
   budget: MemoryBudget;
   /** Set where one buffer is larger than the device can bind, whatever the total is. */
   tooLarge: { bytes: Bytes; limit: Bytes } | null;
+}
+
+export interface Fit extends Judgement {
   /** The same run with layers kept whole and with layers computed again. */
   levels: { recompute: boolean; bytes: Bytes }[];
 }
@@ -26,8 +29,7 @@ export interface Fit {
 /** The planner is held to a tenth of what is measured: a run fits when a tenth more would fit too. */
 export const MARGIN = 1.1;
 
-export function fitOf(config: ModelConfig, settings: Settings, machine: Machine, examplesPerRow = 1): Fit {
-  const plan = predict(config, settings, machine, examplesPerRow);
+export function judge(plan: Plan, machine: Machine): Judgement {
   const budget = memoryBudget(machine);
   const tooLarge = unbindable(plan, machine);
   return {
@@ -36,14 +38,17 @@ export function fitOf(config: ModelConfig, settings: Settings, machine: Machine,
     memory: plan.memory,
     budget,
     tooLarge,
-    levels: [false, true].map((recompute) => ({
-      recompute,
-      bytes:
-        recompute === settings.recompute
-          ? plan.predictedBytes
-          : predict(config, { ...settings, recompute }, machine, examplesPerRow).predictedBytes,
-    })),
   };
+}
+
+export function fitOf(config: ModelConfig, settings: Settings, machine: Machine, examplesPerRow = 1): Fit {
+  const plan = predict(config, settings, machine, examplesPerRow);
+  const other = { ...settings, recompute: !settings.recompute };
+  const levels = [
+    { recompute: settings.recompute, bytes: plan.predictedBytes },
+    { recompute: other.recompute, bytes: predict(config, other, machine, examplesPerRow).predictedBytes },
+  ];
+  return { ...judge(plan, machine), levels: levels.toSorted((a, b) => b.bytes - a.bytes) };
 }
 
 export function verdictOf(needed: Bytes, budget: Bytes): Verdict {
@@ -58,21 +63,14 @@ export function quickVerdict(
   machine: Machine,
   examplesPerRow = 1,
 ): Verdict {
-  const plan = predict(config, settings, machine, examplesPerRow);
-  if (unbindable(plan, machine) !== null) return 'no';
-  return verdictOf(plan.predictedBytes, memoryBudget(machine).bytes);
+  return judge(predict(config, settings, machine, examplesPerRow), machine).verdict;
 }
 
 /**
  * Before data is there a row holds one example, so that a step has as many rows as examples: the largest it can be. `examplesPerRow`
  * is that of rows of `settings.sequenceLength` tokens.
  */
-export function predict(
-  config: ModelConfig,
-  settings: Settings,
-  machine: Machine,
-  examplesPerRow = 1,
-): Plan {
+export function predict(config: ModelConfig, settings: Settings, machine: Machine, examplesPerRow = 1): Plan {
   const rows = settings.batchExamples;
   const train = { rows, examples: rows * examplesPerRow, length: settings.sequenceLength };
   return planRun(config, settings, train, { backend: machine.backend, device: machine.device });

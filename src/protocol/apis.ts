@@ -222,6 +222,8 @@ export interface TrainerApi {
   addModel(files: NamedFile[]): Promise<Result<ModelSummary>>;
   removeModel(id: string): Promise<Result<null>>;
   chatAssets(modelId: string): Promise<Result<ChatAssets>>;
+  /** config.json of a model that is here, parsed. */
+  modelConfig(modelId: string): Promise<Result<unknown>>;
   /** Predicts steps and bytes without touching the GPU's memory. */
   plan(request: {
     modelId: string;

@@ -1,6 +1,7 @@
 /** The settings being edited. Every field, limit and text comes from protocol/settings; this adds only the editing. */
 import { SvelteSet } from 'svelte/reactivity';
 import * as v from 'valibot';
+import type { ModelSummary } from '../protocol/apis';
 import {
   defaultSettings,
   fieldNotes,
@@ -8,6 +9,8 @@ import {
   settingsSchema,
   type Settings,
 } from '../protocol/settings';
+import { suitedFormat } from '../protocol/suitedFormat';
+import type { WeightFormat } from '../protocol/weightFormats';
 import type { Milliseconds } from '../units';
 
 export type Field = keyof Settings;
@@ -24,6 +27,9 @@ export class FormState {
   base: Settings = $state.raw(defaultSettings);
   /** The lesson the base comes from. */
   baseName: string | null = $state(null);
+  /** The form the chosen model is kept in, where it can be trained in no other. */
+  keptFormat: WeightFormat | null = $state(null);
+  #suited: WeightFormat = defaultSettings.weightFormat;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #edited = new SvelteSet<Field>();
 
@@ -57,9 +63,19 @@ export class FormState {
   /** Takes over a lesson's settings as the new defaults; fields the person has edited on this page stay as edited. */
   adopt(settings: Settings, name: string | null): void {
     const edits = Object.fromEntries([...this.#edited].map((field) => [field, this.draft[field]]));
-    this.base = settings;
+    this.base = { ...settings, weightFormat: this.#suited };
     this.baseName = name;
-    this.draft = { ...copy(settings), ...edits };
+    this.draft = { ...copy(this.base), ...edits };
+    this.#keepSoon();
+  }
+
+  /** The weight format follows the model: the one it is kept in, else what its size suits unless the person chose. */
+  suit({ weightFormat, parameters }: Pick<ModelSummary, 'weightFormat' | 'parameters'>): void {
+    this.keptFormat = weightFormat;
+    this.#suited = weightFormat ?? suitedFormat(parameters);
+    if (weightFormat !== null) this.#edited.delete('weightFormat');
+    this.base = { ...this.base, weightFormat: this.#suited };
+    if (!this.#edited.has('weightFormat')) this.draft = { ...this.draft, weightFormat: this.#suited };
     this.#keepSoon();
   }
 
@@ -80,6 +96,14 @@ export class FormState {
   #keepSoon(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.keep(), SAVE_AFTER);
+  }
+
+  /** Takes over several fields at once, as if they had been entered. */
+  apply(change: Partial<Settings>): void {
+    for (const field of fields) {
+      const value = change[field];
+      if (value !== undefined) this.put(field, value);
+    }
   }
 
   keep(): void {

@@ -1,6 +1,7 @@
 /** The models one can train, which one is chosen, and what this machine can do. */
 import { SvelteMap } from 'svelte/reactivity';
-import type { Capabilities, ModelSummary, NamedFile, TrainerApi } from '../protocol/apis';
+import { candidateFrom, type Candidate } from '../guide/candidate';
+import type { Capabilities, ModelSummary, TrainerApi } from '../protocol/apis';
 import type { ChatAssets } from '../protocol/data';
 import type { Failure } from '../protocol/events';
 import { failureFrom } from './failure';
@@ -11,7 +12,8 @@ export class ModelsState {
   selectedId: string | null = $state(null);
   capabilities = $state.raw<Capabilities | null>(null);
   failure = $state.raw<Failure | null>(null);
-  adding = $state(false);
+  /** What the models' own config.json say, for those that were asked for. */
+  candidates = new SvelteMap<string, Candidate>();
   #assets = new SvelteMap<string, ChatAssets>();
 
   selected: ModelSummary | null = $derived(
@@ -68,27 +70,32 @@ export class ModelsState {
     return null;
   }
 
-  async add(files: NamedFile[]): Promise<void> {
-    this.adding = true;
-    this.failure = null;
+  /** Reads what a model's config.json says, so that its fit can be judged. */
+  async study(id: string): Promise<void> {
+    if (this.candidates.has(id)) return;
     try {
-      const result = await this.remote.addModel(files);
-      if (result.ok) {
-        this.list = [...this.list.filter((model) => model.id !== result.value.id), result.value];
-        this.selectedId = result.value.id;
-      } else this.failure = result.failure;
+      const result = await this.remote.modelConfig(id);
+      if (result.ok) this.candidates.set(id, candidateFrom(result.value));
+      else this.failure = result.failure;
     } catch (thrown) {
-      this.failure = failureFrom(thrown, 'Adding the model');
-    } finally {
-      this.adding = false;
+      this.failure = failureFrom(thrown, 'Reading the model’s config.json');
     }
   }
 
-  async remove(id: string): Promise<void> {
-    const result = await this.remote.removeModel(id);
-    if (result.ok) {
-      this.list = this.list.filter((model) => model.id !== id);
-      if (this.selectedId === id) this.selectedId = null;
-    } else this.failure = result.failure;
+  /** A model that has just been kept: chosen at once. */
+  async arrived(model: ModelSummary): Promise<void> {
+    await this.relist();
+    if (this.list.some(({ id }) => id === model.id)) this.selectedId = model.id;
+  }
+
+  /** The list again, after something was added or deleted. */
+  async relist(): Promise<void> {
+    try {
+      const models = await this.remote.models();
+      if (models.ok) this.list = models.value;
+      else this.failure = models.failure;
+    } catch (thrown) {
+      this.failure = failureFrom(thrown, 'Listing the models');
+    }
   }
 }

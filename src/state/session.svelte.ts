@@ -1,15 +1,23 @@
 /** Everything the screen knows, and the few jobs that touch several parts of it: train a lesson, train, go on. */
+import { untrack } from 'svelte';
 import type { DatasetApi, NamedFile, RunSummary, TrainerApi } from '../protocol/apis';
 import type { Failure } from '../protocol/events';
+import type { HubSource, ModelsApi } from '../protocol/models';
 import { defaultSettings, parseSettings } from '../protocol/settings';
+import type { WeightFormat } from '../protocol/weightFormats';
 import { AdaptersState } from './adapters.svelte';
 import { AnswersState } from './answers.svelte';
 import { DataState } from './data.svelte';
+import { DownloadsState } from './downloads.svelte';
+import { Fits } from './fits.svelte';
 import { FormState } from './form.svelte';
 import { Job } from './job.svelte';
+import { Keeping, type Browser } from './keeping.svelte';
 import { LessonsState, type Lesson } from './lessons.svelte';
+import { Lookup } from './lookup.svelte';
 import { ModelsState } from './models.svelte';
 import { Planning } from './planning.svelte';
+import { Preferences } from './preferences.svelte';
 import { resultOf, type RunResult } from './result';
 import type { RunState } from './run.svelte';
 import { RunsState } from './runs.svelte';
@@ -18,8 +26,14 @@ import { ScoringState } from './scoring.svelte';
 export interface Surroundings {
   trainer: TrainerApi;
   dataset: DatasetApi;
+  models: ModelsApi;
+  browser: Browser;
   get: (path: string) => Promise<Response>;
   store: Pick<Storage, 'getItem' | 'setItem'> | null;
+  /** The page's own address, from which a mirror may be served. */
+  origin: string;
+  /** navigator.deviceMemory in GiB, where the browser tells it. */
+  deviceMemory: number | null;
 }
 
 /** Quiet time after an edit before rows are packed and planned again. */
@@ -28,7 +42,12 @@ const SETTLE = 250;
 export class Session {
   readonly data: DataState;
   readonly models: ModelsState;
+  readonly preferences: Preferences;
+  readonly lookup: Lookup;
+  readonly downloads: DownloadsState;
+  readonly keeping: Keeping;
   readonly form: FormState;
+  readonly fits: Fits;
   readonly lessons: LessonsState;
   readonly planning: Planning;
   readonly job: Job;
@@ -50,7 +69,12 @@ export class Session {
   constructor(around: Surroundings) {
     this.data = new DataState(around.dataset);
     this.models = new ModelsState(around.trainer);
+    this.preferences = new Preferences(around.store, around.origin);
+    this.lookup = new Lookup(around.models, this.preferences);
+    this.downloads = new DownloadsState(around.models, (model) => this.models.arrived(model));
+    this.keeping = new Keeping(around.models, around.browser, () => this.#relist());
     this.form = new FormState(around.store);
+    this.fits = new Fits(this.models, this.form, this.preferences, around.deviceMemory);
     this.lessons = new LessonsState(around.get);
     this.planning = new Planning(around.trainer);
     this.job = new Job(around.trainer, around.dataset);
@@ -76,11 +100,21 @@ export class Session {
 
   async load(): Promise<void> {
     await Promise.all([this.lessons.load(), this.models.load().then(() => this.adapters.load())]);
-    await this.runs.load();
+    await Promise.all([this.runs.load(), this.downloads.load()]);
+  }
+
+  /** Streams a model in and keeps it. The browser is asked first to keep what the page stores. */
+  async download(source: HubSource, weightFormat: WeightFormat): Promise<boolean> {
+    void this.keeping.persist();
+    return this.downloads.download({ ...source, weightFormat });
   }
 
   /** Keeps split, packing and plan in step with the file, the model and the form. Called where effects are allowed. */
   follow(): void {
+    $effect(() => {
+      const model = this.models.selected;
+      if (model !== null) untrack(() => this.form.suit(model));
+    });
     $effect(() => {
       const { report } = this.data;
       const model = this.models.selected;
@@ -196,14 +230,18 @@ export class Session {
     const settings = this.form.settings;
     const prepared = this.data.prepared;
     if (model !== null && settings !== null && prepared !== null) {
-      await this.planning.refresh(model.id, settings, prepared);
+      await Promise.all([this.models.study(model.id), this.planning.refresh(model.id, settings, prepared)]);
     }
+  }
+
+  async #relist(): Promise<void> {
+    await Promise.all([this.models.relist(), this.adapters.load(), this.runs.load(), this.downloads.load()]);
   }
 
   async #afterRun(): Promise<void> {
     const { finish, runId, subject } = this.run;
     await Promise.all([this.adapters.load(), this.runs.load()]);
-    if (finish !== null && finish.adapterId === null) await this.models.load();
+    if (finish !== null && finish.adapterId === null) await this.models.relist();
     if (finish !== null && finish.adapterId !== null && runId !== null && subject !== null) {
       this.chosenAdapter = finish.adapterId;
       await this.scoring.score({ modelId: subject.modelId, adapterId: finish.adapterId, runId });

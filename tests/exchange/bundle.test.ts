@@ -82,6 +82,7 @@ function recordOf(exports: ReceiptLine[], scores: Scores | null = null): RunReco
       backend: 'webgpu',
       device: 'a GPU',
       software: false,
+      sharedMemory: null,
       features: ['shader-f16'],
       maxBindingBytes: 2 ** 31,
       maxBufferBytes: 2 ** 31,

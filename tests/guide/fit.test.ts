@@ -78,9 +78,7 @@ describe('the verdict', () => {
     const layers = 16 * 60_817_408 * 0.625;
     const embedding = 128_256 * 2048 * 1.0625;
     const fit = fitOf(llama1b, settings({ weightFormat: 'q4' }), machine(4 * GIB));
-    expect(fit.memory.find(({ part }) => part === 'weights')?.bytes).toBe(
-      layers + embedding + 33 * 2048 * 4,
-    );
+    expect(fit.memory.find(({ part }) => part === 'weights')?.bytes).toBe(layers + embedding + 33 * 2048 * 4);
   });
 
   it('counts the adapter: rank · (in + out) of seven layers in sixteen blocks', () => {
@@ -109,7 +107,8 @@ describe('the verdict', () => {
 
   it('shows both recompute levels, and computing again takes less', () => {
     const fit = fitOf(llama1b, settings(), machine(4 * GIB));
-    const bytes = (recompute: boolean) => fit.levels.find((level) => level.recompute === recompute)?.bytes ?? 0;
+    const bytes = (recompute: boolean) =>
+      fit.levels.find((level) => level.recompute === recompute)?.bytes ?? 0;
     expect(bytes(true)).toBe(fit.needed);
     // 15 more layers are kept whole: at the least the feed-forward's three widths of 8192 for 1024 tokens each
     expect(bytes(false) - bytes(true)).toBeGreaterThan(15 * 1024 * 3 * 8192 * 4);

@@ -14,6 +14,7 @@ import type {
 import type { PackedRows, TrainingData } from '../../src/protocol/data';
 import type { Plan, RunEvent } from '../../src/protocol/events';
 import { defaultSettings } from '../../src/protocol/settings';
+import { qwenConfig } from './fakeModels';
 
 export const ok = <T>(value: T): Result<T> => ({ ok: true, value });
 
@@ -265,6 +266,7 @@ export class FakeTrainer implements TrainerApi {
   removeModel: TrainerApi['removeModel'] = async () => ok(null);
   chatAssets: TrainerApi['chatAssets'] = async () =>
     ok({ tokenizer: {}, tokenizerConfig: {}, chatTemplate: '', stopIds: [], vocabSize: 1024 });
+  modelConfig: TrainerApi['modelConfig'] = async () => ok(qwenConfig);
   plan: TrainerApi['plan'] = async () => ok(plan);
   train: TrainerApi['train'] = (_request, onEvent) => this.#play('train', onEvent);
   continueRun: TrainerApi['continueRun'] = (_id, onEvent) => this.#play('continueRun', onEvent);

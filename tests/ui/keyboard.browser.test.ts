@@ -4,6 +4,7 @@ import { page, userEvent } from 'vitest/browser';
 import { render } from 'vitest-browser-svelte';
 import '../../src/app.css';
 import App from '../../src/ui/App.svelte';
+import { progress } from './fakeModels';
 import { adapter, plan, steps } from './fakes';
 import { screen } from './mountable';
 
@@ -61,4 +62,35 @@ it('the whole main job is done with keys alone', async () => {
   await expect.element(page.getByLabelText('Name')).toHaveFocus();
   await userEvent.keyboard('Records{Enter}');
   await expect.element(page.getByRole('heading', { name: 'Records' })).toBeVisible();
+});
+
+it('a model is looked at, fetched, paused and deleted with keys alone', async () => {
+  location.hash = '#/models';
+  const { models, session, props } = screen();
+  await render(App, props);
+  await session.load();
+  await expect.element(page.getByTestId('hub-id')).toBeVisible();
+  await reach('hub-id');
+  await userEvent.keyboard('Qwen/Qwen2.5-0.5B-Instruct{Enter}');
+  await expect.element(page.getByTestId('hub-fetch')).toBeEnabled();
+  await reach('hub-fetch');
+  await userEvent.keyboard('{Enter}');
+  await expect.poll(() => models.calls.at(-1)).toBe('download Qwen/Qwen2.5-0.5B-Instruct q4');
+  models.tell(progress(0.5));
+  await expect.element(page.getByTestId('download-pause')).toBeEnabled();
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+  await reach('download-pause');
+  await userEvent.keyboard('{Enter}');
+  await expect.element(page.getByTestId('download-resume')).toBeVisible();
+
+  location.hash = '#/storage';
+  await expect.element(page.getByTestId('persist')).toBeVisible();
+  await reach('stored-delete');
+  await userEvent.keyboard('{Enter}');
+  await expect.element(page.getByTestId('stored-undo')).toBeVisible();
+  await reach('forget-ask');
+  await userEvent.keyboard('{Enter}');
+  await expect.element(page.getByTestId('forget-keep')).toHaveFocus();
+  await userEvent.keyboard('{Escape}');
+  await expect.poll(() => document.querySelector('dialog')?.open).toBe(false);
 });

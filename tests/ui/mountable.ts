@@ -2,17 +2,33 @@
 import { Clock } from '../../src/state/clock.svelte';
 import { Elsewhere, type TabMessage } from '../../src/state/elsewhere.svelte';
 import { Route } from '../../src/state/route.svelte';
-import { Session } from '../../src/state/session.svelte';
+import { Session, type Surroundings } from '../../src/state/session.svelte';
 import { Theme } from '../../src/state/theme.svelte';
 import { Update } from '../../src/state/update.svelte';
+import { FakeModels } from './fakeModels';
 import { FakeTrainer, fakeDataset, get } from './fakes';
 
-export function screen(trainer = new FakeTrainer(), dataset = fakeDataset()) {
+/** What a session needs, all of it fake; `changes` puts in the parts that a test plays with. */
+export function around(changes: Partial<Surroundings> = {}): Surroundings {
+  return {
+    trainer: new FakeTrainer(),
+    dataset: fakeDataset(),
+    models: new FakeModels(),
+    browser: { persist: async () => true, forget: async () => undefined },
+    get,
+    store: null,
+    origin: 'http://localhost:5173',
+    deviceMemory: 8,
+    ...changes,
+  };
+}
+
+export function screen(trainer = new FakeTrainer(), dataset = fakeDataset(), models = new FakeModels()) {
   const channel = {
     postMessage: (_: TabMessage) => undefined,
     onmessage: null as ((event: MessageEvent) => void) | null,
   };
-  const session = new Session({ trainer, dataset, get, store: null });
+  const session = new Session(around({ trainer, dataset, models }));
   const props = {
     session,
     route: new Route(location),
@@ -21,5 +37,5 @@ export function screen(trainer = new FakeTrainer(), dataset = fakeDataset()) {
     elsewhere: new Elsewhere(channel),
     update: new Update(),
   };
-  return { trainer, session, channel, props };
+  return { trainer, models, session, channel, props };
 }

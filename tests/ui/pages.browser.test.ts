@@ -5,10 +5,12 @@ import { page } from 'vitest/browser';
 import { render } from 'vitest-browser-svelte';
 import '../../src/app.css';
 import App from '../../src/ui/App.svelte';
-import { adapter, evaluations, FakeTrainer, lessons, plan, run, steps } from './fakes';
+import { FakeModels, facts, progress, storedItems, unfinished } from './fakeModels';
+import { adapter, evaluations, fakeDataset, FakeTrainer, lessons, plan, run, steps } from './fakes';
 import { screen } from './mountable';
 
-type State = 'fresh' | 'opened' | 'running' | 'finished' | 'failed' | 'locked';
+type State =
+  'fresh' | 'opened' | 'running' | 'finished' | 'failed' | 'locked' | 'downloading' | 'found' | 'deleted';
 
 /** Brings a screen into a state through the same events a run would send. */
 async function show(state: State, hash: string) {
@@ -18,12 +20,23 @@ async function show(state: State, hash: string) {
     trainer.kept = [adapter];
     trainer.known = [{ ...run, id: 'r2', status: 'unfinished', step: 24 }, run];
   }
-  const made = screen(trainer);
+  const models = new FakeModels();
+  if (state === 'downloading') models.left = [unfinished];
+  const made = screen(trainer, fakeDataset(), models);
   const { session, channel } = made;
   await render(App, made.props);
   await session.load();
   const lesson = session.lessons.list[0];
   if (lesson === undefined) throw new Error('no lesson');
+  if (state === 'downloading') {
+    void session.download({ repository: facts.repository, revision: 'main' }, 'q4');
+    models.tell(progress(0.43));
+  }
+  if (state === 'found') {
+    session.lookup.repository = facts.repository;
+    await session.lookup.ask();
+  }
+  if (state === 'deleted' && storedItems[1] !== undefined) await session.keeping.remove(storedItems[1]);
   if (state === 'opened') await session.openLesson(lesson);
   if (state === 'locked') {
     channel.onmessage?.(
@@ -76,6 +89,11 @@ afterEach(() => {
 
 const cases: [State, string][] = [
   ['fresh', '#/'],
+  ['fresh', '#/models'],
+  ['downloading', '#/models'],
+  ['found', '#/models'],
+  ['fresh', '#/storage'],
+  ['deleted', '#/storage'],
   ['fresh', '#/data'],
   ['fresh', '#/try'],
   ['fresh', '#/adapters'],
@@ -152,5 +170,55 @@ describe('what stands on the page', () => {
     await show('finished', '#/adapters');
     await page.getByTestId('adapter-download').first().click();
     await expect.element(page.getByTestId('receipt')).toHaveTextContent('3.1e-4, allowed 2e-3');
+  });
+
+  it('a download: share, rate and time left as text, in the title, and the way to pause it', async () => {
+    await show('downloading', '#/models');
+    const row = page.getByTestId('download').first();
+    await expect.element(row).toHaveTextContent('408 MiB of 949 MiB · 11 MiB/s · about 50 s left');
+    await expect.element(page.getByTestId('download-pause')).toBeEnabled();
+    expect(document.title).toBe('42% · Qwen2.5-0.5B-Instruct · Loratory');
+    await expect.element(page.getByTestId('unfinished')).toHaveTextContent('Go on at 59 %');
+  });
+
+  it('a verdict in words on every model, and filters that count', async () => {
+    await show('fresh', '#/models');
+    const shown = () => document.querySelectorAll('[data-testid=catalogue-model]').length;
+    const all = shown();
+    expect(document.querySelectorAll('[data-testid=fit]')).toHaveLength(all);
+    await page.getByTestId('filter-fit').selectOptions('fits');
+    const verdicts = [...document.querySelectorAll<HTMLElement>('[data-testid=fit]')].map(
+      (one) => one.dataset['verdict'],
+    );
+    expect(new Set(verdicts)).toEqual(new Set(['fits']));
+    expect(shown()).toBeLessThan(all);
+    await page.getByTestId('memory-budget').fill('0.25');
+    document.querySelector<HTMLElement>('[data-testid=memory-budget]')?.blur();
+    await expect.poll(shown).toBeLessThan(verdicts.length);
+  });
+
+  it('a repository that cannot be trained: its architecture and what is missing', async () => {
+    await show('fresh', '#/models');
+    await page.getByTestId('hub-id').fill('tiiuae/falcon-7b');
+    await page.getByTestId('hub-ask').click();
+    await expect.element(page.getByTestId('hub-unsupported')).toHaveTextContent('FalconForCausalLM');
+    expect(document.querySelector('[data-testid=hub-fetch]')).toBeNull();
+  });
+
+  it('storage: room as text, a delete with its way back', async () => {
+    const { models } = await show('fresh', '#/storage');
+    await expect.element(page.getByTestId('quota')).toHaveTextContent('1.7 GiB of about 60 GiB');
+    await page.getByTestId('stored-delete').first().click();
+    await expect.element(page.getByTestId('stored-undo')).toBeVisible();
+    await page.getByTestId('stored-undo').click();
+    await expect.poll(() => models.calls).toEqual(['remove model kept-qwen', 'undo model kept-qwen']);
+  });
+
+  it('forgetting everything shows the sizes and asks once more', async () => {
+    await show('fresh', '#/storage');
+    await page.getByTestId('forget-ask').click();
+    await expect.element(page.getByRole('dialog')).toHaveTextContent('Delete 1.7 GiB for good?');
+    await page.getByTestId('forget-keep').click();
+    await expect.poll(() => document.querySelector('dialog')?.open).toBe(false);
   });
 });

@@ -7,17 +7,19 @@ import {
   evaluations,
   fakeDataset,
   FakeTrainer,
-  get,
+  models as fakes,
   ok,
   plan,
   run,
   scores,
   steps,
 } from './fakes';
+import { FakeModels, kept } from './fakeModels';
+import { around } from './mountable';
 
 let trainer: FakeTrainer;
 let session: Session;
-const make = (dataset = fakeDataset()): Session => new Session({ trainer, dataset, get, store: null });
+const make = (dataset = fakeDataset()): Session => new Session(around({ trainer, dataset }));
 const settle = (): Promise<void> => vi.waitFor(() => expect(trainer.calls.length).toBeGreaterThan(0));
 const finish = (): void => {
   trainer.say({ type: 'planned', runId: 'r1', plan });
@@ -217,4 +219,38 @@ const report = (name: string) => ({
   rejected: [],
   warnings: [],
   preview: [],
+});
+
+describe('a model that arrives', () => {
+  it('is chosen, and the browser is asked to keep what the page stores', async () => {
+    const models = new FakeModels();
+    const persist = vi.fn(async () => true);
+    session = new Session(around({ trainer, models, browser: { persist, forget: async () => undefined } }));
+    await session.load();
+    const over = session.download({ repository: 'Qwen/Qwen2.5-0.5B-Instruct', revision: 'main' }, 'q4');
+    expect(persist).toHaveBeenCalledTimes(1);
+    trainer.models = async () => ok([...fakes, kept]);
+    models.end(ok({ state: 'kept', model: kept }));
+    expect(await over).toBe(true);
+    expect(session.models.selected?.id).toBe('kept-qwen');
+  });
+
+  it('brings its weight format into the form, and the next model its own', () => {
+    session.form.suit(kept);
+    expect(session.form.settings?.weightFormat).toBe('q4');
+    expect(session.form.keptFormat).toBe('q4');
+    session.form.suit({ weightFormat: null, parameters: 1e6 });
+    expect(session.form.settings?.weightFormat).toBe('f16');
+    session.form.suit({ weightFormat: null, parameters: 1.2e9 });
+    expect(session.form.settings?.weightFormat).toBe('q4');
+    session.form.put('weightFormat', 'q8');
+    session.form.suit({ weightFormat: null, parameters: 3e9 });
+    expect(session.form.settings?.weightFormat).toBe('q8');
+  });
+
+  it('a change that makes it fit is made in the form', () => {
+    session.form.apply({ rank: 8, weightFormat: 'q4' });
+    expect(session.form.settings).toMatchObject({ rank: 8, weightFormat: 'q4', alpha: 32 });
+    expect(session.form.changed).toContain('rank');
+  });
 });

@@ -1,5 +1,6 @@
 /** Files as they come in, by drop, paste or choice: reads folders, and says what a bunch of files is. */
 import type { NamedFile } from '../../protocol/apis';
+import type { PickedFile } from '../../protocol/models';
 
 export type Kind = 'data' | 'model' | 'adapter';
 
@@ -11,8 +12,24 @@ export function pathOf(file: File): string {
 export function kindOf(names: readonly string[]): Kind {
   const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
   if (has(/\.zip$/i) || has(/adapter_config\.json$|adapter_model\.safetensors$/)) return 'adapter';
-  if (has(/\.safetensors$/) || (has(/(^|\/)config\.json$/) && has(/tokenizer\.json$/))) return 'model';
+  if (has(/\.(safetensors|gguf)$/i) || (has(/(^|\/)config\.json$/) && has(/tokenizer\.json$/)))
+    return 'model';
   return 'data';
+}
+
+/** The files of a model, unread, and a name for it: the folder's, else the one weight file's. */
+export function picked(files: readonly File[]): { name: string; files: PickedFile[] } {
+  const all = files.map((file) => ({ path: pathOf(file), file }));
+  const paths = all.map(({ path }) => path);
+  const folder = paths
+    .find((path) => path.endsWith('/config.json'))
+    ?.split('/')
+    .at(-2);
+  const weights = paths
+    .find((path) => /\.(gguf|safetensors)$/i.test(path))
+    ?.split('/')
+    .at(-1);
+  return { name: folder ?? weights ?? 'Model', files: all };
 }
 
 export async function readAll(files: readonly File[]): Promise<NamedFile[]> {

@@ -47,7 +47,7 @@ export function followRun(session: Session, elsewhere: Elsewhere): void {
   });
 }
 
-function titleOf({ run, scoring }: Session): string {
+function titleOf({ run, scoring, downloads }: Session): string {
   if (run.phase === 'failed') return 'Stopped · Loratory';
   if (run.active && run.latest !== null) {
     const paused = run.phase === 'paused' ? 'paused · ' : '';
@@ -55,6 +55,11 @@ function titleOf({ run, scoring }: Session): string {
   }
   if (run.active) return 'Starting · Loratory';
   if (scoring.phase === 'scoring') return `Scoring ${scoring.done} of ${scoring.of} · Loratory`;
+  const arriving = downloads.arriving[0];
+  if (arriving !== undefined) {
+    const share = downloads.share === null ? '' : `${Math.floor(downloads.share * 100)}% · `;
+    return `${share}${arriving.name.split('/').at(-1) ?? ''} · Loratory`;
+  }
   return 'Loratory';
 }
 

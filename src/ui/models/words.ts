@@ -1,0 +1,93 @@
+/** Fit, formats and downloads in words for people. */
+import type { Change } from '../../guide/fitChange';
+import type { Judgement, Verdict } from '../../guide/fit';
+import type { DownloadProgress } from '../../protocol/models';
+import { fieldNotes, type Settings } from '../../protocol/settings';
+import type { WeightFormat } from '../../protocol/weightFormats';
+import type { Arriving } from '../../state/downloads.svelte';
+import { bytes, count, duration, percent } from '../numbers';
+
+export const verdicts: Record<Verdict, { label: string; tone: 'good' | 'warn' | 'bad' }> = {
+  fits: { label: 'Fits', tone: 'good' },
+  tight: { label: 'Tight', tone: 'warn' },
+  no: { label: 'Too large', tone: 'bad' },
+};
+
+export function formatName(format: WeightFormat): string {
+  return fieldNotes.weightFormat.options?.find(({ value }) => value === format)?.label ?? format;
+}
+
+export function fitInWords({ verdict, needed, budget, tooLarge }: Judgement): string {
+  if (tooLarge !== null)
+    return `Training needs one buffer of ${bytes(tooLarge.bytes)}; this GPU takes ${bytes(tooLarge.limit)} at once.`;
+  const room = bytes(budget.bytes);
+  switch (verdict) {
+    case 'fits':
+      return `Training takes about ${bytes(needed)} of the ${room} counted on.`;
+    case 'tight':
+      return `Training takes about ${bytes(needed)}, nearly all of the ${room} counted on. Close other programs that use the GPU.`;
+    case 'no':
+      return `Training takes about ${bytes(needed)}; ${room} are counted on.`;
+    default:
+      verdict satisfies never;
+      return '';
+  }
+}
+
+export function changeInWords({ settings, verdict }: Change): string {
+  const parts = partsOf(settings);
+  const last = parts.at(-1) ?? '';
+  const list = parts.length > 1 ? `${parts.slice(0, -1).join(', ')} and ${last}` : last;
+  return `It would ${verdict === 'fits' ? 'fit' : 'just fit'} with ${list}.`;
+}
+
+function partsOf(settings: Partial<Settings>): string[] {
+  const { method, recompute, weightFormat, batchExamples, rank, sequenceLength } = settings;
+  return [
+    ...(method === 'lora' ? ['an adapter instead of all weights'] : []),
+    ...(recompute === true && method === undefined ? ['layers computed again'] : []),
+    ...(weightFormat === undefined ? [] : [`${formatName(weightFormat)} weights`]),
+    ...(batchExamples === undefined
+      ? []
+      : [`a batch of ${count(batchExamples)} ${batchExamples === 1 ? 'example' : 'examples'}`]),
+    ...(rank === undefined ? [] : [`rank ${rank}`]),
+    ...(sequenceLength === undefined ? [] : [`sequences of ${count(sequenceLength)} tokens`]),
+  ];
+}
+
+const phases: Record<DownloadProgress['phase'], string> = {
+  asking: 'Asking the hub',
+  weights: 'Bringing in the weights',
+  waiting: 'Waiting',
+  checking: 'Checking',
+};
+
+/** One line under the bar. */
+export function progressInWords({ progress, ending, from }: Arriving): string {
+  if (ending === 'pausing') return 'Pausing: what has been checked stays.';
+  if (ending === 'cancelling') return 'Cancelling…';
+  if (progress === null) return from === 'files' ? 'Reading the files…' : 'Asking the hub…';
+  const { phase, bytesDone, bytesTotal, bytesPerSecond, etaSeconds, message } = progress;
+  const told = message ?? phases[phase];
+  if (phase === 'waiting' || phase === 'asking') return `${told}.`.replace(/\.\.$/, '.');
+  return [
+    told,
+    `${bytes(bytesDone)} of ${bytes(bytesTotal)}`,
+    ...(bytesPerSecond === null ? [] : [`${bytes(bytesPerSecond)}/s`]),
+    ...(etaSeconds === null ? [] : [`about ${duration(Math.max(1, Math.round(etaSeconds)) * 1000)} left`]),
+  ].join(' · ');
+}
+
+export function shareOf({ progress }: Arriving): number {
+  return progress === null || progress.bytesTotal === 0 ? 0 : progress.bytesDone / progress.bytesTotal;
+}
+
+/** For a screen reader, short. */
+export function arrivalInWords(one: Arriving): string {
+  const { progress } = one;
+  if (progress === null || progress.phase !== 'weights') return `${one.name}: ${progressInWords(one)}`;
+  const { etaSeconds } = progress;
+  const left =
+    etaSeconds === null ? '' : `, about ${duration(Math.max(1, Math.round(etaSeconds)) * 1000)} left`;
+  return `${one.name}: ${percent(Math.floor(100 * shareOf(one)) / 100)} is here${left}.`;
+}
