@@ -8,7 +8,8 @@
  */
 import { pipeline } from 'node:stream/promises';
 
-const EXPOSED = 'X-Repo-Commit, X-Error-Code, ETag, Accept-Ranges, Content-Range, X-Linked-Size, X-Linked-ETag';
+const EXPOSED =
+  'X-Repo-Commit, X-Error-Code, ETag, Accept-Ranges, Content-Range, X-Linked-Size, X-Linked-ETag';
 
 /**
  * The part of a path below the hub's address: what is asked for, or null.
@@ -25,7 +26,11 @@ export function readPath(path) {
   if (parts.includes('')) return null;
   const [one = '', two = '', organisation, name, word, revision] = parts;
   if (one === 'api' && two === 'models' && word === 'revision' && parts.length === 6)
-    return { kind: /** @type {const} */ ('revision'), repository: `${organisation}/${name}`, revision: revision ?? '' };
+    return {
+      kind: /** @type {const} */ ('revision'),
+      repository: `${organisation}/${name}`,
+      revision: revision ?? '',
+    };
   if (parts[2] === 'resolve' && parts.length >= 5)
     return {
       kind: /** @type {const} */ ('file'),

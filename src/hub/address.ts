@@ -31,7 +31,11 @@ export function mayAnswer(base: URL, answered: string): boolean {
 /** "ORG/NAME" as hubs have them. */
 export function checkRepository(repository: string): void {
   const part = '[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?';
-  if (repository.length <= 200 && new RegExp(`^${part}/${part}$`).test(repository) && !/\.\.|--/.test(repository))
+  if (
+    repository.length <= 200 &&
+    new RegExp(`^${part}/${part}$`).test(repository) &&
+    !/\.\.|--/.test(repository)
+  )
     return;
   throw new HubError(
     'not-found',

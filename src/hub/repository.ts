@@ -79,7 +79,9 @@ function readFile(entry: unknown, what: string): HubFile[] {
   if (typeof bytes !== 'number' || !Number.isSafeInteger(bytes) || bytes < 0)
     throw unreadable(what, `no size of ${name}`);
   const sha256 = lfs['sha256'];
-  return [{ name, bytes, sha256: typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : null }];
+  return [
+    { name, bytes, sha256: typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : null },
+  ];
 }
 
 async function limitedText(response: Response, what: string): Promise<string> {

@@ -159,7 +159,11 @@ function refusal(response: Response, access: HubAccess, url: URL, what: string):
       status,
     );
   if (status === 404 || status === 410)
-    throw new HubError('not-found', `${what} is not on ${url.host} (${status}). Check name and revision.`, status);
+    throw new HubError(
+      'not-found',
+      `${what} is not on ${url.host} (${status}). Check name and revision.`,
+      status,
+    );
   if (status === 416)
     throw new HubError('wrong-length', `${what} is shorter than the hub said (416).`, status);
   throw new HubError('unexpected', `${what}: ${url.host} answered with status ${status}.`, status);

@@ -4,7 +4,12 @@ import { resolve } from 'node:path';
 import type { Synthetic } from './synthetic';
 
 const shared = { hidden_act: 'silu', torch_dtype: 'bfloat16', rope_theta: 1e6, rms_norm_eps: 1e-6 };
-const qwen2 = { ...shared, architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2', tie_word_embeddings: true };
+const qwen2 = {
+  ...shared,
+  architectures: ['Qwen2ForCausalLM'],
+  model_type: 'qwen2',
+  tie_word_embeddings: true,
+};
 
 const CONFIGS = {
   'Qwen/Qwen2.5-0.5B': {

@@ -94,7 +94,9 @@ export async function standInHub(find: FindRepository, { redirects = true } = {}
       const headers = fault.retryAfter === undefined ? {} : { 'Retry-After': fault.retryAfter };
       refuse(response, fault.status, fault.code ?? '', 'A fault by switch.', headers);
     } else if (fault?.kind === 'html') {
-      response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end('<h1>Sign in to this network</h1>');
+      response
+        .writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' })
+        .end('<h1>Sign in to this network</h1>');
     } else if (fault?.kind === 'loop') {
       response.writeHead(302, { Location: `${standIn.url}${path}` }).end();
     } else if (fault?.kind === 'elsewhere') {
@@ -115,7 +117,13 @@ export async function standInHub(find: FindRepository, { redirects = true } = {}
     const asked = readPath(path);
     const fault = url.searchParams.get('fault');
     if (asked?.kind === 'file')
-      await send(asked.repository, asked.file, fault === null ? null : (JSON.parse(fault) as Fault), request, response);
+      await send(
+        asked.repository,
+        asked.file,
+        fault === null ? null : (JSON.parse(fault) as Fault),
+        request,
+        response,
+      );
     else refuse(response, 404, '', 'Not here.');
   }
 
@@ -131,12 +139,19 @@ export async function standInHub(find: FindRepository, { redirects = true } = {}
     if (!found || !file) return refuse(response, 404, 'EntryNotFound', 'Not here.');
     if (fault?.kind === 'ignores-range') delete request.headers.range;
     if (fault?.kind === 'length' && request.headers.range !== undefined)
-      request.headers.range = request.headers.range.replace(/\d+$/, (last) => String(Number(last) + fault.by));
+      request.headers.range = request.headers.range.replace(/\d+$/, (last) =>
+        String(Number(last) + fault.by),
+      );
     await sendFile(disturbed(file, fault, response, standIn.rate), found.commit, request, response);
   }
 }
 
-function disturbed(file: ServedFile, fault: Fault | null, response: ServerResponse, rate: number): ServedFile {
+function disturbed(
+  file: ServedFile,
+  fault: Fault | null,
+  response: ServerResponse,
+  rate: number,
+): ServedFile {
   const { name, bytes } = file;
   return {
     name,

@@ -42,7 +42,9 @@ export function syntheticRepository(made: Synthetic): ServedRepository {
   const shards = shardsOf(tensors, made.shardBytes ?? Infinity);
   const block = randomBlock(made.seed);
   const fileName = (index: number) =>
-    shards.length === 1 ? 'model.safetensors' : `model-${five(index + 1)}-of-${five(shards.length)}.safetensors`;
+    shards.length === 1
+      ? 'model.safetensors'
+      : `model-${five(index + 1)}-of-${five(shards.length)}.safetensors`;
   const weights = shards.map((shard, index) => weightFile(fileName(index), shard, block));
   const texts: Record<string, string> = { 'config.json': JSON.stringify(made.config), ...made.texts };
   if (shards.length > 1) {
@@ -59,7 +61,12 @@ export function syntheticRepository(made: Synthetic): ServedRepository {
 }
 
 export function memoryFile(name: string, bytes: Buffer): ServedFile {
-  return { name, bytes: bytes.length, sha256: null, read: (begin, end) => Readable.from([bytes.subarray(begin, end)]) };
+  return {
+    name,
+    bytes: bytes.length,
+    sha256: null,
+    read: (begin, end) => Readable.from([bytes.subarray(begin, end)]),
+  };
 }
 
 function five(number: number): string {
@@ -120,12 +127,13 @@ function weightFile(name: string, tensors: Laid[], block: Buffer): ServedFile {
     const tensor = starts[low];
     if (!tensor) throw new Error(`Byte ${from} is in no tensor.`);
     const end = Math.min(to, tensor.end, from + PIECE);
-    if (tensor.norm) return ones.subarray((from - tensor.begin) % 2, ((from - tensor.begin) % 2) + end - from);
+    if (tensor.norm)
+      return ones.subarray((from - tensor.begin) % 2, ((from - tensor.begin) % 2) + end - from);
     const start = from % BLOCK;
     return block.subarray(start, start + Math.min(end - from, BLOCK));
   };
   function* pieces(begin: number, end: number): Generator<Buffer> {
-    for (let from = begin; from < end; ) {
+    for (let from = begin; from < end;) {
       const next = piece(from, end);
       yield next;
       from += next.length;
