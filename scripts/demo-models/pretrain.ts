@@ -16,7 +16,7 @@ import { pack } from '../../src/chat/pack';
 import { writeSafetensors } from '../../src/checkpoint/safetensors';
 import { fileInMemory } from '../../src/checkpoint/fileBytes';
 import { openCheckpoint } from '../../src/checkpoint/openCheckpoint';
-import { sourceOf, type WeightSource } from '../../src/checkpoint/source';
+import { sourceOf, sourceOfValues, type WeightSource } from '../../src/checkpoint/source';
 import { startEngine } from '../../src/gpu/backend';
 import { restBeforeRead } from '../../src/gpu/rest';
 import { readConfig, type ModelConfig } from '../../src/model/config';
@@ -150,13 +150,10 @@ async function startWeights(model: ModelConfig, seed: number): Promise<WeightSou
   const texts = new Map([['config.json', readFileSync(join(folder, 'config.json'), 'utf8')]]);
   const known = sourceOf(await openCheckpoint([file], texts));
   const names = new Set(known.names());
-  return {
-    ...fresh,
-    read: (name) => {
-      const source = name === 'lm_head.weight' && !names.has(name) ? 'model.embed_tokens.weight' : name;
-      return names.has(source) ? known.read(source) : fresh.read(name);
-    },
-  };
+  return sourceOfValues(weightShapes(model), (name) => {
+    const source = name === 'lm_head.weight' && !names.has(name) ? 'model.embed_tokens.weight' : name;
+    return names.has(source) ? known.read(source) : fresh.read(name);
+  });
 }
 
 /** Normal with a spread of 0.02, narrower where a layer writes into the residual stream; norms start at one. */
@@ -164,15 +161,11 @@ function freshWeights(model: ModelConfig, seed: number): WeightSource {
   const shapes = weightShapes(model);
   const random = randomFrom(seed);
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return {
-    names: () => [...shapes.keys()],
-    shape: (name) => shapes.get(name) ?? [],
-    read: async (name) => {
-      const shape = shapes.get(name) ?? [];
-      const values = new Float32Array(shape.reduce((product, side) => product * side, 1));
-      if (shape.length === 1) return values.fill(1);
-      const spread = /o_proj|down_proj/.test(name) ? 0.02 / Math.sqrt(2 * model.layers) : 0.02;
-      return values.map(() => normal() * spread);
-    },
-  };
+  return sourceOfValues(shapes, async (name) => {
+    const shape = shapes.get(name) ?? [];
+    const values = new Float32Array(shape.reduce((product, side) => product * side, 1));
+    if (shape.length === 1) return values.fill(1);
+    const spread = /o_proj|down_proj/.test(name) ? 0.02 / Math.sqrt(2 * model.layers) : 0.02;
+    return values.map(() => normal() * spread);
+  });
 }

@@ -1,6 +1,7 @@
 /** The models one can train, which one is chosen, and what this machine can do. */
 import { SvelteMap } from 'svelte/reactivity';
-import type { Capabilities, ModelSummary, NamedFile, TrainerApi } from '../protocol/apis';
+import type { Capabilities, ModelSummary, TrainerApi } from '../protocol/apis';
+import type { PickedFile } from '../protocol/models';
 import type { ChatAssets } from '../protocol/data';
 import type { Failure } from '../protocol/events';
 import { failureFrom } from './failure';
@@ -68,15 +69,17 @@ export class ModelsState {
     return null;
   }
 
-  async add(files: NamedFile[]): Promise<void> {
+  async add(files: PickedFile[]): Promise<void> {
     this.adding = true;
     this.failure = null;
     try {
-      const result = await this.remote.addModel(files);
-      if (result.ok) {
-        this.list = [...this.list.filter((model) => model.id !== result.value.id), result.value];
-        this.selectedId = result.value.id;
-      } else this.failure = result.failure;
+      const result = await this.remote.addModel(files, null, () => undefined);
+      if (!result.ok) this.failure = result.failure;
+      else if (result.value.state === 'kept') {
+        const { model } = result.value;
+        this.list = [...this.list.filter(({ id }) => id !== model.id), model];
+        this.selectedId = model.id;
+      }
     } catch (thrown) {
       this.failure = failureFrom(thrown, 'Adding the model');
     } finally {
@@ -85,7 +88,7 @@ export class ModelsState {
   }
 
   async remove(id: string): Promise<void> {
-    const result = await this.remote.removeModel(id);
+    const result = await this.remote.remove('model', id);
     if (result.ok) {
       this.list = this.list.filter((model) => model.id !== id);
       if (this.selectedId === id) this.selectedId = null;

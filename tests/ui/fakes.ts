@@ -16,6 +16,10 @@ import type { Plan, RunEvent } from '../../src/protocol/events';
 import { defaultSettings } from '../../src/protocol/settings';
 
 export const ok = <T>(value: T): Result<T> => ({ ok: true, value });
+const notFound: Result<never> = {
+  ok: false,
+  failure: { kind: 'hub', message: 'There is no such repository.', reason: 'not-found', status: 404 },
+};
 
 export const models: ModelSummary[] = ['llama', 'qwen', 'mistral'].map((family) => ({
   id: `tiny-${family}`,
@@ -261,7 +265,22 @@ export class FakeTrainer implements TrainerApi {
     ok: false,
     failure: { kind: 'bad-input', message: 'config.json is missing. Add it to the choice.' },
   });
-  removeModel: TrainerApi['removeModel'] = async () => ok(null);
+  describeModel: TrainerApi['describeModel'] = async () => notFound;
+  downloadModel: TrainerApi['downloadModel'] = async () => notFound;
+  resumeDownload: TrainerApi['resumeDownload'] = async () => notFound;
+  pauseDownload: TrainerApi['pauseDownload'] = async () => ok(null);
+  cancelDownload: TrainerApi['cancelDownload'] = async () => ok(null);
+  downloads: TrainerApi['downloads'] = async () => ok([]);
+  storage: TrainerApi['storage'] = async () =>
+    ok({ items: [], removed: [], quota: 2 ** 33, usage: 2 ** 20, persisted: false });
+  remove: TrainerApi['remove'] = async (kind, id) => {
+    this.calls.push(`remove ${id}`);
+    return ok({ kind, id, name: id, bytes: 0, created: 0, note: null, goneAt: 1 });
+  };
+  undoRemove: TrainerApi['undoRemove'] = async () => ok(null);
+  exportModels: TrainerApi['exportModels'] = async () =>
+    ok({ name: 'Tiny.loratory-models', file: new Blob(['x']) });
+  importModels: TrainerApi['importModels'] = async () => ok([]);
   chatAssets: TrainerApi['chatAssets'] = async () =>
     ok({ tokenizer: {}, tokenizerConfig: {}, chatTemplate: '', stopIds: [], vocabSize: 1024 });
   plan: TrainerApi['plan'] = async () => ok(plan);
@@ -297,13 +316,8 @@ export class FakeTrainer implements TrainerApi {
       })),
       testIsValidation: false,
     });
-  removeRun: TrainerApi['removeRun'] = async () => ok(null);
   adapters: TrainerApi['adapters'] = async () => ok(this.kept);
   renameAdapter: TrainerApi['renameAdapter'] = async () => ok(null);
-  removeAdapter: TrainerApi['removeAdapter'] = async (id) => {
-    this.calls.push(`remove ${id}`);
-    return ok(null);
-  };
   exportAdapter: TrainerApi['exportAdapter'] = async () =>
     ok({
       name: 'records.zip',

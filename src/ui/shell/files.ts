@@ -1,5 +1,6 @@
 /** Files as they come in, by drop, paste or choice: reads folders, and says what a bunch of files is. */
 import type { NamedFile } from '../../protocol/apis';
+import type { PickedFile } from '../../protocol/models';
 
 export type Kind = 'data' | 'model' | 'adapter';
 
@@ -11,12 +12,18 @@ export function pathOf(file: File): string {
 export function kindOf(names: readonly string[]): Kind {
   const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
   if (has(/\.zip$/i) || has(/adapter_config\.json$|adapter_model\.safetensors$/)) return 'adapter';
-  if (has(/\.safetensors$/) || (has(/(^|\/)config\.json$/) && has(/tokenizer\.json$/))) return 'model';
+  if (has(/\.(safetensors|gguf)$/i) || (has(/(^|\/)config\.json$/) && has(/tokenizer\.json$/)))
+    return 'model';
   return 'data';
 }
 
 export async function readAll(files: readonly File[]): Promise<NamedFile[]> {
   return Promise.all(files.map(async (file) => ({ name: pathOf(file), bytes: await file.arrayBuffer() })));
+}
+
+/** Files as they lie on the disk, for a model: nothing is read. */
+export function picked(files: readonly File[]): PickedFile[] {
+  return files.map((file) => ({ path: pathOf(file), file }));
 }
 
 /** Everything in a drop, folders walked. */
