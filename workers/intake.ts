@@ -20,12 +20,14 @@ import {
   type UnfinishedDownload,
 } from '../src/protocol/models';
 import type { WeightFormat } from '../src/protocol/weightFormats';
+import type { Bytes } from '../src/units';
 import { sha256, type Storage } from '../src/storage/database';
 import { filesIn, keepModel } from '../src/storage/keepModel';
 import { listParts } from '../src/storage/modelParts';
 import { beginDownload, deleteModel, findModel, listDownloads } from '../src/storage/models';
 import { LAYOUT, type ModelHead, type Origin } from '../src/storage/schema';
-import { BadRequest, BusyElsewhere } from './failures';
+import { BadRequest } from './failures';
+import { whileLoading } from './locks';
 import { summaryOf, FAMILY_NAMES } from './modelSummary';
 import { Pace } from './pace';
 import {
@@ -52,6 +54,8 @@ export interface Surroundings {
   origin: string | null;
   fetch: HubAccess['fetch'];
   sleep: HubAccess['sleep'];
+  /** Smaller parts on the disk, so that a small model has several. */
+  partBytes?: Bytes;
 }
 
 export const browserSurroundings = (): Surroundings => ({
@@ -214,9 +218,7 @@ export class Intake {
       const { head, checkpoint, teller } = await open();
       const known = await findModel(this.db, head.id);
       if (known) return { state: 'kept', model: summaryOf(known) };
-      const model = await locked(`loratory-model-${head.id}`, () =>
-        this.#keep(head, checkpoint, activity, teller),
-      );
+      const model = await whileLoading(head.id, () => this.#keep(head, checkpoint, activity, teller));
       this.changed(head.id);
       return { state: 'kept', model };
     } catch (error) {
@@ -240,6 +242,7 @@ export class Intake {
       check: () => {
         if (stop.signal.aborted) throw new Ended();
       },
+      ...(this.around.partBytes === undefined ? {} : { partBytes: this.around.partBytes }),
     });
     return summaryOf(model);
   }
@@ -335,14 +338,4 @@ async function startOf(read: FileBytes['read'], size: number): Promise<string> {
   const places = [0, Math.floor(size / 2), Math.max(0, size - sample)];
   const parts = await Promise.all(places.map((at) => read(at, Math.min(size, at + sample))));
   return (await Promise.all(parts.map((part) => sha256(part)))).join(' ');
-}
-
-/** One tab at a time loads a model. */
-async function locked<T>(name: string, work: () => Promise<T>): Promise<T> {
-  if (!('locks' in navigator)) return work();
-  return navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
-    if (!lock)
-      throw new BusyElsewhere('Another tab is loading this model. Watch it there, or close that tab.');
-    return work();
-  });
 }

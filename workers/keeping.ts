@@ -20,6 +20,7 @@ import { deleteRun } from '../src/storage/runs';
 import type { StoredModel } from '../src/storage/schema';
 import { storedItems } from '../src/storage/sizes';
 import { BadRequest } from './failures';
+import { unlessTakingIn, whileTakingIn } from './locks';
 import { summaryOf } from './modelSummary';
 
 export class Keeping {
@@ -36,12 +37,7 @@ export class Keeping {
   /** Ends what an earlier visit began: deletions whose time is up, models that were cut off while they were imported. */
   async tidy(): Promise<void> {
     for (const { kind, id, goneAt } of await listRemovals(this.db)) this.#schedule(kind, id, goneAt);
-    const clean = () => deleteOrphans(this.db);
-    if ('locks' in navigator)
-      await navigator.locks.request(INTAKE, { ifAvailable: true }, async (lock) =>
-        lock ? clean() : undefined,
-      );
-    else await clean();
+    await unlessTakingIn(() => deleteOrphans(this.db));
   }
 
   async report(): Promise<StorageReport> {
@@ -52,7 +48,7 @@ export class Keeping {
       return at === undefined ? [] : [{ ...item, goneAt: at }];
     });
     // absent outside secure contexts
-    const manager: StorageManager | undefined = globalThis.navigator.storage;
+    const manager: StorageManager | undefined = globalThis.navigator?.storage;
     const estimate = await manager?.estimate();
     return {
       items: items.filter(({ kind, id }) => !goneAt.has(`${kind} ${id}`)),
@@ -136,14 +132,6 @@ export class Keeping {
     }
     await unmarkRemoved(this.db, kind, id);
   }
-}
-
-const INTAKE = 'loratory-models-coming-in';
-
-/** While this runs, parts that belong to no record yet are not tidied away, in this tab or another. */
-export async function whileTakingIn<T>(work: () => Promise<T>): Promise<T> {
-  if (!('locks' in navigator)) return work();
-  return navigator.locks.request(INTAKE, { mode: 'shared' }, work);
 }
 
 /** A record from a file is believed as little as one from the hub. */

@@ -18,7 +18,7 @@ import { deleteRawModel, listRawModels, rawCheckpoint } from '../src/storage/raw
 import { removedIds } from '../src/storage/removals';
 import { LAYOUT, type ModelHead, type StoredModel } from '../src/storage/schema';
 import { BadRequest } from './failures';
-import { whileTakingIn } from './keeping';
+import { whileTakingIn } from './locks';
 import { FAMILY_NAMES, headOfRaw, summaryOf } from './modelSummary';
 import { keptTensors } from './repositoryModel';
 

@@ -18,7 +18,7 @@ import { Control } from './control';
 import { CurvePoints } from './curvePoints';
 import { packCheckpoint, unpackCheckpoint } from './checkpointBytes';
 import { BadRequest, BusyElsewhere, failureOf } from './failures';
-import { whileTakingIn } from './keeping';
+import { whileTakingIn } from './locks';
 import type { Library, OpenModel } from './library';
 import type { RunBook } from './runBook';
 import type { Shelf } from './shelf';

@@ -41,38 +41,11 @@ export async function keepModel(
   const last = sound.at(-1);
   const stored = sound.reduce((sum, { bytes }) => sum + bytes, 0);
   const writer = new PartWriter(db, head, { parts: sound.length, bytes: stored }, partBytes);
-  let before = 0;
-  for (const [index, file] of files.entries()) {
-    const done = before;
-    before += file.size;
-    if (index < (last?.file ?? 0)) continue;
-    const resumed = last?.file === index ? last : null;
-    const firstPart = resumed ? sound.findIndex((part) => part.file === index) : writer.parts;
-    const hash = await createSHA256();
-    if (resumed) hash.load(resumed.hash);
-    else hash.init();
-    const place = (end: Bytes) => ({ file: index, end, hash: hash.save().slice() });
-    const wish = (name: string) => formats.get(name) ?? 'f32';
-    report(done + (resumed?.end ?? 0), file.name);
-    for await (const { piece, end } of passFile(file, tensors, wish, resumed?.end ?? 0, (bytes) =>
-      hash.update(bytes),
-    )) {
-      check();
-      if (piece) writer.add(piece);
-      if (writer.full) await writer.close(place(end));
-      report(done + end, file.name);
-    }
-    const end = place(file.size);
-    await writer.close(end);
-    await writer.flush();
-    const expected = head.files[index]?.sha256 ?? null;
-    const found = hash.digest('hex');
-    if (expected === null || found === expected) continue;
-    await deleteParts(db, head.id, firstPart);
-    throw new WrongHash(
-      `${file.name} does not have the hash that the hub gives for it (${found.slice(0, 12)}… instead of ${expected.slice(0, 12)}…). ` +
-        'What was kept of it has been deleted; load it again.',
-    );
+  try {
+    await readAll();
+  } finally {
+    // what is on its way is written before anyone goes on or deletes
+    await writer.flush().catch(() => undefined);
   }
   const model: StoredModel = { ...head, parts: writer.parts, bytes: writer.stored };
   const needed = head.tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
@@ -80,6 +53,42 @@ export async function keepModel(
     throw new Error(`${head.name}: ${model.bytes} bytes of planes came; its tensors have ${needed}.`);
   await endDownload(db, model);
   return model;
+
+  async function readAll(): Promise<void> {
+    let before = 0;
+    for (const [index, file] of files.entries()) {
+      const done = before;
+      before += file.size;
+      if (index < (last?.file ?? 0)) continue;
+      const resumed = last?.file === index ? last : null;
+      const firstPart = resumed ? sound.findIndex((part) => part.file === index) : writer.parts;
+      const hash = await createSHA256();
+      if (resumed) hash.load(resumed.hash);
+      else hash.init();
+      const place = (end: Bytes) => ({ file: index, end, hash: hash.save().slice() });
+      const wish = (name: string) => formats.get(name) ?? 'f32';
+      report(done + (resumed?.end ?? 0), file.name);
+      for await (const { piece, end } of passFile(file, tensors, wish, resumed?.end ?? 0, (bytes) =>
+        hash.update(bytes),
+      )) {
+        check();
+        if (piece) writer.add(piece);
+        if (writer.full) await writer.close(place(end));
+        report(done + end, file.name);
+      }
+      const end = place(file.size);
+      await writer.close(end);
+      await writer.flush();
+      const expected = head.files[index]?.sha256 ?? null;
+      const found = hash.digest('hex');
+      if (expected === null || found === expected) continue;
+      await deleteParts(db, head.id, firstPart);
+      throw new WrongHash(
+        `${file.name} does not have the hash that the hub gives for it (${found.slice(0, 12)}… instead of ${expected.slice(0, 12)}…). ` +
+          'What was kept of it has been deleted; load it again.',
+      );
+    }
+  }
 }
 
 function fileOf({ tensors }: Pick<Checkpoint, 'tensors'>, name: string): FileBytes {

@@ -31,6 +31,8 @@ export interface Request {
 export interface StandIn {
   /** Address of the hub itself. */
   url: string;
+  /** Where it sends on to. */
+  storageUrl: string;
   requests: Request[];
   /** Faults of the next requests for files, one each; null lets one through. */
   faults: (Fault | null)[];
@@ -56,6 +58,7 @@ export async function standInHub(find: FindRepository, { redirects = true } = {}
   const storageUrl = await listen(storage);
   const standIn: StandIn = {
     url: await listen(hub),
+    storageUrl,
     requests: [],
     faults: [],
     always: null,
@@ -158,6 +161,7 @@ function disturbed(
     bytes,
     sha256: null,
     read(begin, end) {
+      response.flushHeaders(); // a body that is cut has begun
       let at = begin;
       const started = performance.now();
       const through = new Transform({
