@@ -2,9 +2,10 @@
 
 const DIRECTIVES = {
   'default-src': "'none'",
-  'script-src': "'self'",
+  'script-src': "'self' 'wasm-unsafe-eval'", // the running sha256 of a download is WebAssembly
   'worker-src': "'self'",
-  'connect-src': "'self' https://huggingface.co https://*.hf.co", // where models come from when a person asks for one
+  // where models come from when a person asks for one; a mirror lies on the page's own address
+  'connect-src': "'self' https://huggingface.co https://*.hf.co",
   'img-src': "'self' data: blob:",
   'style-src': "'self'",
   'manifest-src': "'self'",

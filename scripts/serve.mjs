@@ -1,12 +1,16 @@
 /**
- * Serves the built app on localhost: `node scripts/serve.mjs [--port N]`. Plain files with the headers a host should
- * send. Not a development server (that is `npm run dev`).
+ * Serves the built app on localhost: `node scripts/serve.mjs [--port N] [--models DIR] [--host NAME]`. Plain files with the
+ * headers a host should send. With --models a folder DIR/ORG/NAME/files… is served too, in the hub's layout under /hub/, and
+ * to the whole network: a classroom loads from one machine. Not a development server (that is `npm run dev`).
  */
 import { createReadStream, existsSync, realpathSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { extname, join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CSP_HEADER } from './csp.mjs';
+import { answerHub } from './hubLayout.mjs';
+import { modelFolder } from './modelFolder.mjs';
 
 const DIST = resolve(import.meta.dirname, '../dist');
 
@@ -47,10 +51,15 @@ export function fileFor(folder, path) {
   return real.startsWith(root + sep) && statSync(real).isFile() ? real : null;
 }
 
-/** @param {string} folder */
-function answer(folder) {
+/**
+ * Answers a request for a path below the hub's address; false where it is none.
+ * @typedef {(path: string, request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => Promise<boolean>} Hub
+ */
+
+/** @param {string} folder @param {Hub | null} hub */
+function answer(folder, hub) {
   /** @param {import('node:http').IncomingMessage} request @param {import('node:http').ServerResponse} response */
-  return (request, response) => {
+  return async (request, response) => {
     response.setHeader('Content-Security-Policy', CSP_HEADER);
     response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
     response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');
@@ -61,6 +70,7 @@ function answer(folder) {
       return;
     }
     const path = (request.url ?? '/').split(/[?#]/)[0] ?? '/';
+    if (hub && path.startsWith('/hub/') && (await hub(path.slice(5), request, response))) return;
     const file = fileFor(folder, path);
     if (!file) {
       response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`No such file: ${path}\n`);
@@ -78,18 +88,19 @@ function answer(folder) {
 }
 
 /**
- * Starts the server on `port`, or on the next free one. Port 0 lets the system choose.
- * @param {{ folder?: string, port?: number }} [options]
+ * Starts the server on `port`, or on the next free one. Port 0 lets the system choose. `hub` answers below /hub/.
+ * @param {{ folder?: string, port?: number, host?: string, hub?: Hub | null }} [options]
  * @returns {Promise<{ url: string, close: () => Promise<void> }>}
  */
-export async function serve({ folder = DIST, port = 4173 } = {}) {
+export async function serve({ folder = DIST, port = 4173, host = 'localhost', hub = null } = {}) {
   if (!existsSync(join(folder, 'index.html')))
     throw new Error(`There is no built app in ${folder}. Run: npm run build`);
-  const server = createServer(answer(folder));
+  const respond = answer(folder, hub);
+  const server = createServer((request, response) => void respond(request, response));
   for (let candidate = port; ; candidate++) {
     const error = await new Promise((done) => {
       server.once('error', done);
-      server.listen(candidate, 'localhost', () => {
+      server.listen(candidate, host, () => {
         server.removeListener('error', done);
         done(null);
       });
@@ -109,16 +120,43 @@ export async function serve({ folder = DIST, port = 4173 } = {}) {
   };
 }
 
+/** @param {string} name @returns {string | null} */
+function option(name) {
+  const at = process.argv.indexOf(name);
+  return at === -1 ? null : (process.argv[at + 1] ?? '');
+}
+
+/** This machine as others on the network see it. @returns {string[]} */
+function ownAddresses() {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return all.filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address);
+}
+
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const at = process.argv.indexOf('--port');
-  const port = at === -1 ? 4173 : Number(process.argv[at + 1]);
+  const port = Number(option('--port') ?? 4173);
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    console.error(`--port wants a number from 0 to 65535, not ${process.argv[at + 1] ?? 'nothing'}.`);
+    console.error(`--port wants a number from 0 to 65535, not ${option('--port') || 'nothing'}.`);
     process.exit(2);
   }
   try {
-    const { url } = await serve({ port });
+    const named = option('--models');
+    const models = named === null ? null : modelFolder(named);
+    /** @type {Hub | null} */
+    const hub = models && ((path, request, response) => answerHub(models.find, path, request, response));
+    const host = option('--host') ?? (models ? '0.0.0.0' : 'localhost');
+    const { url } = await serve({ port, host, hub });
     console.log(`Loratory is at ${url}  (Ctrl+C ends it)`);
+    if (models) {
+      console.log(`Models: ${models.list().join(', ') || 'none yet; put them in as ORG/NAME/files'}`);
+      for (const address of ownAddresses()) {
+        const seen = url.replace('localhost', address);
+        console.log(`On the network: ${seen}  with the hub address ${seen}hub`);
+      }
+      // WebGPU and storage of the browser are for secure addresses only
+      console.log(
+        'Browsers give WebGPU to https and localhost only: put an https proxy in front for other machines.',
+      );
+    }
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(1);

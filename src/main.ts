@@ -7,7 +7,6 @@ import './app.css';
 import type { DatasetApi, NamedFile, TrainerApi } from './protocol/apis';
 import type { TrainingData } from './protocol/data';
 import type { Failure } from './protocol/events';
-import type { ModelsApi } from './protocol/models';
 import { Clock } from './state/clock.svelte';
 import { Elsewhere, type Channel } from './state/elsewhere.svelte';
 import type { RunResult } from './state/result';
@@ -28,14 +27,23 @@ const trainerWorker = new Worker(new URL('../workers/trainer.ts', import.meta.ur
 const datasetWorker = new Worker(new URL('../workers/dataset.ts', import.meta.url), { type: 'module' });
 const remote = wrap<TrainerApi>(trainerWorker);
 const rows = wrap<DatasetApi>(datasetWorker);
-const hub = wrap<ModelsApi>(trainerWorker);
 
 /** Callbacks go as proxies, large arrays are moved and not copied; everything else passes as it is. */
 const trainer: TrainerApi = {
   capabilities: () => remote.capabilities(),
   models: () => remote.models(),
-  addModel: (files) => remote.addModel(moved(files)),
-  removeModel: (id) => remote.removeModel(id),
+  describeModel: (source) => remote.describeModel(source),
+  downloadModel: (request, onProgress) => remote.downloadModel(request, proxy(onProgress)),
+  pauseDownload: (id) => remote.pauseDownload(id),
+  resumeDownload: (id, access, onProgress) => remote.resumeDownload(id, access, proxy(onProgress)),
+  cancelDownload: (id) => remote.cancelDownload(id),
+  downloads: () => remote.downloads(),
+  addModel: (files, format, onProgress) => remote.addModel(files, format, proxy(onProgress)),
+  storage: () => remote.storage(),
+  remove: (kind, id) => remote.remove(kind, id),
+  undoRemove: (kind, id) => remote.undoRemove(kind, id),
+  exportModels: (ids) => remote.exportModels(ids),
+  importModels: (file, onProgress) => remote.importModels(file, proxy(onProgress)),
   chatAssets: (id) => remote.chatAssets(id),
   modelConfig: (id) => remote.modelConfig(id),
   plan: (request) => remote.plan(request),
@@ -47,29 +55,13 @@ const trainer: TrainerApi = {
   runs: () => remote.runs(),
   history: (id) => remote.history(id),
   testRows: (id) => remote.testRows(id),
-  removeRun: (id) => remote.removeRun(id),
   adapters: () => remote.adapters(),
   renameAdapter: (id, name) => remote.renameAdapter(id, name),
-  removeAdapter: (id) => remote.removeAdapter(id),
   exportAdapter: (id) => remote.exportAdapter(id),
   importAdapter: (id, files) => remote.importAdapter(id, moved(files)),
   answer: (request, onText) => remote.answer(request, proxy(onText)),
   score: (request, onProgress) => remote.score(request, proxy(onProgress)),
   cancel: () => remote.cancel(),
-};
-const models: ModelsApi = {
-  describeModel: (source) => hub.describeModel(source),
-  downloadModel: (request, onProgress) => hub.downloadModel(request, proxy(onProgress)),
-  pauseDownload: (id) => hub.pauseDownload(id),
-  resumeDownload: (id, access, onProgress) => hub.resumeDownload(id, access, proxy(onProgress)),
-  cancelDownload: (id) => hub.cancelDownload(id),
-  downloads: () => hub.downloads(),
-  addModel: (files, format, onProgress) => hub.addModel(files, format, proxy(onProgress)),
-  storage: () => hub.storage(),
-  remove: (kind, id) => hub.remove(kind, id),
-  undoRemove: (kind, id) => hub.undoRemove(kind, id),
-  exportModels: (ids) => hub.exportModels(ids),
-  importModels: (file, onProgress) => hub.importModels(file, proxy(onProgress)),
 };
 const dataset: DatasetApi = {
   open: (file) => rows.open(transfer(file, [file.bytes])),
@@ -126,7 +118,6 @@ function deleted(name: string): Promise<void> {
 const session = new Session({
   trainer,
   dataset,
-  models,
   browser: { persist: () => navigator.storage.persist(), forget },
   get: (path) => fetch(path),
   store: storage(),

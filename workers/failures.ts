@@ -3,15 +3,19 @@ import { DataProblem } from '../src/dataset/problem';
 import { AdapterError } from '../src/exchange/adapterError';
 import { FormatError } from '../src/checkpoint/safetensors';
 import { DeviceLost, GpuError, GpuOutOfMemory } from '../src/gpu/faults';
+import { HubError } from '../src/hub/hubError';
 import type { Result } from '../src/protocol/apis';
 import type { Failure } from '../src/protocol/events';
 import { StorageDamaged, StorageFull } from '../src/storage/database';
+import { WrongHash } from '../src/storage/keepModel';
 import { NotFinite } from '../src/training/run';
 
-/** Another tab holds the run's lock. */
+/** Another tab holds the lock of this run or model. */
 export class BusyElsewhere extends Error {
-  constructor() {
-    super('Another tab is working on this run. Watch it there, or close that tab and try again.');
+  constructor(
+    message = 'Another tab is working on this run. Watch it there, or close that tab and try again.',
+  ) {
+    super(message);
   }
 }
 
@@ -25,6 +29,8 @@ export function failureOf(error: unknown): Failure {
     return { kind: 'wrong-base', message, expected: error.expected, found: error.found };
   if (error instanceof DeviceLost) return { kind: 'device-lost', message, reason: error.reason };
   if (error instanceof GpuOutOfMemory) return { kind: 'out-of-memory', message, needed: 0, available: 0 };
+  if (error instanceof HubError) return { kind: 'hub', message, reason: error.reason, status: error.status };
+  if (error instanceof WrongHash) return { kind: 'hub', message, reason: 'wrong-hash', status: null };
   if (error instanceof BusyElsewhere) return { kind: 'busy-elsewhere', message };
   if (error instanceof GpuError) return { kind: 'gpu-error', message };
   if (error instanceof NotFinite) return { kind: 'not-finite', message, step: error.step };

@@ -1,17 +1,26 @@
 /** The models at hand: those that come with the page and those kept in this browser; one of them open on the device. */
 import { assetsFrom } from '../src/chat/assets';
 import { openFormat, type ChatFormat } from '../src/chat/format';
-import { readSafetensors, tensorBytes } from '../src/checkpoint/safetensors';
-import { sourceFromSafetensors, type WeightSource } from '../src/checkpoint/source';
+import { fileInMemory, type FileBytes } from '../src/checkpoint/fileBytes';
+import { openCheckpoint } from '../src/checkpoint/openCheckpoint';
+import type { Piece } from '../src/checkpoint/pieces';
+import { sourceOf, sourceOfValues, type WeightSource } from '../src/checkpoint/source';
 import { parameterCount, readConfig, type ModelConfig } from '../src/model/config';
 import { checkShapes, disposeWeights, loadWeights, type ModelWeights } from '../src/model/weights';
 import type { Slot } from '../src/adapter/trainable';
 import type { ModelSummary, NamedFile } from '../src/protocol/apis';
 import type { ChatAssets } from '../src/protocol/data';
-import type { Settings } from '../src/protocol/settings';
-import { sha256, type Storage } from '../src/storage/database';
-import { deleteModel, listModels, modelSource, saveModel } from '../src/storage/models';
+import type { WeightFormat } from '../src/protocol/weightFormats';
+import type { Storage } from '../src/storage/database';
+import { keepPieces } from '../src/storage/keepModel';
+import { findModel, listModels, modelSource } from '../src/storage/models';
+import { deleteRawModel, listRawModels, rawCheckpoint } from '../src/storage/rawModels';
+import { removedIds } from '../src/storage/removals';
+import { LAYOUT, type ModelHead, type StoredModel } from '../src/storage/schema';
 import { BadRequest } from './failures';
+import { whileTakingIn } from './locks';
+import { FAMILY_NAMES, headOfRaw, summaryOf } from './modelSummary';
+import { keptTensors } from './repositoryModel';
 
 /** A model's files, read but not yet on the device. */
 export interface ModelFiles {
@@ -37,7 +46,6 @@ interface Embedded {
   parameters: number;
 }
 
-const FAMILY_NAMES = { llama: 'Llama', qwen2: 'Qwen2', qwen3: 'Qwen3', mistral: 'Mistral' };
 const WEIGHTS = /\.safetensors$/;
 
 export class Library {
@@ -56,18 +64,10 @@ export class Library {
 
   async list(): Promise<ModelSummary[]> {
     const embedded = (await this.#embeddedList()).map(summaryOfEmbedded);
-    const kept = (await listModels(this.#db)).map((model): ModelSummary => ({
-      id: model.id,
-      name: model.name,
-      family: model.family,
-      parameters: model.parameters,
-      bytes: model.bytes,
-      source: 'kept',
-      contextLength: readConfig(model.config).contextLength,
-      weightFormat: null,
-      origin: null,
-    }));
-    return [...embedded, ...kept];
+    const kept = (await listModels(this.#db)).map(summaryOf);
+    const hidden = await removedIds(this.#db, 'model');
+    const raw = (await listRawModels(this.#db)).map((model) => summaryOf(headOfRaw(model)));
+    return [...embedded, ...[...kept, ...raw].filter(({ id }) => !hidden.has(id))];
   }
 
   files(id: string): Promise<ModelFiles> {
@@ -83,10 +83,11 @@ export class Library {
   /** Runs `work` with the model's weights on the device. A model that nobody uses makes room for the next. */
   async use<T>(
     id: string,
-    format: Settings['weightFormat'],
+    wish: WeightFormat,
     work: (model: OpenModel) => Promise<T>,
     progress: (done: number, total: number) => void = () => undefined,
   ): Promise<T> {
+    const format = await this.formatOf(id, wish);
     const key = `${id} ${format}`;
     const slot = this.#open.get(key) ?? { model: this.#load(id, format, progress), users: 0 };
     this.#open.set(key, slot);
@@ -120,98 +121,50 @@ export class Library {
     }
   }
 
-  /** Adds a model from files in Hugging Face layout. */
-  async add(files: NamedFile[]): Promise<ModelSummary> {
-    const byName = new Map(files.map((file) => [baseName(file.name), file]));
-    const texts = textsOf(files);
-    const configText = texts.get('config.json');
-    if (configText === undefined)
-      throw new BadRequest('config.json is missing among the files of the model.');
-    const rawConfig = parse(configText, 'config.json');
-    const config = readConfig(rawConfig);
-    const shards = [...byName]
-      .filter(([name]) => WEIGHTS.test(name))
-      .map(([, file]) => new Uint8Array(file.bytes));
-    if (shards.length === 0)
-      throw new BadRequest('There is no .safetensors file among the files of the model.');
-    checkShapes(config, sourceFromSafetensors(shards));
-    const assets = assetsFrom(texts, rawConfig);
-    const entries = shards.flatMap((bytes) =>
-      [...readSafetensors(bytes).entries.values()].map((entry) => ({ entry, bytes })),
-    );
-    const folder = files
-      .find((file) => baseName(file.name) === 'config.json')
-      ?.name.split('/')
-      .at(-2);
-    const id = `kept-${(await sha256(new TextEncoder().encode(configText + String(shards[0]?.length)))).slice(0, 12)}`;
-    const stored = await saveModel(
-      this.#db,
-      {
-        id,
-        name: folder ?? FAMILY_NAMES[config.family],
-        revision: null,
-        family: FAMILY_NAMES[config.family],
-        config: rawConfig,
-        assets,
-        parameters: parameterCount(config),
-        bytes: shards.reduce((sum, shard) => sum + shard.length, 0),
-        created: Date.now(),
-        tensors: entries.map(({ entry: { name, dtype, shape } }) => ({ name, dtype, shape })),
-      },
-      tensorsOf(entries),
-    );
-    const { name, family, parameters, bytes } = stored;
-    const { contextLength } = config;
-    return {
-      id,
-      name,
-      family,
-      parameters,
-      bytes,
-      source: 'kept',
-      contextLength,
-      weightFormat: null,
-      origin: null,
-    };
-  }
-
   /** Keeps a fully trained model beside the one it came from. Returns its id. */
   async keepTrained(from: string, name: string, slots: Slot[], parameters: Float32Array): Promise<string> {
     const { config, assets, rawConfig } = await this.files(from);
-    const id = `kept-${crypto.randomUUID().slice(0, 12)}`;
-    const bytesOf = (slot: Slot) =>
-      new Uint8Array(parameters.slice(slot.offset, slot.offset + slot.count).buffer);
-    await saveModel(
+    const shapes = new Map(slots.map((slot) => [slot.name, slot.shape]));
+    const places = new Map(slots.map((slot) => [slot.name, slot]));
+    const trained = sourceOfValues(shapes, async (tensor) => {
+      const { offset = 0, count = 0 } = places.get(tensor) ?? {};
+      return parameters.slice(offset, offset + count);
+    });
+    const head: ModelHead = {
+      id: `kept-${crypto.randomUUID().slice(0, 12)}`,
+      name,
+      origin: null,
+      family: FAMILY_NAMES[config.family],
+      config: rawConfig,
+      assets,
+      parameters: parameterCount(config),
+      weightFormat: 'f32',
+      layout: LAYOUT,
+      created: Date.now(),
+      files: [],
+      tensors: keptTensors(config, 'f32'),
+    };
+    await keepPieces(
       this.#db,
-      {
-        id,
-        name,
-        revision: null,
-        family: FAMILY_NAMES[config.family],
-        config: rawConfig,
-        assets,
-        parameters: parameterCount(config),
-        bytes: 4 * parameterCount(config),
-        created: Date.now(),
-        tensors: slots.map(({ name: tensor, shape }) => ({ name: tensor, dtype: 'F32', shape })),
-      },
-      (async function* () {
-        for (const slot of slots) yield { name: slot.name, bytes: bytesOf(slot) };
-      })(),
+      head,
+      trained.pieces(() => 'f32'),
     );
-    return id;
+    return head.id;
   }
 
-  async remove(id: string): Promise<void> {
-    if (!id.startsWith('kept-'))
-      throw new BadRequest('The models that come with the page cannot be removed.');
+  /** Forgets what was read of a model whose record has changed or gone. */
+  changed(id: string): void {
     this.#files.delete(id);
-    await deleteModel(this.#db, id);
+  }
+
+  /** The form a model's weights take when `wish` is asked for: what was packed into fewer bits stays so. */
+  async formatOf(id: string, wish: WeightFormat): Promise<WeightFormat> {
+    return (await this.files(id)).source.rounded ?? wish;
   }
 
   async #load(
     id: string,
-    weightFormat: Settings['weightFormat'],
+    weightFormat: WeightFormat,
     progress: (done: number, total: number) => void,
   ): Promise<OpenModel> {
     const files = await this.files(id);
@@ -222,31 +175,46 @@ export class Library {
   async #read(id: string): Promise<ModelFiles> {
     const embedded = (await this.#embeddedList()).find((model) => model.id === id);
     if (!embedded) {
-      const { record, source } = await modelSource(this.#db, id);
-      const summary = (await this.list()).find((model) => model.id === id);
-      if (!summary) throw new BadRequest(`There is no model ${id} in this browser.`);
+      const record = (await findModel(this.#db, id)) ?? (await this.#fromVersion1(id));
       return {
-        summary,
+        summary: summaryOf(record),
         config: readConfig(record.config),
         rawConfig: record.config,
         assets: record.assets,
-        source,
+        source: await modelSource(this.#db, record),
       };
     }
     const files = await Promise.all(
       embedded.files.map(async (name) => ({ name, bytes: await this.#fetch(`${embedded.folder}/${name}`) })),
     );
     const texts = textsOf(files);
-    const rawConfig = parse(texts.get('config.json') ?? '', 'config.json');
-    const shards = files.filter(({ name }) => WEIGHTS.test(name)).map(({ bytes }) => new Uint8Array(bytes));
-    const bytes = shards.reduce((sum, shard) => sum + shard.length, 0);
+    const shards = filesOf(files);
+    const checkpoint = await openCheckpoint(shards, texts);
+    const bytes = shards.reduce((sum, shard) => sum + shard.size, 0);
     return {
       summary: { ...summaryOfEmbedded(embedded), bytes },
-      config: readConfig(rawConfig),
-      rawConfig,
-      assets: assetsFrom(texts, rawConfig),
-      source: sourceFromSafetensors(shards),
+      config: readConfig(checkpoint.config),
+      rawConfig: checkpoint.config,
+      assets: assetsFrom(checkpoint.texts, checkpoint.config),
+      source: sourceOf(checkpoint),
     };
+  }
+
+  /** A model that version 1 kept as it came becomes planes the first time it is wanted. */
+  async #fromVersion1(id: string): Promise<StoredModel> {
+    const raw = (await listRawModels(this.#db)).find((model) => model.id === id);
+    if (!raw) throw new BadRequest(`There is no model ${id} in this browser.`);
+    const head = headOfRaw(raw);
+    const formats = new Map(head.tensors.map(({ name, format }) => [name, format]));
+    const source = sourceOf(rawCheckpoint(this.#db, raw));
+    checkShapes(readConfig(raw.config), source);
+    const wanted = only(
+      source.pieces((name) => formats.get(name) ?? 'f32'),
+      formats,
+    );
+    const model = await whileTakingIn(() => keepPieces(this.#db, head, wanted));
+    await deleteRawModel(this.#db, raw);
+    return model;
   }
 
   #embeddedList(): Promise<Embedded[]> {
@@ -283,10 +251,17 @@ function textsOf(files: NamedFile[]): Map<string, string> {
   return new Map(small.map(({ name, bytes }) => [baseName(name), new TextDecoder().decode(bytes)]));
 }
 
-async function* tensorsOf(
-  entries: { entry: Parameters<typeof tensorBytes>[1]; bytes: Uint8Array }[],
-): AsyncGenerator<{ name: string; bytes: Uint8Array }> {
-  for (const { entry, bytes } of entries) yield { name: entry.name, bytes: tensorBytes(bytes, entry) };
+function filesOf(files: NamedFile[]): FileBytes[] {
+  return files
+    .filter(({ name }) => WEIGHTS.test(name))
+    .map(({ name, bytes }) => fileInMemory(baseName(name), new Uint8Array(bytes)));
+}
+
+async function* only(
+  pieces: AsyncIterable<Piece>,
+  names: ReadonlyMap<string, unknown>,
+): AsyncGenerator<Piece> {
+  for await (const piece of pieces) if (names.has(piece.tensor)) yield piece;
 }
 
 function parse(text: string, name: string): unknown {

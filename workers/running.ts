@@ -18,6 +18,7 @@ import { Control } from './control';
 import { CurvePoints } from './curvePoints';
 import { packCheckpoint, unpackCheckpoint } from './checkpointBytes';
 import { BadRequest, BusyElsewhere, failureOf } from './failures';
+import { whileTakingIn } from './locks';
 import type { Library, OpenModel } from './library';
 import type { RunBook } from './runBook';
 import type { Shelf } from './shelf';
@@ -53,8 +54,15 @@ export class Runs {
     await this.#guarded(emit, async () => {
       if (request.data.train.supervised === 0)
         throw new BadRequest('No token of these rows would be learned. Check that the rows have answers.');
-      const { config, summary } = await this.#library.files(request.modelId);
-      const plan = await this.#plan(request, config);
+      const { config, summary, source } = await this.#library.files(request.modelId);
+      if (request.settings.method === 'full' && source.rounded !== null)
+        throw new BadRequest(
+          `${summary.name} is kept as ${source.rounded}: its weights are rounded, and training all of them would start from the rounding. Train an adapter, or add the model as f16.`,
+        );
+      // what was packed into fewer bits is trained on as it is; the run's record says so
+      const weightFormat = await this.#library.formatOf(request.modelId, request.settings.weightFormat);
+      const settings = { ...request.settings, weightFormat };
+      const plan = await this.#plan({ settings, data: request.data }, config);
       const run: StoredRun = {
         id: crypto.randomUUID(),
         name: request.name,
@@ -67,7 +75,7 @@ export class Runs {
         steps: plan.steps,
         bestLoss: null,
         adapterId: null,
-        settings: request.settings,
+        settings,
         data: request.data,
         plan,
         history: { steps: [], evaluations: [], finished: null },
@@ -222,11 +230,8 @@ export class Runs {
     const { settings } = run;
     const best = outcome.watch.bestLoss;
     if (settings.method === 'full') {
-      const trained = await this.#library.keepTrained(
-        run.modelId,
-        run.name,
-        trainable.slots,
-        outcome.parameters,
+      const trained = await whileTakingIn(() =>
+        this.#library.keepTrained(run.modelId, run.name, trainable.slots, outcome.parameters),
       );
       await this.#close(run, kept, outcome, { adapterId: null, modelId: trained }, emit, started);
       return;

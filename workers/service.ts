@@ -2,9 +2,12 @@
 import { planRun } from '../src/training/plan';
 import type { TrainerApi } from '../src/protocol/apis';
 import type { Storage } from '../src/storage/database';
-import { deleteRun, listRuns } from '../src/storage/runs';
+import { removedIds } from '../src/storage/removals';
+import { listRuns } from '../src/storage/runs';
 import { Answering } from './answering';
 import { attempt } from './failures';
+import { browserSurroundings, Intake, type Surroundings } from './intake';
+import { Keeping } from './keeping';
 import { Library } from './library';
 import { capabilities, lossBehind, restartMachine } from './machine';
 import { RunBook } from './runBook';
@@ -12,12 +15,23 @@ import { Runs } from './running';
 import { Shelf } from './shelf';
 
 /** `demo`: where the embedded models and lessons are served. */
-export function trainerService(db: Storage, demo: URL): TrainerApi {
+export function trainerService(
+  db: Storage,
+  demo: URL,
+  around: Surroundings = browserSurroundings(),
+): TrainerApi {
   const library = new Library(db, demo);
   const book = new RunBook(db);
   const shelf = new Shelf(db, book, library);
   const answering = new Answering(library, (id, model) => shelf.weights(id, model));
   const runs = new Runs(db, book, library, shelf);
+  const intake = new Intake(db, around, (id) => library.changed(id));
+  const keeping = new Keeping(
+    db,
+    (id) => library.changed(id),
+    (id) => intake.cancel(id),
+  );
+  keeping.tidy().catch((error: unknown) => console.warn('Tidying the stored data failed.', error));
   const nothing = () => null;
   /** Work on the device outside a run: after a loss the next call finds a new device. */
   const onDevice = <T>(work: () => Promise<T>) =>
@@ -36,21 +50,37 @@ export function trainerService(db: Storage, demo: URL): TrainerApi {
   return {
     capabilities: () => attempt(capabilities),
     models: () => attempt(() => library.list()),
-    addModel: (files) => attempt(() => library.add(files)),
-    removeModel: (id) => attempt(() => library.remove(id).then(nothing)),
+    describeModel: (source) => attempt(() => intake.describe(source)),
+    downloadModel: (request, onProgress) => attempt(() => intake.download(request, onProgress)),
+    pauseDownload: (id) => attempt(() => (intake.pause(id), null)),
+    resumeDownload: (id, access, onProgress) => attempt(() => intake.resume(id, access, onProgress)),
+    cancelDownload: (id) => attempt(() => intake.cancel(id).then(nothing)),
+    downloads: () => attempt(() => intake.unfinished()),
+    addModel: (files, format, onProgress) => attempt(() => intake.add(files, format, onProgress)),
+    storage: () => attempt(() => keeping.report()),
+    remove: (kind, id) =>
+      attempt(async () => (kind === 'adapter' ? shelf.drop(id) : null) ?? (await keeping.remove(kind, id))),
+    undoRemove: (kind, id) => attempt(() => keeping.undo(kind, id).then(nothing)),
+    exportModels: (ids) => attempt(() => keeping.exportModels(ids)),
+    importModels: (file, onProgress) => attempt(() => keeping.importModels(file, onProgress)),
     chatAssets: (id) => attempt(async () => (await library.files(id)).assets),
     modelConfig: (id) => attempt(async () => (await library.files(id)).rawConfig),
     plan: ({ modelId, settings, train }) =>
       attempt(async () => {
         const [{ config }, machine] = await Promise.all([library.files(modelId), capabilities()]);
-        return planRun(config, settings, train, machine);
+        const weightFormat = await library.formatOf(modelId, settings.weightFormat);
+        return planRun(config, { ...settings, weightFormat }, train, machine);
       }),
     train: (request, onEvent) => runs.start(request, onEvent),
     continueRun: (runId, onEvent) => runs.goOn(runId, onEvent),
     pause: async () => runs.pause(),
     resume: async () => runs.resume(),
     stop: async () => runs.stop(),
-    runs: () => attempt(() => listRuns(db)),
+    runs: () =>
+      attempt(async () => {
+        const [list, hidden] = await Promise.all([listRuns(db), removedIds(db, 'run')]);
+        return list.filter(({ id }) => !hidden.has(id));
+      }),
     history: (runId) =>
       attempt(async () => {
         const { settings, plan, data: _rows, history, ...summary } = await book.find(runId);
@@ -61,10 +91,8 @@ export function trainerService(db: Storage, demo: URL): TrainerApi {
         const { data } = await book.find(runId);
         return { rows: data.test, testIsValidation: data.testIsValidation };
       }),
-    removeRun: (runId) => attempt(() => deleteRun(db, runId).then(nothing)),
     adapters: () => attempt(() => shelf.list()),
     renameAdapter: (id, name) => attempt(() => shelf.rename(id, name).then(nothing)),
-    removeAdapter: (id) => attempt(() => shelf.remove(id).then(nothing)),
     exportAdapter: (id) => onDevice(() => shelf.hand(id, answering)),
     importAdapter: (modelId, files) => attempt(() => shelf.take(modelId, files)),
     answer: (request, onText) => onDevice(() => answering.answer(request, onText)),

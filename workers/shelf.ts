@@ -7,9 +7,9 @@ import { importAdapter } from '../src/exchange/importAdapter';
 import { readPeft } from '../src/exchange/peft';
 import { readRunRecord, writeRunRecord, type RunRecord } from '../src/exchange/runRecord';
 import type { AdapterExport, AdapterSummary, NamedFile, ReceiptLine, Scores } from '../src/protocol/apis';
+import type { RemovedItem } from '../src/protocol/models';
 import { promptIds } from '../src/chat/prompt';
 import {
-  deleteAdapter,
   listAdapters,
   loadAdapter,
   renameAdapter,
@@ -17,6 +17,7 @@ import {
   type StoredAdapter,
 } from '../src/storage/adapters';
 import { sha256, type Storage } from '../src/storage/database';
+import { removedIds } from '../src/storage/removals';
 import { version } from '../package.json';
 import type { Answering } from './answering';
 import type { Library, OpenModel } from './library';
@@ -41,15 +42,21 @@ export class Shelf {
   }
 
   async list(): Promise<AdapterSummary[]> {
-    return [...[...this.#unsaved.values()].map(({ summary }) => summary), ...(await listAdapters(this.#db))];
+    const [stored, hidden] = await Promise.all([listAdapters(this.#db), removedIds(this.#db, 'adapter')]);
+    const unsaved = [...this.#unsaved.values()].map(({ summary }) => summary);
+    return [...unsaved, ...stored.filter(({ id }) => !hidden.has(id))];
   }
   async rename(id: string, name: string): Promise<void> {
     const unsaved = this.#unsaved.get(id);
     if (unsaved) unsaved.summary.name = name;
     else await renameAdapter(this.#db, id, name);
   }
-  async remove(id: string): Promise<void> {
-    if (!this.#unsaved.delete(id)) await deleteAdapter(this.#db, id);
+  /** Drops an adapter that was never stored; null: there is none such. */
+  drop(id: string): RemovedItem | null {
+    const summary = this.#unsaved.get(id)?.summary;
+    if (!summary || !this.#unsaved.delete(id)) return null;
+    const { name, bytes, created } = summary;
+    return { kind: 'adapter', id, name, bytes, created, note: 'not stored', goneAt: Date.now() };
   }
 
   /** Stores an adapter. On a full disk it stays in memory, to be downloaded, and the error is thrown on. */

@@ -14,7 +14,9 @@ import { ChatTokenizer } from '../../src/chat/tokenizer';
 import type { MaskedRow } from '../../src/chat/mask';
 import { pack } from '../../src/chat/pack';
 import { writeSafetensors } from '../../src/checkpoint/safetensors';
-import { sourceFromSafetensors, type WeightSource } from '../../src/checkpoint/source';
+import { fileInMemory } from '../../src/checkpoint/fileBytes';
+import { openCheckpoint } from '../../src/checkpoint/openCheckpoint';
+import { sourceOf, sourceOfValues, type WeightSource } from '../../src/checkpoint/source';
 import { startEngine } from '../../src/gpu/backend';
 import { restBeforeRead } from '../../src/gpu/rest';
 import { readConfig, type ModelConfig } from '../../src/model/config';
@@ -77,7 +79,7 @@ const settings = parseSettings({
   recompute: false,
   seed: 7,
 });
-const trainable = await fullTrainable(config, startWeights(config, 11));
+const trainable = await fullTrainable(config, await startWeights(config, 11));
 const plan = planRun(config, settings, train, { backend: engine.backend, device: engine.gpu?.name ?? '' });
 const started = performance.now();
 const outcome = await trainRun({
@@ -137,19 +139,21 @@ function tokenised(rowCount: number): MaskedRow[] {
 }
 
 /** Fresh weights, with those of the model `from` put in where names and shapes agree; an untied head starts as its embedding. */
-function startWeights(model: ModelConfig, seed: number): WeightSource {
+async function startWeights(model: ModelConfig, seed: number): Promise<WeightSource> {
   const fresh = freshWeights(model, seed);
   if (from === null) return fresh;
-  const path = join('public/demo/models', from, 'model.safetensors');
-  const known = sourceFromSafetensors([new Uint8Array(readFileSync(path))]);
+  const folder = join('public/demo/models', from);
+  const file = fileInMemory(
+    'model.safetensors',
+    new Uint8Array(readFileSync(join(folder, 'model.safetensors'))),
+  );
+  const texts = new Map([['config.json', readFileSync(join(folder, 'config.json'), 'utf8')]]);
+  const known = sourceOf(await openCheckpoint([file], texts));
   const names = new Set(known.names());
-  return {
-    ...fresh,
-    read: (name) => {
-      const source = name === 'lm_head.weight' && !names.has(name) ? 'model.embed_tokens.weight' : name;
-      return names.has(source) ? known.read(source) : fresh.read(name);
-    },
-  };
+  return sourceOfValues(weightShapes(model), (name) => {
+    const source = name === 'lm_head.weight' && !names.has(name) ? 'model.embed_tokens.weight' : name;
+    return names.has(source) ? known.read(source) : fresh.read(name);
+  });
 }
 
 /** Normal with a spread of 0.02, narrower where a layer writes into the residual stream; norms start at one. */
@@ -157,15 +161,11 @@ function freshWeights(model: ModelConfig, seed: number): WeightSource {
   const shapes = weightShapes(model);
   const random = randomFrom(seed);
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return {
-    names: () => [...shapes.keys()],
-    shape: (name) => shapes.get(name) ?? [],
-    read: async (name) => {
-      const shape = shapes.get(name) ?? [];
-      const values = new Float32Array(shape.reduce((product, side) => product * side, 1));
-      if (shape.length === 1) return values.fill(1);
-      const spread = /o_proj|down_proj/.test(name) ? 0.02 / Math.sqrt(2 * model.layers) : 0.02;
-      return values.map(() => normal() * spread);
-    },
-  };
+  return sourceOfValues(shapes, async (name) => {
+    const shape = shapes.get(name) ?? [];
+    const values = new Float32Array(shape.reduce((product, side) => product * side, 1));
+    if (shape.length === 1) return values.fill(1);
+    const spread = /o_proj|down_proj/.test(name) ? 0.02 / Math.sqrt(2 * model.layers) : 0.02;
+    return values.map(() => normal() * spread);
+  });
 }

@@ -40,6 +40,11 @@ export function writePlane(tensor: tf.Tensor, at: number, words: Uint32Array<Arr
   gpu().device.queue.writeBuffer(bufferOf(tensor), 4 * at, words);
 }
 
+/** Resolves when the device has taken what was written, so that the page's copies are gone. On the processor there is no queue. */
+export async function writesDone(): Promise<void> {
+  if (tf.getBackend() === 'webgpu') await gpu().device.queue.onSubmittedWorkDone();
+}
+
 /** A copy of `count` words from `at` on, after all work recorded so far. */
 export async function readPlane(
   tensor: tf.Tensor,

@@ -1,78 +1,303 @@
-/** Models known to work, with what a person needs to choose one before anything is fetched. Facts of the hub's own pages. */
+/**
+ * Models that are known to work, from 135 million to 8 billion parameters. A list of suggestions: any other repository works if its
+ * architecture does. The config facts are those of the repository's own config.json that fix sizes; a run reads the file itself. Sizes are
+ * computed from them, not measured. Copies that need no account come first.
+ */
+import { parameterCount, readConfig, type ModelConfig } from '../model/config';
 import type { Bytes } from '../units';
 
-export interface CatalogueModel {
-  repository: string;
-  name: string;
-  family: string;
-  parameters: number;
-  licence: string;
-  gated: boolean;
-  downloadBytes: Bytes;
-  /** config.json, as far as it is read. */
-  config: unknown;
+export type Licence = 'Apache-2.0' | 'MIT' | 'Llama 3.2' | 'Gemma';
+
+/** Keys of config.json that fix the sizes of a model. */
+interface SizeFacts {
+  architectures: [string];
+  vocab_size: number;
+  hidden_size: number;
+  intermediate_size: number;
+  num_hidden_layers: number;
+  num_attention_heads: number;
+  num_key_value_heads: number;
+  head_dim?: number;
+  max_position_embeddings: number;
+  tie_word_embeddings: boolean;
 }
 
-export const catalogue: readonly CatalogueModel[] = [
+export interface CatalogueModel {
+  /** Repository on the hub. */
+  id: string;
+  name: string;
+  licence: Licence;
+  /** The hub asks for an account and consent before it sends the weights. */
+  gated: boolean;
+  /** What it is good for, in one sentence. */
+  use: string;
+  facts: SizeFacts;
+  /** The files hold the head a second time although it is the embedding. */
+  storedHead?: true;
+}
+
+const qwen2 = { architectures: ['Qwen2ForCausalLM'], vocab_size: 151_936 } satisfies Partial<SizeFacts>;
+const qwen3 = {
+  architectures: ['Qwen3ForCausalLM'],
+  vocab_size: 151_936,
+  num_key_value_heads: 8,
+  head_dim: 128,
+  max_position_embeddings: 40_960,
+} satisfies Partial<SizeFacts>;
+const smollm2 = {
+  architectures: ['LlamaForCausalLM'],
+  vocab_size: 49_152,
+  head_dim: 64,
+  max_position_embeddings: 8192,
+  tie_word_embeddings: true,
+} satisfies Partial<SizeFacts>;
+const llama32 = {
+  architectures: ['LlamaForCausalLM'],
+  vocab_size: 128_256,
+  intermediate_size: 8192,
+  num_key_value_heads: 8,
+  max_position_embeddings: 131_072,
+  tie_word_embeddings: true,
+} satisfies Partial<SizeFacts>;
+const LLAMA_32_1B: SizeFacts = {
+  ...llama32,
+  hidden_size: 2048,
+  num_hidden_layers: 16,
+  num_attention_heads: 32,
+  head_dim: 64,
+};
+
+export const CATALOGUE: readonly CatalogueModel[] = [
   {
-    repository: 'Qwen/Qwen2.5-0.5B-Instruct',
-    name: 'Qwen2.5 0.5B Instruct',
-    family: 'Qwen2.5',
-    parameters: 494_032_768,
-    licence: 'apache-2.0',
+    id: 'HuggingFaceTB/SmolLM2-135M-Instruct',
+    name: 'SmolLM2 135M Instruct',
+    licence: 'Apache-2.0',
     gated: false,
-    downloadBytes: 995_130_128,
-    config: {
-      architectures: ['Qwen2ForCausalLM'],
+    use: 'The quickest real model to try things on; learns one narrow task, such as a label or a fixed form.',
+    facts: {
+      ...smollm2,
+      hidden_size: 576,
+      intermediate_size: 1536,
+      num_hidden_layers: 30,
+      num_attention_heads: 9,
+      num_key_value_heads: 3,
+    },
+  },
+  {
+    id: 'HuggingFaceTB/SmolLM2-360M-Instruct',
+    name: 'SmolLM2 360M Instruct',
+    licence: 'Apache-2.0',
+    gated: false,
+    use: 'Short English answers, rewriting and extraction on laptops with little memory.',
+    facts: {
+      ...smollm2,
+      hidden_size: 960,
+      intermediate_size: 2560,
+      num_hidden_layers: 32,
+      num_attention_heads: 15,
+      num_key_value_heads: 5,
+    },
+  },
+  {
+    id: 'Qwen/Qwen2.5-0.5B-Instruct',
+    name: 'Qwen2.5 0.5B Instruct',
+    licence: 'Apache-2.0',
+    gated: false,
+    use: 'A good first choice: many languages, structured output, small enough for most laptops.',
+    facts: {
+      ...qwen2,
       hidden_size: 896,
       intermediate_size: 4864,
       num_hidden_layers: 24,
       num_attention_heads: 14,
       num_key_value_heads: 2,
-      vocab_size: 151936,
-      max_position_embeddings: 32768,
+      max_position_embeddings: 32_768,
       tie_word_embeddings: true,
     },
   },
   {
-    repository: 'unsloth/Llama-3.2-1B-Instruct',
-    name: 'Llama 3.2 1B Instruct',
-    family: 'Llama 3.2',
-    parameters: 1_235_814_400,
-    licence: 'llama3.2',
+    id: 'Qwen/Qwen3-0.6B',
+    name: 'Qwen3 0.6B',
+    licence: 'Apache-2.0',
     gated: false,
-    downloadBytes: 2_489_000_000,
-    config: {
-      architectures: ['LlamaForCausalLM'],
-      hidden_size: 2048,
-      intermediate_size: 8192,
-      num_hidden_layers: 16,
-      num_attention_heads: 32,
-      num_key_value_heads: 8,
-      head_dim: 64,
-      vocab_size: 128256,
-      max_position_embeddings: 131072,
+    use: 'Can think before it answers or answer at once; many languages.',
+    facts: {
+      ...qwen3,
+      hidden_size: 1024,
+      intermediate_size: 3072,
+      num_hidden_layers: 28,
+      num_attention_heads: 16,
       tie_word_embeddings: true,
     },
+    storedHead: true,
   },
   {
-    repository: 'mistralai/Mistral-7B-Instruct-v0.3',
-    name: 'Mistral 7B Instruct v0.3',
-    family: 'Mistral',
-    parameters: 7_248_023_552,
-    licence: 'apache-2.0',
-    gated: true,
-    downloadBytes: 14_500_000_000,
-    config: {
-      architectures: ['MistralForCausalLM'],
-      hidden_size: 4096,
-      intermediate_size: 14336,
-      num_hidden_layers: 32,
+    id: 'TinyLlama/TinyLlama-1.1B-Chat-v1.0',
+    name: 'TinyLlama 1.1B Chat',
+    licence: 'Apache-2.0',
+    gated: false,
+    use: 'The Llama 2 form at a small size: much documented, good for lessons.',
+    facts: {
+      architectures: ['LlamaForCausalLM'],
+      vocab_size: 32_000,
+      hidden_size: 2048,
+      intermediate_size: 5632,
+      num_hidden_layers: 22,
       num_attention_heads: 32,
-      num_key_value_heads: 8,
-      vocab_size: 32768,
-      max_position_embeddings: 32768,
+      num_key_value_heads: 4,
+      max_position_embeddings: 2048,
       tie_word_embeddings: false,
     },
   },
+  {
+    id: 'unsloth/Llama-3.2-1B-Instruct',
+    name: 'Llama 3.2 1B Instruct',
+    licence: 'Llama 3.2',
+    gated: false,
+    use: 'Dialogue and summaries; supported by nearly every other tool.',
+    facts: LLAMA_32_1B,
+  },
+  {
+    id: 'Qwen/Qwen2.5-1.5B-Instruct',
+    name: 'Qwen2.5 1.5B Instruct',
+    licence: 'Apache-2.0',
+    gated: false,
+    use: 'Extraction, classification and answers in a fixed form, in many languages.',
+    facts: {
+      ...qwen2,
+      hidden_size: 1536,
+      intermediate_size: 8960,
+      num_hidden_layers: 28,
+      num_attention_heads: 12,
+      num_key_value_heads: 2,
+      max_position_embeddings: 32_768,
+      tie_word_embeddings: true,
+    },
+  },
+  {
+    id: 'HuggingFaceTB/SmolLM2-1.7B-Instruct',
+    name: 'SmolLM2 1.7B Instruct',
+    licence: 'Apache-2.0',
+    gated: false,
+    use: 'English writing, rewriting and summaries.',
+    facts: {
+      ...smollm2,
+      hidden_size: 2048,
+      intermediate_size: 8192,
+      num_hidden_layers: 24,
+      num_attention_heads: 32,
+      num_key_value_heads: 32,
+    },
+  },
+  {
+    id: 'deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B',
+    name: 'DeepSeek R1 Distill Qwen 1.5B',
+    licence: 'MIT',
+    gated: false,
+    use: 'Reasons step by step before it answers, mostly on mathematics.',
+    facts: {
+      ...qwen2,
+      hidden_size: 1536,
+      intermediate_size: 8960,
+      num_hidden_layers: 28,
+      num_attention_heads: 12,
+      num_key_value_heads: 2,
+      max_position_embeddings: 131_072,
+      tie_word_embeddings: false,
+    },
+  },
+  {
+    id: 'unsloth/Llama-3.2-3B-Instruct',
+    name: 'Llama 3.2 3B Instruct',
+    licence: 'Llama 3.2',
+    gated: false,
+    use: 'Dialogue, summaries and rewriting where 1B falls short.',
+    facts: {
+      ...llama32,
+      hidden_size: 3072,
+      num_hidden_layers: 28,
+      num_attention_heads: 24,
+      head_dim: 128,
+    },
+  },
+  {
+    id: 'Qwen/Qwen3-4B',
+    name: 'Qwen3 4B',
+    licence: 'Apache-2.0',
+    gated: false,
+    use: 'Thinks or answers at once; many languages, for machines with 8 GB of graphics memory.',
+    facts: {
+      ...qwen3,
+      hidden_size: 2560,
+      intermediate_size: 9728,
+      num_hidden_layers: 36,
+      num_attention_heads: 32,
+      tie_word_embeddings: true,
+    },
+  },
+  {
+    id: 'unsloth/mistral-7b-instruct-v0.3',
+    name: 'Mistral 7B Instruct v0.3',
+    licence: 'Apache-2.0',
+    gated: false,
+    use: 'General answers and writing; needs a strong graphics card.',
+    facts: {
+      architectures: ['MistralForCausalLM'],
+      vocab_size: 32_768,
+      hidden_size: 4096,
+      intermediate_size: 14_336,
+      num_hidden_layers: 32,
+      num_attention_heads: 32,
+      num_key_value_heads: 8,
+      max_position_embeddings: 32_768,
+      tie_word_embeddings: false,
+    },
+  },
+  {
+    id: 'Qwen/Qwen2.5-7B-Instruct',
+    name: 'Qwen2.5 7B Instruct',
+    licence: 'Apache-2.0',
+    gated: false,
+    use: 'The largest here: many languages and structured output, for a strong graphics card.',
+    facts: {
+      ...qwen2,
+      vocab_size: 152_064,
+      hidden_size: 3584,
+      intermediate_size: 18_944,
+      num_hidden_layers: 28,
+      num_attention_heads: 28,
+      num_key_value_heads: 4,
+      max_position_embeddings: 32_768,
+      tie_word_embeddings: false,
+    },
+  },
+  {
+    id: 'meta-llama/Llama-3.2-1B-Instruct',
+    name: 'Llama 3.2 1B Instruct (Meta’s own copy)',
+    licence: 'Llama 3.2',
+    gated: true,
+    use: 'The same model from its maker, for those who have accepted its terms.',
+    facts: LLAMA_32_1B,
+  },
 ];
+
+/** The model's config as far as sizes go: rope, windows and stop tokens are the repository's own to tell. */
+export function sizesOf({ facts }: CatalogueModel): ModelConfig {
+  return readConfig(facts);
+}
+
+export function familyOf(model: CatalogueModel): string {
+  const titles = { llama: 'Llama', qwen2: 'Qwen2', qwen3: 'Qwen3', mistral: 'Mistral' };
+  return titles[sizesOf(model).family];
+}
+
+export function parametersOf(model: CatalogueModel): number {
+  return parameterCount(sizesOf(model));
+}
+
+/** Computed: two bytes for each number stored, as bf16 safetensors hold it; the tokenizer's few megabytes are not in it. */
+export function downloadBytes(model: CatalogueModel): Bytes {
+  const config = sizesOf(model);
+  const twice = model.storedHead ? config.vocab * config.hidden : 0;
+  return 2 * (parameterCount(config) + twice);
+}

@@ -1,10 +1,13 @@
 /** A model's weights on the device, by their checkpoint names. Matrices may be f16, vectors are f32. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { WeightSource } from '../checkpoint/source';
+import { decode } from '../checkpoint/planes';
 import { WeightBuilder } from '../checkpoint/upload';
+import { writesDone } from '../gpu/memory';
 import { TARGETS, type Target } from '../protocol/settings';
 import { disposeWeight, type FrozenWeight, type Weight } from '../ops/weight';
 import { outsideFormat, type WeightFormat } from '../protocol/weightFormats';
+import type { Bytes } from '../units';
 import { linearName, linearShape, type ModelConfig } from './config';
 
 export interface LayerWeights {
@@ -65,6 +68,12 @@ export function checkShapes(config: ModelConfig, source: WeightSource): void {
   }
 }
 
+/** The format of a tensor of a model whose layers are to be in `format`. */
+export function formatOfTensor(name: string, format: WeightFormat): WeightFormat {
+  return name.startsWith('model.layers.') ? format : outsideFormat(format);
+}
+
+/** Streams the weights onto the device in the order in which they lie; never holds more than a few rows. */
 export async function loadWeights(
   config: ModelConfig,
   source: WeightSource,
@@ -72,41 +81,90 @@ export async function loadWeights(
   progress: (done: number, total: number) => void = () => undefined,
 ): Promise<ModelWeights> {
   checkShapes(config, source);
-  const total = weightShapes(config).size;
-  let done = 0;
-  const read = async (name: string) => {
-    const values = await source.read(name);
-    progress(++done, total);
-    return values;
-  };
-  const vector = async (name: string) => tf.tensor1d(await read(name));
-  const matrix = async (name: string, wish = format): Promise<Weight> => {
-    const [n = 0, k = 0] = source.shape(name);
-    return makeWeight(await read(name), n, k, wish);
-  };
+  const { vectors, matrices } = await build(weightShapes(config), source, format, progress);
+  const vector = (name: string) => found(vectors, name);
+  const matrix = (name: string) => found(matrices, name);
 
-  const embedding = await matrix('model.embed_tokens.weight', outsideFormat(format));
+  const embedding = matrix('model.embed_tokens.weight');
   const layers: LayerWeights[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const at = `model.layers.${layer}`;
     const linear: Partial<Record<Target, Weight>> = {};
     const bias: Partial<Record<Target, tf.Tensor>> = {};
     for (const target of TARGETS) {
-      linear[target] = await matrix(`${linearName(layer, target)}.weight`);
-      if (hasBias(config, target)) bias[target] = await vector(`${linearName(layer, target)}.bias`);
+      linear[target] = matrix(`${linearName(layer, target)}.weight`);
+      if (hasBias(config, target)) bias[target] = vector(`${linearName(layer, target)}.bias`);
     }
     layers.push({
-      inputNorm: await vector(`${at}.input_layernorm.weight`),
-      postNorm: await vector(`${at}.post_attention_layernorm.weight`),
-      qNorm: config.qkNorm ? await vector(`${at}.self_attn.q_norm.weight`) : null,
-      kNorm: config.qkNorm ? await vector(`${at}.self_attn.k_norm.weight`) : null,
+      inputNorm: vector(`${at}.input_layernorm.weight`),
+      postNorm: vector(`${at}.post_attention_layernorm.weight`),
+      qNorm: config.qkNorm ? vector(`${at}.self_attn.q_norm.weight`) : null,
+      kNorm: config.qkNorm ? vector(`${at}.self_attn.k_norm.weight`) : null,
       linear: linear as Record<Target, Weight>,
       bias,
     });
   }
-  const norm = await vector('model.norm.weight');
-  const head = config.tied ? embedding : await matrix('lm_head.weight', outsideFormat(format));
+  const norm = vector('model.norm.weight');
+  const head = config.tied ? embedding : matrix('lm_head.weight');
   return { embedding, layers, norm, head };
+}
+
+/** Bytes handed to the device before they are waited for: a queue without end would be the whole model. */
+const AHEAD: Bytes = 64 * 2 ** 20;
+
+async function build(
+  shapes: ReadonlyMap<string, number[]>,
+  source: WeightSource,
+  format: WeightFormat,
+  progress: (done: number, total: number) => void,
+): Promise<{ vectors: Map<string, tf.Tensor>; matrices: Map<string, Weight> }> {
+  const vectors = new Map<string, tf.Tensor>();
+  const matrices = new Map<string, Weight>();
+  const building = new Map<string, { builder: WeightBuilder; missing: number }>();
+  let ahead = 0;
+  try {
+    for await (const piece of source.pieces((name) => formatOfTensor(name, format))) {
+      const { tensor: name, row, rows, planes } = piece;
+      const [n, k] = shapes.get(name) ?? [];
+      if (n === undefined) continue; // such as the head of a model whose head is its embedding
+      if (k === undefined) vectors.set(name, tf.tensor1d(decode(planes, piece.format, n)));
+      else {
+        const own = building.get(name) ?? {
+          builder: new WeightBuilder(piece.format, n, k, { label: name }),
+          missing: n,
+        };
+        building.set(name, own);
+        own.builder.put(row, rows, planes);
+        own.missing -= rows;
+        if (own.missing === 0) {
+          building.delete(name);
+          matrices.set(name, own.builder.finish());
+        }
+      }
+      progress(vectors.size + matrices.size, shapes.size);
+      ahead += planes.reduce((sum, plane) => sum + plane.byteLength, 0);
+      if (ahead < AHEAD) continue;
+      await writesDone();
+      ahead = 0;
+    }
+    const lost = [...shapes.keys()].find((name) => !vectors.has(name) && !matrices.has(name));
+    if (lost !== undefined) throw new Error(`The weights ended before ${lost} was whole.`);
+    return { vectors, matrices };
+  } catch (error) {
+    tf.dispose([...vectors.values()]);
+    for (const weight of [
+      ...matrices.values(),
+      ...[...building.values()].map(({ builder }) => builder.finish()),
+    ])
+      disposeWeight(weight);
+    throw error;
+  }
+}
+
+function found<T>(held: ReadonlyMap<string, T>, name: string): T {
+  const value = held.get(name);
+  if (value === undefined) throw new Error(`${name} was not loaded.`);
+  return value;
 }
 
 /** A frozen matrix out of numbers in memory. */

@@ -5,6 +5,7 @@
 import type { Bytes, Milliseconds, Tokens } from '../units';
 import type { ChatAssets, Message, PackedRows, TrainingData, EvalRow } from './data';
 import type { Failure, Plan, RunEvent, FinishReason, Evaluated, StepReport } from './events';
+import type { ModelsApi } from './models';
 import type { Settings } from './settings';
 import type { WeightFormat } from './weightFormats';
 
@@ -215,12 +216,9 @@ export interface RunHistory {
   finished: FinishReason | null;
 }
 
-export interface TrainerApi {
+export interface TrainerApi extends ModelsApi {
   capabilities(): Promise<Result<Capabilities>>;
   models(): Promise<Result<ModelSummary[]>>;
-  /** Adds a model from files in Hugging Face layout (config.json, *.safetensors, tokenizer.json, …). */
-  addModel(files: NamedFile[]): Promise<Result<ModelSummary>>;
-  removeModel(id: string): Promise<Result<null>>;
   chatAssets(modelId: string): Promise<Result<ChatAssets>>;
   /** config.json of a model that is here, parsed. */
   modelConfig(modelId: string): Promise<Result<unknown>>;
@@ -245,10 +243,8 @@ export interface TrainerApi {
   history(runId: string): Promise<Result<RunHistory>>;
   /** Held-out rows of a run, for scoring. */
   testRows(runId: string): Promise<Result<{ rows: EvalRow[]; testIsValidation: boolean }>>;
-  removeRun(runId: string): Promise<Result<null>>;
   adapters(): Promise<Result<AdapterSummary[]>>;
   renameAdapter(id: string, name: string): Promise<Result<null>>;
-  removeAdapter(id: string): Promise<Result<null>>;
   exportAdapter(id: string): Promise<Result<AdapterExport>>;
   /** A bundle .zip, or the two files of a PEFT folder. */
   importAdapter(modelId: string, files: NamedFile[]): Promise<Result<AdapterSummary>>;

@@ -155,7 +155,7 @@ export interface ModelsApi {
     onProgress: (progress: DownloadProgress) => void,
   ): Promise<Result<DownloadEnd>>;
   storage(): Promise<Result<StorageReport>>;
-  /** Hides the item at once and deletes it after a grace period. */
+  /** Hides the item at once and deletes it after a grace period. An adapter that was never stored goes at once. */
   remove(kind: StoredKind, id: string): Promise<Result<RemovedItem>>;
   undoRemove(kind: StoredKind, id: string): Promise<Result<null>>;
   /** Models as one file, for other machines. Holds no more than a piece of it in memory. */

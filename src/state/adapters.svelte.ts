@@ -98,7 +98,7 @@ export class AdaptersState {
     this.#timer = null;
     if (leaving === null) return;
     await this.#try('Deleting the adapter', async () => {
-      const result = await this.remote.removeAdapter(leaving.id);
+      const result = await this.remote.remove('adapter', leaving.id);
       if (result.ok) this.#all = this.#all.filter((adapter) => adapter.id !== leaving.id);
       else this.failure = result.failure;
     });

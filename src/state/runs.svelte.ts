@@ -45,7 +45,7 @@ export class RunsState {
   }
 
   async remove(id: string): Promise<void> {
-    const result = await this.remote.removeRun(id);
+    const result = await this.remote.remove('run', id);
     if (!result.ok) {
       this.failure = result.failure;
       return;

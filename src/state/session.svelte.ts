@@ -2,7 +2,7 @@
 import { untrack } from 'svelte';
 import type { DatasetApi, NamedFile, RunSummary, TrainerApi } from '../protocol/apis';
 import type { Failure } from '../protocol/events';
-import type { HubSource, ModelsApi } from '../protocol/models';
+import type { HubSource } from '../protocol/models';
 import { defaultSettings, parseSettings } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
 import { AdaptersState } from './adapters.svelte';
@@ -26,7 +26,6 @@ import { ScoringState } from './scoring.svelte';
 export interface Surroundings {
   trainer: TrainerApi;
   dataset: DatasetApi;
-  models: ModelsApi;
   browser: Browser;
   get: (path: string) => Promise<Response>;
   store: Pick<Storage, 'getItem' | 'setItem'> | null;
@@ -70,9 +69,9 @@ export class Session {
     this.data = new DataState(around.dataset);
     this.models = new ModelsState(around.trainer);
     this.preferences = new Preferences(around.store, around.origin);
-    this.lookup = new Lookup(around.models, this.preferences);
-    this.downloads = new DownloadsState(around.models, (model) => this.models.arrived(model));
-    this.keeping = new Keeping(around.models, around.browser, () => this.#relist());
+    this.lookup = new Lookup(around.trainer, this.preferences);
+    this.downloads = new DownloadsState(around.trainer, (model) => this.models.arrived(model));
+    this.keeping = new Keeping(around.trainer, around.browser, () => this.#relist());
     this.form = new FormState(around.store);
     this.fits = new Fits(this.models, this.form, this.preferences, around.deviceMemory);
     this.lessons = new LessonsState(around.get);

@@ -4,7 +4,7 @@
  */
 import { openDB, type IDBPDatabase, type IDBPTransaction, type StoreNames } from 'idb';
 import type { Bytes } from '../units';
-import { SCHEMA_VERSION, type LoratorySchema } from './schema';
+import { SCHEMA_VERSION, type LoratorySchema, type RawModel } from './schema';
 
 export type Storage = IDBPDatabase<LoratorySchema>;
 type Stores = StoreNames<LoratorySchema>;
@@ -37,8 +37,10 @@ export async function openStorage(
 ): Promise<Storage> {
   try {
     const db: Storage = await openDB<LoratorySchema>(name, SCHEMA_VERSION, {
-      upgrade: (db, from) => {
+      upgrade: async (db, from, _to, transaction) => {
         if (from < 1) createStores(db);
+        if (from < 2) createModelStores(db);
+        if (from === 1) await setRawModelsAside(transaction);
       },
       blocked: () =>
         notify({
@@ -69,6 +71,13 @@ export async function openStorage(
   }
 }
 
+export interface WriteRequest {
+  what: string;
+  needed: Bytes;
+  /** 'relaxed': for what carries a hash and is checked when it is read. */
+  durability?: 'strict' | 'relaxed';
+}
+
 /**
  * Runs `work` in one transaction that is on disk when this resolves. If `work` throws, nothing is kept.
  * `what` and `needed` are for the message of a full disk.
@@ -76,10 +85,10 @@ export async function openStorage(
 export async function write<S extends Stores>(
   db: Storage,
   stores: S[],
-  { what, needed }: { what: string; needed: Bytes },
+  { what, needed, durability = 'strict' }: WriteRequest,
   work: (transaction: WriteTransaction<S>) => Promise<void>,
 ): Promise<void> {
-  const transaction = db.transaction(stores, 'readwrite', { durability: 'strict' });
+  const transaction = db.transaction(stores, 'readwrite', { durability });
   const [worked, done] = await Promise.allSettled([abortOnThrow(transaction, work), transaction.done]);
   // A full disk arrives as the transaction's error, while the request in flight only says that it was aborted.
   const failed = [done, worked].filter((result) => result.status === 'rejected');
@@ -122,6 +131,23 @@ function createStores(db: Storage): void {
   db.createObjectStore('adapters', { keyPath: 'id' });
   db.createObjectStore('adapterFiles', { keyPath: 'id' });
   db.createObjectStore('datasets', { keyPath: 'id' });
+}
+
+function createModelStores(db: Storage): void {
+  db.createObjectStore('downloads', { keyPath: 'id' });
+  db.createObjectStore('modelParts', { keyPath: ['modelId', 'index'] });
+  db.createObjectStore('rawModels', { keyPath: 'id' });
+  db.createObjectStore('removals', { keyPath: ['kind', 'id'] });
+}
+
+/** Models of version 1 keep their bytes; they are converted when they are first opened (`rawModels.ts`). */
+async function setRawModelsAside(
+  transaction: IDBPTransaction<LoratorySchema, Stores[], 'versionchange'>,
+): Promise<void> {
+  const models = transaction.objectStore('models');
+  const raw = (await models.getAll()) as unknown[] as RawModel[];
+  for (const model of raw) await transaction.objectStore('rawModels').put(model);
+  await models.clear();
 }
 
 function isNamed(error: unknown, name: string): boolean {

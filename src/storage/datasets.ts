@@ -14,3 +14,9 @@ export async function lastDataset(db: Storage): Promise<KeptDataset | null> {
   const kept = await db.getAll('datasets');
   return kept[0] ?? null;
 }
+
+export async function deleteDatasets(db: Storage): Promise<void> {
+  await write(db, ['datasets'], { what: 'deleting a dataset', needed: 0 }, async (transaction) => {
+    await transaction.objectStore('datasets').clear();
+  });
+}

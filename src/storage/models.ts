@@ -1,127 +1,130 @@
 /**
- * Models kept in the browser: a manifest and chunks of at most 16 MiB, each with its hash. The manifest is written last,
- * so a model that was cut off while saving is not there. Not a converter: bytes are kept as they came.
+ * Models kept in the browser: a record, and planes in parts. The record is written last, so a model that was cut off while it
+ * came in is a download, not a model. Not a converter: what is stored is what the device reads.
  */
-import { toFloat32 } from '../checkpoint/safetensors';
+import { decode, encode } from '../checkpoint/planes';
+import type { Piece } from '../checkpoint/pieces';
 import type { WeightSource } from '../checkpoint/source';
-import { sha256, StorageDamaged, write, type Storage } from './database';
-import type { ChunkSeal, StoredModel, StoredTensor } from './schema';
-
-export const CHUNK_BYTES = 16 * 2 ** 20;
-
-export type ModelToSave = Omit<StoredModel, 'tensors'> & { tensors: Omit<StoredTensor, 'chunks'>[] };
-
-/** Takes the tensors one at a time, in any order; every tensor of `model.tensors` must come once. */
-export async function saveModel(
-  db: Storage,
-  model: ModelToSave,
-  source: AsyncIterable<{ name: string; bytes: Uint8Array }>,
-): Promise<StoredModel> {
-  await deleteModel(db, model.id);
-  try {
-    const sealed = new Map<string, ChunkSeal[]>();
-    for await (const { name, bytes } of source) {
-      const index = model.tensors.findIndex((tensor) => tensor.name === name);
-      if (index < 0) throw new Error(`${name} is not a tensor of ${model.name}.`);
-      sealed.set(name, await saveChunks(db, model.id, index, bytes, `${name} of ${model.name}`));
-    }
-    const tensors = model.tensors.map((tensor) => {
-      const chunks = sealed.get(tensor.name);
-      if (!chunks) throw new Error(`The tensor ${tensor.name} of ${model.name} never came.`);
-      return { ...tensor, chunks };
-    });
-    const stored: StoredModel = { ...model, tensors };
-    await write(
-      db,
-      ['models'],
-      { what: `the model ${model.name}`, needed: model.bytes },
-      async (transaction) => {
-        await transaction.objectStore('models').put(stored);
-      },
-    );
-    return stored;
-  } catch (cause) {
-    await deleteModel(db, model.id);
-    throw cause;
-  }
-}
+import { usableFormat, type WeightFormat } from '../protocol/weightFormats';
+import { StorageDamaged, write, type Storage } from './database';
+import { deleteParts, listParts, piecesOfPart, rangeOf, readPart, rowsOf, widthOf } from './modelParts';
+import type { ModelHead, StoredModel, StoredPart } from './schema';
 
 export async function listModels(db: Storage): Promise<StoredModel[]> {
   const models = await db.getAll('models');
   return models.sort((a, b) => b.created - a.created);
 }
 
-/** Reads one tensor at a time and checks each chunk against its hash. */
-export async function modelSource(
-  db: Storage,
-  id: string,
-): Promise<{ record: StoredModel; source: WeightSource }> {
-  const record = await db.get('models', id);
-  if (!record) throw new Error(`There is no stored model ${id}.`);
+export async function findModel(db: Storage, id: string): Promise<StoredModel | null> {
+  return (await db.get('models', id)) ?? null;
+}
+
+export async function listDownloads(db: Storage): Promise<ModelHead[]> {
+  return db.getAll('downloads');
+}
+
+export async function beginDownload(db: Storage, head: ModelHead): Promise<void> {
+  await write(db, ['downloads'], { what: `the model ${head.name}`, needed: 1000 }, async (transaction) => {
+    await transaction.objectStore('downloads').put(head);
+  });
+}
+
+/** From now on it is a model. */
+export async function endDownload(db: Storage, model: StoredModel): Promise<void> {
+  const request = { what: `the model ${model.name}`, needed: 1000 };
+  await write(db, ['downloads', 'models'], request, async (transaction) => {
+    await transaction.objectStore('models').put(model);
+    await transaction.objectStore('downloads').delete(model.id);
+  });
+}
+
+/** A model, or what there is of one. */
+export async function deleteModel(db: Storage, id: string): Promise<void> {
+  const stores = ['models', 'downloads', 'rawModels', 'modelParts', 'modelChunks'] as const;
+  await write(db, [...stores], { what: 'deleting a model', needed: 0 }, async (transaction) => {
+    for (const store of ['models', 'downloads', 'rawModels'] as const)
+      await transaction.objectStore(store).delete(id);
+    await transaction.objectStore('modelParts').delete(rangeOf(id));
+    await transaction.objectStore('modelChunks').delete(rangeOf(id));
+  });
+}
+
+/** Parts whose model never became one: their tab was closed while they were imported. */
+export async function deleteOrphans(db: Storage): Promise<void> {
+  const known = new Set([...(await db.getAllKeys('models')), ...(await db.getAllKeys('downloads'))]);
+  const owners = new Set((await db.getAllKeys('modelParts')).map(([owner]) => owner));
+  for (const owner of owners) if (!known.has(owner)) await deleteParts(db, owner);
+}
+
+/** Reads parts in order, the next one while the one before is used; each is checked against its hash. */
+export async function modelSource(db: Storage, record: StoredModel): Promise<WeightSource> {
+  const parts = await listParts(db, record.id);
   const find = (name: string) => {
     const index = record.tensors.findIndex((tensor) => tensor.name === name);
     const tensor = record.tensors[index];
     if (!tensor) throw new StorageDamaged(`The stored model ${record.name} has no tensor ${name}.`);
     return { index, tensor };
   };
-  const source: WeightSource = {
-    names: () => record.tensors.map((tensor) => tensor.name),
+  return {
+    names: () => record.tensors.map(({ name }) => name),
     shape: (name) => [...find(name).tensor.shape],
-    read: async (name) => {
+    rounded: ['f32', 'f16'].includes(record.weightFormat) ? null : record.weightFormat,
+    async read(name) {
       const { index, tensor } = find(name);
-      return toFloat32(await loadChunks(db, record, index, tensor), tensor.dtype);
+      const width = widthOf(tensor);
+      const values = new Float32Array(rowsOf(tensor) * width);
+      let rows = 0;
+      for (const part of parts.filter(({ pieces }) => pieces.some((piece) => piece.tensor === index))) {
+        for (const piece of piecesOfPart(record.tensors, part, await readPart(db, record, part))) {
+          if (piece.tensor !== name) continue;
+          values.set(decode(piece.planes, piece.format, piece.rows * width), piece.row * width);
+          rows += piece.rows;
+        }
+      }
+      if (rows !== rowsOf(tensor))
+        throw new StorageDamaged(
+          `${name} of the stored model ${record.name} has ${rows} of ${rowsOf(tensor)} rows.`,
+        );
+      return values;
+    },
+    async *pieces(wish) {
+      if (parts.length !== record.parts)
+        throw new StorageDamaged(
+          `The stored model ${record.name} has ${parts.length} of ${record.parts} parts. Delete it and add it again.`,
+        );
+      const shapes = new Map(record.tensors.map(({ name, shape }) => [name, shape]));
+      for await (const { part, buffer } of inOrder(db, record, parts))
+        for (const piece of piecesOfPart(record.tensors, part, buffer))
+          yield inFormat(piece, shapes.get(piece.tensor) ?? [], wish(piece.tensor));
     },
   };
-  return { record, source };
 }
 
-export async function deleteModel(db: Storage, id: string): Promise<void> {
-  const chunks = IDBKeyRange.bound([id], [id, Infinity, Infinity]);
-  await write(db, ['models', 'modelChunks'], { what: 'deleting a model', needed: 0 }, async (transaction) => {
-    await transaction.objectStore('models').delete(id);
-    await transaction.objectStore('modelChunks').delete(chunks);
-  });
-}
-
-async function saveChunks(
+async function* inOrder(
   db: Storage,
-  id: string,
-  tensor: number,
-  bytes: Uint8Array,
-  what: string,
-): Promise<ChunkSeal[]> {
-  const seals: ChunkSeal[] = [];
-  for (let begin = 0; begin < bytes.length; begin += CHUNK_BYTES) {
-    const chunk = bytes.slice(begin, begin + CHUNK_BYTES).buffer;
-    const key: [string, number, number] = [id, tensor, seals.length];
-    seals.push({ bytes: chunk.byteLength, sha256: await sha256(chunk) });
-    await write(db, ['modelChunks'], { what, needed: bytes.length }, async (transaction) => {
-      await transaction.objectStore('modelChunks').put(chunk, key);
-    });
+  record: StoredModel,
+  parts: readonly StoredPart[],
+): AsyncGenerator<{ part: StoredPart; buffer: ArrayBuffer }> {
+  const read = (part: StoredPart) => {
+    const buffer = readPart(db, record, part);
+    buffer.catch(() => undefined); // awaited below, or not needed any more
+    return { part, buffer };
+  };
+  const [first, ...rest] = parts;
+  let next = first ? read(first) : null;
+  for (const following of [...rest, null]) {
+    const now = next;
+    next = following ? read(following) : null;
+    if (now) yield { part: now.part, buffer: await now.buffer };
   }
-  return seals;
 }
 
-async function loadChunks(
-  db: Storage,
-  model: StoredModel,
-  index: number,
-  tensor: StoredTensor,
-): Promise<Uint8Array> {
-  const bytes = new Uint8Array(tensor.chunks.reduce((sum, chunk) => sum + chunk.bytes, 0));
-  let at = 0;
-  for (const [part, seal] of tensor.chunks.entries()) {
-    const chunk = await db.get('modelChunks', [model.id, index, part]);
-    const what = `Part ${part + 1} of ${tensor.chunks.length} of ${tensor.name} in the stored model ${model.name}`;
-    if (!chunk) throw new StorageDamaged(`${what} is missing. Delete the model and add it again.`);
-    if (chunk.byteLength !== seal.bytes || (await sha256(chunk)) !== seal.sha256) {
-      throw new StorageDamaged(
-        `${what} is damaged: its ${chunk.byteLength} bytes do not match the hash of the ${seal.bytes} saved. ` +
-          'Delete the model and add it again.',
-      );
-    }
-    bytes.set(new Uint8Array(chunk), at);
-    at += chunk.byteLength;
-  }
-  return bytes;
+/** Packed weights stay as they are: nothing finer can be made of them. Wider ones take the form asked for. */
+function inFormat(piece: Piece, shape: number[], wish: WeightFormat): Piece {
+  const [n = 0, k] = shape;
+  if (k === undefined || (piece.format !== 'f32' && piece.format !== 'f16')) return piece;
+  const format = usableFormat(wish, n, k);
+  if (format === piece.format) return piece;
+  const planes = encode(decode(piece.planes, piece.format, piece.rows * k), format);
+  return { ...piece, format, planes };
 }

@@ -7,36 +7,99 @@ import type { DType } from '../checkpoint/safetensors';
 import type { AdapterSummary, RunHistory, RunSummary } from '../protocol/apis';
 import type { ChatAssets, TrainingData } from '../protocol/data';
 import type { Plan } from '../protocol/events';
+import type { HubFile, StoredKind } from '../protocol/models';
 import type { Settings } from '../protocol/settings';
+import type { WeightFormat } from '../protocol/weightFormats';
 import type { Bytes, Steps } from '../units';
 
-export const SCHEMA_VERSION = 1;
+/** 2: models are kept as planes in parts; models of version 1 wait in `rawModels` until they are opened. */
+export const SCHEMA_VERSION = 2;
+/** How planes lie in a part; a download of another layout begins anew. */
+export const LAYOUT = 1;
 
-/** A piece of a tensor's bytes and what they must hash to. */
-export interface ChunkSeal {
-  bytes: Bytes;
-  sha256: string;
-}
-export interface StoredTensor {
+export interface KeptTensor {
   name: string;
-  dtype: DType;
   shape: number[];
-  chunks: ChunkSeal[];
+  format: WeightFormat;
 }
-export interface StoredModel {
+
+/** Where a model came from: a commit never changes. */
+export interface Origin {
+  hub: string;
+  repository: string;
+  commit: string;
+}
+
+/** What is known of a model from the first byte of its download. */
+export interface ModelHead {
   id: string;
   name: string;
-  /** Commit of the repository, where known. */
-  revision: string | null;
+  /** Null for a model from files or from training. */
+  origin: Origin | null;
   family: string;
   /** config.json, parsed. */
   config: unknown;
   assets: ChatAssets;
   parameters: number;
-  /** Of all weights as stored. */
+  /** The form that matrices were to have; each tensor says its own. */
+  weightFormat: WeightFormat;
+  layout: number;
+  created: number;
+  /** The weight files it was made of. */
+  files: HubFile[];
+  tensors: KeptTensor[];
+}
+export interface StoredModel extends ModelHead {
+  parts: number;
+  /** Of all planes. */
+  bytes: Bytes;
+}
+
+/** Rows of a tensor within a part; planes follow each other there, in the order of the pieces. */
+export interface StoredPiece {
+  /** Index in `tensors`. */
+  tensor: number;
+  row: number;
+  rows: number;
+}
+/** A stretch of a model's planes, at most 16 MiB, and what it must hash to. */
+export interface StoredPart {
+  modelId: string;
+  index: number;
+  bytes: Bytes;
+  sha256: string;
+  pieces: StoredPiece[];
+  /** From here the source goes on: index of the file, and the byte in it. */
+  file: number;
+  end: Bytes;
+  /** State of the running hash of that file at `end`. */
+  hash: Uint8Array<ArrayBuffer>;
+}
+
+/** Version 1: a tensor as it came, in chunks. */
+export interface RawTensor {
+  name: string;
+  dtype: DType;
+  shape: number[];
+  chunks: { bytes: Bytes; sha256: string }[];
+}
+export interface RawModel {
+  id: string;
+  name: string;
+  family: string;
+  config: unknown;
+  assets: ChatAssets;
+  parameters: number;
   bytes: Bytes;
   created: number;
-  tensors: StoredTensor[];
+  tensors: RawTensor[];
+}
+
+/** An item that was deleted and can still be brought back. */
+export interface Removal {
+  kind: StoredKind;
+  id: string;
+  goneAt: number;
 }
 
 export type RunCurves = Pick<RunHistory, 'steps' | 'evaluations' | 'finished'>;
@@ -76,8 +139,13 @@ export interface KeptDataset {
 
 export interface LoratorySchema extends DBSchema {
   models: { key: string; value: StoredModel };
-  /** Key: model, index of the tensor, index of the chunk. */
-  modelChunks: { key: [string, number, number]; value: ArrayBuffer };
+  /** Downloads under way or paused. */
+  downloads: { key: string; value: ModelHead };
+  modelParts: { key: [string, number]; value: StoredPart };
+  /** Key: model, part. Of a model of version 1: model, tensor, chunk. */
+  modelChunks: { key: [string, number] | [string, number, number]; value: ArrayBuffer };
+  rawModels: { key: string; value: RawModel };
+  removals: { key: [StoredKind, string]; value: Removal };
   runs: { key: string; value: RunSummary };
   runDetails: { key: string; value: { id: string; settings: Settings; plan: Plan | null } };
   runCurves: { key: string; value: { id: string } & RunCurves };

@@ -13,6 +13,7 @@ export const ORDER = [
     'gpu',
     'ops',
     'checkpoint',
+    'hub',
     'model',
     'adapter',
     'training',

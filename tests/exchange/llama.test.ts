@@ -122,7 +122,7 @@ describe.each(FAMILIES)('llama.cpp on %s', (family) => {
   const { ids, logits } = oracle(family);
   let model: LlamaModel;
   beforeAll(async () => {
-    const file = await writeGgufModel(config, weights(), assets, `tiny ${family}`);
+    const file = await writeGgufModel(config, await weights(), assets, `tiny ${family}`);
     model = await open(save(`${family}.gguf`, file));
   });
   afterAll(() => model.dispose());
@@ -153,7 +153,9 @@ describe('llama.cpp on llama', () => {
   const { ids, logits } = oracle('llama');
   let model: LlamaModel;
   beforeAll(async () => {
-    model = await open(save('base.gguf', await writeGgufModel(config, weights(), assets, 'tiny llama')));
+    model = await open(
+      save('base.gguf', await writeGgufModel(config, await weights(), assets, 'tiny llama')),
+    );
   });
   afterAll(() => model.dispose());
 

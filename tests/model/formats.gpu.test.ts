@@ -6,16 +6,17 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { loraTrainable } from '../../src/adapter/lora';
 import { decode, encode } from '../../src/checkpoint/planes';
-import { sourceFromSafetensors, type WeightSource } from '../../src/checkpoint/source';
+import { sourceOfValues, type WeightSource } from '../../src/checkpoint/source';
 import { readPeft } from '../../src/exchange/peft';
 import { startEngine, type Engine } from '../../src/gpu/backend';
 import { readConfig } from '../../src/model/config';
 import { rotaryTable } from '../../src/model/rotary';
-import { disposeWeights, loadWeights } from '../../src/model/weights';
+import { disposeWeights, formatOfTensor, loadWeights } from '../../src/model/weights';
 import type { PackedRows } from '../../src/protocol/data';
-import { outsideFormat, type WeightFormat } from '../../src/protocol/weightFormats';
+import type { WeightFormat } from '../../src/protocol/weightFormats';
 import { disposeBatch, makeBatch } from '../../src/training/batch';
 import { forwardBackward } from '../../src/training/step';
+import { sourceOfFolder } from '../checkpoint/folder';
 import { relativeL2 } from '../oracle/tensors';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -56,16 +57,14 @@ async function pass(source: WeightSource, format: WeightFormat) {
 }
 
 it.each(['q8', 'q4', 'nf4'] as const)('%s trains as f32 does on what it decodes to', async (format) => {
-  const source = sourceFromSafetensors([bytes('model.safetensors')]);
-  const rounded: WeightSource = {
-    ...source,
-    read: async (name) => {
-      const values = await source.read(name);
-      if (source.shape(name).length < 2) return values;
-      const own = name.startsWith('model.layers.') ? format : outsideFormat(format);
-      return decode(encode(values, own), own, values.length);
-    },
-  };
+  const source = await sourceOfFolder(folder);
+  const shapes = new Map(source.names().map((name) => [name, source.shape(name)]));
+  const rounded = sourceOfValues(shapes, async (name) => {
+    const values = await source.read(name);
+    if (source.shape(name).length < 2) return values;
+    const own = formatOfTensor(name, format);
+    return decode(encode(values, own), own, values.length);
+  });
   const [packed, plain, original] = [
     await pass(source, format),
     await pass(rounded, 'f32'),

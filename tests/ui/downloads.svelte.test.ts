@@ -21,7 +21,7 @@ describe('a download', () => {
     const over = downloads.download(request);
     remote.tell(progress(0.25));
     expect(downloads.share).toBeCloseTo(0.25, 6);
-    remote.end(ok({ state: 'kept', model: kept }));
+    remote.settle(ok({ state: 'kept', model: kept }));
     expect(await over).toBe(true);
     expect(arrived).toEqual(['kept-qwen']);
     expect(downloads.arrived?.name).toBe(kept.name);
@@ -64,7 +64,7 @@ describe('a download', () => {
   it('a failure is kept with the name, and the list is read again', async () => {
     const over = downloads.download(request);
     remote.left = [unfinished];
-    remote.end({
+    remote.settle({
       ok: false,
       failure: { kind: 'hub', reason: 'cut-off', status: null, message: 'The line was cut at 61 MiB.' },
     });

@@ -1,6 +1,5 @@
 /** A hub and a browser's storage for the screen's tests: fixed answers, and downloads whose progress the test plays by hand. */
-import { readConfig } from '../../src/model/config';
-import { weightShapes } from '../../src/model/weights';
+import { candidateFrom, weightBytesOf } from '../../src/guide/candidate';
 import type { ModelSummary, Result } from '../../src/protocol/apis';
 import type {
   DownloadEnd,
@@ -12,7 +11,6 @@ import type {
   StoredItem,
   UnfinishedDownload,
 } from '../../src/protocol/models';
-import { WEIGHT_FORMATS, weightBytes, type WeightFormat } from '../../src/protocol/weightFormats';
 
 const ok = <T>(value: T): Result<T> => ({ ok: true, value });
 const GB = 1e9;
@@ -32,16 +30,6 @@ export const qwenConfig = {
   tie_word_embeddings: true,
 };
 
-function sizes(json: unknown): Record<WeightFormat, number> {
-  const shapes = [...weightShapes(readConfig(json)).values()];
-  const total = (format: WeightFormat) =>
-    shapes.reduce((sum, [n = 1, k]) => sum + (k === undefined ? 4 * n : weightBytes(format, n, k)), 0);
-  return Object.fromEntries(WEIGHT_FORMATS.map((format) => [format, total(format)])) as Record<
-    WeightFormat,
-    number
-  >;
-}
-
 export const facts: ModelFacts = {
   repository: 'Qwen/Qwen2.5-0.5B-Instruct',
   revision: 'main',
@@ -57,7 +45,7 @@ export const facts: ModelFacts = {
     { name: 'config.json', bytes: 659, sha256: null },
   ],
   downloadBytes: 995_130_128,
-  weightBytes: sizes(qwenConfig),
+  weightBytes: weightBytesOf(candidateFrom(qwenConfig)),
   suggestedFormat: 'q4',
   licence: 'apache-2.0',
   gated: false,
@@ -137,7 +125,7 @@ export const progress = (share: number, changes: Partial<DownloadProgress> = {})
   ...changes,
 });
 
-/** `tell` sends a download's progress, `end` lets it resolve. */
+/** `tell` sends a download's progress, `settle` lets it resolve. */
 export class FakeModels implements ModelsApi {
   calls: string[] = [];
   items: StoredItem[] = [...storedItems];
@@ -145,7 +133,7 @@ export class FakeModels implements ModelsApi {
   left: UnfinishedDownload[] = [];
   persisted: boolean | null = false;
   tell: (progress: DownloadProgress) => void = () => undefined;
-  end: (result: Result<DownloadEnd>) => void = () => undefined;
+  settle: (result: Result<DownloadEnd>) => void = () => undefined;
 
   describeModel: ModelsApi['describeModel'] = async (source) => {
     this.calls.push(`describe ${source.repository}@${source.revision}${source.token ? ' with a token' : ''}`);
@@ -170,13 +158,13 @@ export class FakeModels implements ModelsApi {
   pauseDownload: ModelsApi['pauseDownload'] = async (id) => {
     this.calls.push(`pause ${id}`);
     this.left = [{ ...unfinished, id, name: facts.repository }];
-    this.end(ok({ state: 'paused', id }));
+    this.settle(ok({ state: 'paused', id }));
     return ok(null);
   };
   cancelDownload: ModelsApi['cancelDownload'] = async (id) => {
     this.calls.push(`cancel ${id}`);
     this.left = this.left.filter((one) => one.id !== id);
-    this.end(ok({ state: 'cancelled' }));
+    this.settle(ok({ state: 'cancelled' }));
     return ok(null);
   };
   downloads: ModelsApi['downloads'] = async () => ok(this.left);
@@ -220,6 +208,6 @@ export class FakeModels implements ModelsApi {
   #play(call: string, onProgress: (progress: DownloadProgress) => void): Promise<Result<DownloadEnd>> {
     this.calls.push(call);
     this.tell = onProgress;
-    return new Promise((resolve) => (this.end = resolve));
+    return new Promise((resolve) => (this.settle = resolve));
   }
 }

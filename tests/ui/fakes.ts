@@ -14,7 +14,7 @@ import type {
 import type { PackedRows, TrainingData } from '../../src/protocol/data';
 import type { Plan, RunEvent } from '../../src/protocol/events';
 import { defaultSettings } from '../../src/protocol/settings';
-import { qwenConfig } from './fakeModels';
+import { FakeModels, qwenConfig } from './fakeModels';
 
 export const ok = <T>(value: T): Result<T> => ({ ok: true, value });
 
@@ -240,8 +240,7 @@ export function fakeDataset(changes: Partial<DatasetApi> = {}): DatasetApi {
 }
 
 /** A trainer whose run is played by the test: `say` sends an event, `end` lets `train` resolve. */
-export class FakeTrainer implements TrainerApi {
-  calls: string[] = [];
+export class FakeTrainer extends FakeModels implements TrainerApi {
   kept: AdapterSummary[] = [];
   known: RunSummary[] = [];
   say: (event: RunEvent) => void = () => undefined;
@@ -259,11 +258,6 @@ export class FakeTrainer implements TrainerApi {
       note: null,
     });
   models: TrainerApi['models'] = async () => ok(models);
-  addModel: TrainerApi['addModel'] = async () => ({
-    ok: false,
-    failure: { kind: 'bad-input', message: 'config.json is missing. Add it to the choice.' },
-  });
-  removeModel: TrainerApi['removeModel'] = async () => ok(null);
   chatAssets: TrainerApi['chatAssets'] = async () =>
     ok({ tokenizer: {}, tokenizerConfig: {}, chatTemplate: '', stopIds: [], vocabSize: 1024 });
   modelConfig: TrainerApi['modelConfig'] = async () => ok(qwenConfig);
@@ -300,13 +294,8 @@ export class FakeTrainer implements TrainerApi {
       })),
       testIsValidation: false,
     });
-  removeRun: TrainerApi['removeRun'] = async () => ok(null);
   adapters: TrainerApi['adapters'] = async () => ok(this.kept);
   renameAdapter: TrainerApi['renameAdapter'] = async () => ok(null);
-  removeAdapter: TrainerApi['removeAdapter'] = async (id) => {
-    this.calls.push(`remove ${id}`);
-    return ok(null);
-  };
   exportAdapter: TrainerApi['exportAdapter'] = async () =>
     ok({
       name: 'records.zip',

@@ -66,7 +66,7 @@ it('the whole main job is done with keys alone', async () => {
 
 it('a model is looked at, fetched, paused and deleted with keys alone', async () => {
   location.hash = '#/models';
-  const { models, session, props } = screen();
+  const { trainer, session, props } = screen();
   await render(App, props);
   await session.load();
   await expect.element(page.getByTestId('hub-id')).toBeVisible();
@@ -75,8 +75,8 @@ it('a model is looked at, fetched, paused and deleted with keys alone', async ()
   await expect.element(page.getByTestId('hub-fetch')).toBeEnabled();
   await reach('hub-fetch');
   await userEvent.keyboard('{Enter}');
-  await expect.poll(() => models.calls.at(-1)).toBe('download Qwen/Qwen2.5-0.5B-Instruct q4');
-  models.tell(progress(0.5));
+  await expect.poll(() => trainer.calls.at(-1)).toBe('download Qwen/Qwen2.5-0.5B-Instruct q4');
+  trainer.tell(progress(0.5));
   await expect.element(page.getByTestId('download-pause')).toBeEnabled();
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   await reach('download-pause');

@@ -5,7 +5,6 @@ import { Route } from '../../src/state/route.svelte';
 import { Session, type Surroundings } from '../../src/state/session.svelte';
 import { Theme } from '../../src/state/theme.svelte';
 import { Update } from '../../src/state/update.svelte';
-import { FakeModels } from './fakeModels';
 import { FakeTrainer, fakeDataset, get } from './fakes';
 
 /** What a session needs, all of it fake; `changes` puts in the parts that a test plays with. */
@@ -13,7 +12,6 @@ export function around(changes: Partial<Surroundings> = {}): Surroundings {
   return {
     trainer: new FakeTrainer(),
     dataset: fakeDataset(),
-    models: new FakeModels(),
     browser: { persist: async () => true, forget: async () => undefined },
     get,
     store: null,
@@ -23,12 +21,12 @@ export function around(changes: Partial<Surroundings> = {}): Surroundings {
   };
 }
 
-export function screen(trainer = new FakeTrainer(), dataset = fakeDataset(), models = new FakeModels()) {
+export function screen(trainer = new FakeTrainer(), dataset = fakeDataset()) {
   const channel = {
     postMessage: (_: TabMessage) => undefined,
     onmessage: null as ((event: MessageEvent) => void) | null,
   };
-  const session = new Session(around({ trainer, dataset, models }));
+  const session = new Session(around({ trainer, dataset }));
   const props = {
     session,
     route: new Route(location),
@@ -37,5 +35,5 @@ export function screen(trainer = new FakeTrainer(), dataset = fakeDataset(), mod
     elsewhere: new Elsewhere(channel),
     update: new Update(),
   };
-  return { trainer, models, session, channel, props };
+  return { trainer, session, channel, props };
 }

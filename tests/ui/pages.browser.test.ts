@@ -5,8 +5,8 @@ import { page } from 'vitest/browser';
 import { render } from 'vitest-browser-svelte';
 import '../../src/app.css';
 import App from '../../src/ui/App.svelte';
-import { FakeModels, facts, progress, storedItems, unfinished } from './fakeModels';
-import { adapter, evaluations, fakeDataset, FakeTrainer, lessons, plan, run, steps } from './fakes';
+import { facts, progress, storedItems, unfinished } from './fakeModels';
+import { adapter, evaluations, FakeTrainer, lessons, plan, run, steps } from './fakes';
 import { screen } from './mountable';
 
 type State =
@@ -20,9 +20,8 @@ async function show(state: State, hash: string) {
     trainer.kept = [adapter];
     trainer.known = [{ ...run, id: 'r2', status: 'unfinished', step: 24 }, run];
   }
-  const models = new FakeModels();
-  if (state === 'downloading') models.left = [unfinished];
-  const made = screen(trainer, fakeDataset(), models);
+  if (state === 'downloading') trainer.left = [unfinished];
+  const made = screen(trainer);
   const { session, channel } = made;
   await render(App, made.props);
   await session.load();
@@ -30,7 +29,7 @@ async function show(state: State, hash: string) {
   if (lesson === undefined) throw new Error('no lesson');
   if (state === 'downloading') {
     void session.download({ repository: facts.repository, revision: 'main' }, 'q4');
-    models.tell(progress(0.43));
+    trainer.tell(progress(0.43));
   }
   if (state === 'found') {
     session.lookup.repository = facts.repository;
@@ -206,12 +205,12 @@ describe('what stands on the page', () => {
   });
 
   it('storage: room as text, a delete with its way back', async () => {
-    const { models } = await show('fresh', '#/storage');
+    const { trainer } = await show('fresh', '#/storage');
     await expect.element(page.getByTestId('quota')).toHaveTextContent('1.7 GiB of about 60 GiB');
     await page.getByTestId('stored-delete').first().click();
     await expect.element(page.getByTestId('stored-undo')).toBeVisible();
     await page.getByTestId('stored-undo').click();
-    await expect.poll(() => models.calls).toEqual(['remove model kept-qwen', 'undo model kept-qwen']);
+    await expect.poll(() => trainer.calls).toEqual(['remove model kept-qwen', 'undo model kept-qwen']);
   });
 
   it('forgetting everything shows the sizes and asks once more', async () => {

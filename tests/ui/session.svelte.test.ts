@@ -14,7 +14,7 @@ import {
   scores,
   steps,
 } from './fakes';
-import { FakeModels, kept } from './fakeModels';
+import { kept } from './fakeModels';
 import { around } from './mountable';
 
 let trainer: FakeTrainer;
@@ -223,14 +223,13 @@ const report = (name: string) => ({
 
 describe('a model that arrives', () => {
   it('is chosen, and the browser is asked to keep what the page stores', async () => {
-    const models = new FakeModels();
     const persist = vi.fn(async () => true);
-    session = new Session(around({ trainer, models, browser: { persist, forget: async () => undefined } }));
+    session = new Session(around({ trainer, browser: { persist, forget: async () => undefined } }));
     await session.load();
     const over = session.download({ repository: 'Qwen/Qwen2.5-0.5B-Instruct', revision: 'main' }, 'q4');
     expect(persist).toHaveBeenCalledTimes(1);
     trainer.models = async () => ok([...fakes, kept]);
-    models.end(ok({ state: 'kept', model: kept }));
+    trainer.settle(ok({ state: 'kept', model: kept }));
     expect(await over).toBe(true);
     expect(session.models.selected?.id).toBe('kept-qwen');
   });

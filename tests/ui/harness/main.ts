@@ -2,8 +2,8 @@
 import { mount } from 'svelte';
 import '../../../src/app.css';
 import App from '../../../src/ui/App.svelte';
-import { FakeModels, facts, progress, storedItems, unfinished } from '../fakeModels';
-import { adapter, evaluations, FakeTrainer, fakeDataset, plan, run, steps } from '../fakes';
+import { facts, progress, storedItems, unfinished } from '../fakeModels';
+import { adapter, evaluations, FakeTrainer, plan, run, steps } from '../fakes';
 import { screen } from '../mountable';
 
 const show = new URLSearchParams(location.search).get('show') ?? 'fresh';
@@ -15,9 +15,8 @@ if (show !== 'fresh')
   ];
 if (show !== 'fresh')
   trainer.known = [{ ...run, id: 'r2', name: 'banking77 · Tiny Qwen', status: 'unfinished', step: 24 }, run];
-const models = new FakeModels();
-if (show === 'unfinished' || show === 'downloading') models.left = [unfinished];
-const { session, props, channel } = screen(trainer, fakeDataset(), models);
+if (show === 'unfinished' || show === 'downloading') trainer.left = [unfinished];
+const { session, props, channel } = screen(trainer);
 const target = document.querySelector('#app');
 if (target === null) throw new Error('The page has no #app.');
 mount(App, { target, props });
@@ -66,7 +65,7 @@ if (lesson !== undefined && ['running', 'finished', 'failed'].includes(show)) {
 }
 if (show === 'downloading') {
   void session.download({ repository: facts.repository, revision: 'main' }, 'q4');
-  models.tell(progress(0.43));
+  trainer.tell(progress(0.43));
 }
 if (show === 'found' || show === 'foreign') {
   session.lookup.repository = show === 'found' ? facts.repository : 'tiiuae/falcon-7b';

@@ -1,0 +1,44 @@
+/** A stored model as lists show it. */
+import { readConfig, type ModelConfig } from '../src/model/config';
+import type { ModelSummary } from '../src/protocol/apis';
+import { bytesOf } from '../src/storage/modelParts';
+import { LAYOUT, type RawModel, type StoredModel } from '../src/storage/schema';
+import { keptTensors } from './repositoryModel';
+
+export const FAMILY_NAMES: Record<ModelConfig['family'], string> = {
+  llama: 'Llama',
+  qwen2: 'Qwen2',
+  qwen3: 'Qwen3',
+  mistral: 'Mistral',
+};
+
+export function summaryOf(model: StoredModel): ModelSummary {
+  const { id, name, family, parameters, bytes, weightFormat, origin } = model;
+  return {
+    id,
+    name,
+    family,
+    parameters,
+    bytes,
+    source: 'kept',
+    contextLength: readConfig(model.config).contextLength,
+    weightFormat,
+    origin: origin && { repository: origin.repository, commit: origin.commit },
+  };
+}
+
+/** What a model of version 1 will be once it is converted: exactly the numbers it has. */
+export function headOfRaw(raw: RawModel): StoredModel {
+  const { id, name, family, config, assets, parameters, created } = raw;
+  const halves = raw.tensors.every(({ dtype, shape }) => dtype === 'F16' || shape.length < 2);
+  const weightFormat = halves ? 'f16' : 'f32';
+  const tensors = keptTensors(readConfig(config), weightFormat);
+  return {
+    ...{ id, name, family, config, assets, parameters, created, weightFormat, tensors },
+    origin: null,
+    layout: LAYOUT,
+    files: [],
+    parts: 0,
+    bytes: tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0),
+  };
+}
