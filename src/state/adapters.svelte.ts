@@ -1,25 +1,19 @@
 /** The adapters on this machine: list, names, files out and in, and a delete that can be taken back. */
 import type { AdapterExport, AdapterSummary, NamedFile, TrainerApi } from '../protocol/apis';
 import type { Failure } from '../protocol/events';
-import type { Milliseconds } from '../units';
 import { failureFrom } from './failure';
 
-/** How long a delete can be undone before it reaches the disk. */
-export const UNDO_FOR: Milliseconds = 8000;
-
 export class AdaptersState {
-  #all = $state.raw<AdapterSummary[]>([]);
+  list = $state.raw<AdapterSummary[]>([]);
   loaded = $state(false);
   failure = $state.raw<Failure | null>(null);
   importing = $state(false);
   /** Id of the adapter being written and checked. */
   exporting: string | null = $state(null);
   exported = $state.raw<{ id: string; made: AdapterExport } | null>(null);
-  /** Deleted on screen, still on disk. */
+  /** Deleted last, and can still be taken back. */
   leaving = $state.raw<AdapterSummary | null>(null);
   #timer: ReturnType<typeof setTimeout> | null = null;
-
-  list: AdapterSummary[] = $derived(this.#all.filter((adapter) => adapter.id !== this.leaving?.id));
 
   constructor(private readonly remote: TrainerApi) {}
 
@@ -30,7 +24,7 @@ export class AdaptersState {
   async load(): Promise<void> {
     await this.#try('Listing the adapters', async () => {
       const result = await this.remote.adapters();
-      if (result.ok) this.#all = result.value.toSorted((a, b) => b.created - a.created);
+      if (result.ok) this.list = result.value.toSorted((a, b) => b.created - a.created);
       else this.failure = result.failure;
     });
     this.loaded = true;
@@ -43,7 +37,7 @@ export class AdaptersState {
       const result = await this.remote.renameAdapter(id, wanted);
       if (!result.ok) this.failure = result.failure;
       else
-        this.#all = this.#all.map((adapter) => (adapter.id === id ? { ...adapter, name: wanted } : adapter));
+        this.list = this.list.map((adapter) => (adapter.id === id ? { ...adapter, name: wanted } : adapter));
     });
   }
 
@@ -72,36 +66,47 @@ export class AdaptersState {
       const result = await this.remote.importAdapter(modelId, files);
       if (result.ok) {
         added = result.value;
-        this.#all = [result.value, ...this.#all.filter((adapter) => adapter.id !== result.value.id)];
+        this.list = [result.value, ...this.list.filter((adapter) => adapter.id !== result.value.id)];
       } else this.failure = result.failure;
     });
     this.importing = false;
     return added;
   }
 
+  /** Hidden at once; gone for good when the time to take it back is over. */
   async remove(id: string): Promise<void> {
-    await this.settle();
-    this.leaving = this.#all.find((adapter) => adapter.id === id) ?? null;
-    this.#timer = setTimeout(() => void this.settle(), UNDO_FOR);
-  }
-
-  undo(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    this.leaving = null;
-  }
-
-  /** Carries out a pending delete now. */
-  async settle(): Promise<void> {
-    const leaving = this.leaving;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    const leaving = this.find(id);
     if (leaving === null) return;
+    this.#forget();
     await this.#try('Deleting the adapter', async () => {
-      const result = await this.remote.remove('adapter', leaving.id);
-      if (result.ok) this.#all = this.#all.filter((adapter) => adapter.id !== leaving.id);
-      else this.failure = result.failure;
+      const result = await this.remote.remove('adapter', id);
+      if (!result.ok) {
+        this.failure = result.failure;
+        return;
+      }
+      this.list = this.list.filter((adapter) => adapter.id !== id);
+      const left = result.value.goneAt - Date.now();
+      if (left <= 0) return;
+      this.leaving = leaving;
+      this.#timer = setTimeout(() => this.#forget(), left);
     });
+  }
+
+  async undo(): Promise<void> {
+    const leaving = this.leaving;
+    if (leaving === null) return;
+    this.#forget();
+    await this.#try('Bringing back the adapter', async () => {
+      const result = await this.remote.undoRemove('adapter', leaving.id);
+      if (!result.ok) this.failure = result.failure;
+    });
+    await this.load();
+  }
+
+  /** What was deleted cannot be taken back from here any more. */
+  #forget(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     this.leaving = null;
   }
 

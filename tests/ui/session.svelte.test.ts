@@ -157,18 +157,20 @@ describe('a run', () => {
 });
 
 describe('adapters', () => {
-  it('a delete reaches the disk only when the time to undo is over', async () => {
+  it('a delete hides it, and can be taken back until its time is over', async () => {
     vi.useFakeTimers();
     trainer.kept = [adapter, { ...adapter, id: 'a2' }];
     await session.adapters.load();
     await session.adapters.remove('a1');
     expect(session.adapters.list.map((one) => one.id)).toEqual(['a2']);
-    session.adapters.undo();
-    await vi.advanceTimersByTimeAsync(20_000);
-    expect(trainer.calls).toEqual([]);
+    await session.adapters.undo();
+    expect(session.adapters.list.map((one) => one.id)).toEqual(['a1', 'a2']);
+    expect(session.adapters.leaving).toBeNull();
     await session.adapters.remove('a1');
-    await vi.advanceTimersByTimeAsync(8000);
-    expect(trainer.calls).toEqual(['remove a1']);
+    expect(session.adapters.leaving?.id).toBe('a1');
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(session.adapters.leaving).toBeNull();
+    expect(trainer.calls).toEqual(['remove adapter a1', 'undo adapter a1', 'remove adapter a1']);
   });
 
   it('one for another base is refused with both sides named', async () => {
