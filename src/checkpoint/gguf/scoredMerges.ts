@@ -15,11 +15,8 @@ export function mergesFromScores(vocab: [string, number][], scores: number[]): [
       )
       .map(([left, right]) => ({ left, right, score }));
   });
-  // The sort is stable: equals stay in the order of the vocabulary.
-  merges.sort(
-    (a, b) =>
-      b.score - a.score || lengthOf(b.left) - lengthOf(a.left) || lengthOf(b.right) - lengthOf(a.right),
-  );
+  // The sort is stable: equals stay in the order of the vocabulary. How a piece is put together does not change its score.
+  merges.sort((a, b) => b.score - a.score);
   return merges.map(({ left, right }) => [left, right]);
 }
 
@@ -29,8 +26,4 @@ function splits(piece: string): [string, string][] {
   return characters
     .slice(1)
     .map((_, i) => [characters.slice(0, i + 1).join(''), characters.slice(i + 1).join('')]);
-}
-
-function lengthOf(piece: string): number {
-  return [...piece].length;
 }
