@@ -95,5 +95,10 @@ export function makeBatch(
 }
 
 export function disposeBatch({ ids, made, sight }: Batch): void {
-  tf.dispose([ids, ...made.flatMap(({ at, targets, weights }) => [at, targets, weights]), sight.positions, sight.ranges]);
+  tf.dispose([
+    ids,
+    ...made.flatMap(({ at, targets, weights }) => [at, targets, weights]),
+    sight.positions,
+    sight.ranges,
+  ]);
 }
