@@ -56,8 +56,12 @@ export class Library {
   /** Models on the device; those in use stay, of the others only the last. */
   #open = new Map<string, { model: Promise<OpenModel>; users: number }>();
 
-  /** `demo`: where public/demo is served. */
-  constructor(db: Storage, demo: URL) {
+  /** `demo`: where public/demo is served; `load` reads a file of it. */
+  constructor(
+    db: Storage,
+    demo: URL,
+    private readonly load: (url: URL) => Promise<ArrayBuffer> = loadBytes,
+  ) {
     this.#db = db;
     this.#demo = demo;
   }
@@ -223,13 +227,15 @@ export class Library {
     ));
   }
 
-  async #fetch(path: string): Promise<ArrayBuffer> {
-    const url = new URL(path, this.#demo);
-    const response = await fetch(url);
-    if (!response.ok)
-      throw new BadRequest(`${url.pathname} could not be loaded (status ${response.status}).`);
-    return response.arrayBuffer();
+  #fetch(path: string): Promise<ArrayBuffer> {
+    return this.load(new URL(path, this.#demo));
   }
+}
+
+async function loadBytes(url: URL): Promise<ArrayBuffer> {
+  const response = await fetch(url);
+  if (!response.ok) throw new BadRequest(`${url.pathname} could not be loaded (status ${response.status}).`);
+  return response.arrayBuffer();
 }
 
 function summaryOfEmbedded({ id, name, family, parameters }: Embedded): ModelSummary {

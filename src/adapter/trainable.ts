@@ -57,7 +57,13 @@ export class Flat {
   ) {
     this.count = values.length;
     const zeros = () => tf.zeros([this.count]);
-    this.state = { parameters: tf.tensor1d(values), gradient: zeros(), mean: zeros(), square: zeros() };
+    this.state = {
+      parameters: tf.tensor1d(values),
+      gradient: zeros(),
+      mean: zeros(),
+      square: zeros(),
+      scalars: tf.zeros([7]),
+    };
   }
 
   /** The tensor of a slot. On the GPU a view that follows the optimiser, on the processor a slice of this moment. */
@@ -93,6 +99,7 @@ export class Flat {
       gradient: make(undefined),
       mean: make(saved.mean),
       square: make(saved.square),
+      scalars: tf.zeros([7]),
     };
   }
 

@@ -29,7 +29,7 @@ export interface Passed {
 }
 
 /** Rows of a piece take about this much of the file, so that numbers, planes and bytes together stay small. */
-const PIECE_BYTES: Bytes = 2 * 2 ** 20;
+const PIECE_BYTES: Bytes = 2 ** 20;
 
 interface Span {
   begin: Bytes;

@@ -6,22 +6,12 @@
 import { adapterModules, type AdapterModule, type AdapterWeights } from '../adapter/spec';
 import { FormatError } from '../checkpoint/safetensors';
 import type { ModelConfig } from '../model/config';
-import type { Target } from '../protocol/settings';
+import { TARGETS, type Target } from '../protocol/settings';
 import { AdapterError } from './adapterError';
-import { readGguf, type GgufFile } from './ggufReader';
-import { writeGguf, type GgufTensor, type GgufValue } from './ggufWriter';
-import { joinPairs, separatePairs } from './ropeRows';
-
-/** llama.cpp's name of each linear layer. */
-export const GGUF_LAYER: Record<Target, string> = {
-  q_proj: 'attn_q',
-  k_proj: 'attn_k',
-  v_proj: 'attn_v',
-  o_proj: 'attn_output',
-  gate_proj: 'ffn_gate',
-  up_proj: 'ffn_up',
-  down_proj: 'ffn_down',
-};
+import { readGguf, type GgufFile } from './ggufFloats';
+import { GGUF_LINEAR } from '../checkpoint/gguf/names';
+import { writeGguf, type GgufTensor, type GgufValue } from '../checkpoint/gguf/writer';
+import { joinPairs, separatePairs } from '../checkpoint/gguf/ropeRows';
 
 /** llama.cpp runs Mistral as `llama`. */
 export function ggufArchitecture(model: ModelConfig): 'llama' | 'qwen2' | 'qwen3' {
@@ -106,11 +96,11 @@ const PLAIN = {
   rank: 1,
   rslora: false,
   dropout: 0,
-  targets: Object.keys(GGUF_LAYER).filter((name): name is Target => Object.hasOwn(GGUF_LAYER, name)),
+  targets: [...TARGETS],
 };
 
 function ggufWeight({ layer, target }: AdapterModule): string {
-  return `blk.${layer}.${GGUF_LAYER[target]}.weight`;
+  return `blk.${layer}.${GGUF_LINEAR[target]}.weight`;
 }
 
 function half(adapter: AdapterWeights, module: AdapterModule, which: 'lora_A' | 'lora_B'): Float32Array {

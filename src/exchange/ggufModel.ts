@@ -2,15 +2,17 @@
  * A whole model as one GGUF file of F32 weights, so that llama.cpp can open the small models that come with the page and
  * run an adapter over them. Not for large models: everything is held in memory at once.
  */
+import { GGUF_LINEAR, GGUF_NORM, GGUF_OUTSIDE } from '../checkpoint/gguf/names';
+import { divisorsOf } from '../checkpoint/gguf/ropeScaling';
 import { FormatError } from '../checkpoint/safetensors';
 import type { WeightSource } from '../checkpoint/source';
 import { linearName, type Llama3Scaling, type ModelConfig } from '../model/config';
 import type { ChatAssets } from '../protocol/data';
 import { TARGETS, type Target } from '../protocol/settings';
-import { GGUF_LAYER, ggufArchitecture, pairedHeads } from './gguf';
+import { ggufArchitecture, pairedHeads } from './gguf';
 import { ggufTokenizer } from './ggufTokenizer';
-import { writeGguf, type GgufTensor, type GgufValue } from './ggufWriter';
-import { joinPairs } from './ropeRows';
+import { writeGguf, type GgufTensor, type GgufValue } from '../checkpoint/gguf/writer';
+import { joinPairs } from '../checkpoint/gguf/ropeRows';
 
 export async function writeGgufModel(
   model: ModelConfig,
@@ -22,19 +24,17 @@ export async function writeGgufModel(
   const add = async (from: string, to: string) => {
     tensors.push({ name: to, shape: weights.shape(from), values: await weights.read(from) });
   };
-  await add('model.embed_tokens.weight', 'token_embd.weight');
-  await add('model.norm.weight', 'output_norm.weight');
-  // Without it llama.cpp uses the embedding, which is what tied means.
-  if (!model.tied) await add('lm_head.weight', 'output.weight');
+  for (const [from, to] of Object.entries(GGUF_OUTSIDE)) {
+    // Without a head llama.cpp uses the embedding, which is what tied means.
+    if (from !== 'lm_head.weight' || !model.tied) await add(from, to);
+  }
   if (model.ropeScaling) tensors.push(ropeFactors(model, model.ropeScaling));
   for (let layer = 0; layer < model.layers; layer++) {
     const from = `model.layers.${layer}`;
     const to = `blk.${layer}`;
-    await add(`${from}.input_layernorm.weight`, `${to}.attn_norm.weight`);
-    await add(`${from}.post_attention_layernorm.weight`, `${to}.ffn_norm.weight`);
-    if (model.qkNorm) {
-      await add(`${from}.self_attn.q_norm.weight`, `${to}.attn_q_norm.weight`);
-      await add(`${from}.self_attn.k_norm.weight`, `${to}.attn_k_norm.weight`);
+    for (const [name, norm] of Object.entries(GGUF_NORM)) {
+      if (!name.startsWith('self_attn') || model.qkNorm)
+        await add(`${from}.${name}.weight`, `${to}.${norm}.weight`);
     }
     for (const target of TARGETS) {
       tensors.push(await linear(model, weights, layer, target, 'weight'));
@@ -90,7 +90,7 @@ async function linear(
   const values = await weights.read(from);
   const heads = pairedHeads(model, target);
   const ordered = heads === null ? values : joinPairs(values, rowsOf(from, shape), heads);
-  return { name: `blk.${layer}.${GGUF_LAYER[target]}.${part}`, shape, values: ordered };
+  return { name: `blk.${layer}.${GGUF_LINEAR[target]}.${part}`, shape, values: ordered };
 }
 
 function rowsOf(name: string, shape: number[]): number {
@@ -99,15 +99,15 @@ function rowsOf(name: string, shape: number[]): number {
   return rows;
 }
 
-/** What llama.cpp divides each rotary frequency by: 1 for fast ones, `factor` for slow ones, a blend between. */
+/** What llama.cpp divides each rotary frequency by. */
 function ropeFactors(model: ModelConfig, scaling: Llama3Scaling): GgufTensor {
-  const { factor, lowFreqFactor, highFreqFactor, originalLength } = scaling;
-  const values = Float32Array.from({ length: model.headDim / 2 }, (_, i) => {
-    const turns = originalLength / (2 * Math.PI * model.ropeTheta ** ((2 * i) / model.headDim));
-    if (turns > highFreqFactor) return 1;
-    if (turns < lowFreqFactor) return factor;
-    const blend = (turns - lowFreqFactor) / (highFreqFactor - lowFreqFactor);
-    return 1 / ((1 - blend) / factor + blend);
-  });
+  const named = {
+    rope_type: 'llama3' as const,
+    factor: scaling.factor,
+    low_freq_factor: scaling.lowFreqFactor,
+    high_freq_factor: scaling.highFreqFactor,
+    original_max_position_embeddings: scaling.originalLength,
+  };
+  const values = divisorsOf(named, model.ropeTheta, model.headDim / 2);
   return { name: 'rope_freqs.weight', shape: [values.length], values };
 }

@@ -3,7 +3,7 @@
  * layer in which every sequence owns a stretch of rows; then all sequences grow by a token a step.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { kvAppend } from '../ops/kvCache';
+import { scatterRows } from '../ops/pickRows';
 import type { KeepKeys, Sight } from './decoder';
 import { hiddenStates, logitsOf, type Runnable } from './forward';
 import { rotaryTable } from './rotary';
@@ -136,8 +136,8 @@ function append(
   at: tf.Tensor1D,
 ): [tf.Tensor, tf.Tensor] {
   if (!cache) throw new Error('A layer has no cache.');
-  cache.keys = kvAppend(cache.keys, keys, at);
-  cache.values = kvAppend(cache.values, values, at);
+  cache.keys = scatterRows(cache.keys, keys, at);
+  cache.values = scatterRows(cache.values, values, at);
   return [cache.keys, cache.values];
 }
 

@@ -18,6 +18,8 @@ export interface AttentionAttrs {
   headDim: number;
   /** Neighbouring queries see overlapping keys, in order: true for packed rows, false for a cache of several sequences. */
   together: boolean;
+  /** Which of two kernels runs on the GPU, to test and to time both; chosen by the device when absent. */
+  form?: 'lanes' | 'tiles';
 }
 
 /** → [o, lse], lse [rows, heads]: the logarithm of each softmax' denominator */

@@ -4,7 +4,7 @@ import forwardCode from '../../shaders/rmsNorm.wgsl?raw';
 import backwardCode from '../../shaders/rmsNormDx.wgsl?raw';
 import gainCode from '../../shaders/rmsNormDg.wgsl?raw';
 import { dispatch, floatBits, output } from '../gpu/dispatch';
-import { rowLayout, withReduce } from './rows.kernel';
+import { byRows } from './rows.kernel';
 import { given, size } from './sizes';
 import type { NormAttrs } from './rmsNorm';
 
@@ -13,10 +13,9 @@ export function rmsNormKernel({ x, g }: NamedTensorInfoMap, { epsilon }: NormAtt
   const y = output([rows, cols]);
   dispatch({
     name: 'rmsNorm',
-    code: withReduce(forwardCode),
+    ...byRows(forwardCode, rows, cols),
     bind: [given(x), given(g), y],
     uniforms: [rows, cols, floatBits(epsilon)],
-    ...rowLayout(rows),
   });
   return y;
 }
@@ -26,10 +25,9 @@ export function rmsNormDxKernel({ x, g, dy }: NamedTensorInfoMap, { epsilon }: N
   const dx = output([rows, cols]);
   dispatch({
     name: 'rmsNormDx',
-    code: withReduce(backwardCode),
+    ...byRows(backwardCode, rows, cols),
     bind: [given(x), given(g), given(dy), dx],
     uniforms: [rows, cols, floatBits(epsilon)],
-    ...rowLayout(rows),
   });
   return dx;
 }

@@ -10,7 +10,7 @@ import { sha256, StorageDamaged, write, type Storage } from './database';
 import type { KeptTensor, StoredPart, StoredPiece } from './schema';
 
 /** A part is closed when it has this many bytes. */
-export const PART_BYTES: Bytes = 8 * 2 ** 20;
+export const PART_BYTES: Bytes = 4 * 2 ** 20;
 
 /** The place in the source after a piece. */
 export interface Place {

@@ -71,8 +71,12 @@ function activationBytes(config: ModelConfig, tokens: number, recompute: boolean
 }
 
 function headBytes(config: ModelConfig, tokens: number, full: boolean): number {
-  const rows = Math.min(tokens, chunkRows(config.vocab));
+  const rows = chunkRows(config.vocab, tokens);
   return (
-    4 * (2 * rows * config.vocab + 4 * tokens * config.hidden + (full ? 2 * config.vocab * config.hidden : 0))
+    4 *
+    (rows * config.vocab +
+      4 * rows * config.hidden +
+      tokens * config.hidden +
+      (full ? 2 * config.vocab * config.hidden : 0))
   );
 }

@@ -50,7 +50,7 @@ export function forwardBackward(
   if (!end) throw new Error('The model has no layers.');
   const head = tf.tidy(() => {
     const want = { dx: true, weights: trainsOutside };
-    return headLoss(config, trainable.outside(own), end, batch.targets, batch.weights, want);
+    return headLoss(config, trainable.outside(own), end, batch.chunks, want);
   });
   end.dispose();
   flush();

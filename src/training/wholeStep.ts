@@ -41,13 +41,13 @@ export function forwardBackwardWhole(
       const head = tf.customGrad((...inputs) => {
         const hidden = inputs[0] as tf.Tensor;
         const want = { dx: true, weights: trainsOutside };
-        const result = headLoss(config, outside, hidden, batch.targets, batch.weights, want);
+        const result = headLoss(config, outside, hidden, batch.chunks, want);
         logp = tf.keep(result.logp);
         const all = trainsOutside ? [result.dx, result.dNorm, result.dHead] : [result.dx];
         const made = all.filter((tensor) => tensor !== undefined).map((tensor) => tf.keep(tensor));
         kept = made;
         // the tape ends here, so the gradient of the loss with respect to itself is 1
-        return { value: tf.sum(tf.mul(result.logp, batch.weights)), gradFunc: () => made };
+        return { value: tf.sum(result.logp), gradFunc: () => made };
       });
       if (outside.head.format !== 'trained') return head(x);
       return head(x, outside.norm, outside.head.tensor);

@@ -11,8 +11,8 @@ import { getLlama, LlamaLogLevel, type Llama, type LlamaModel, type Token } from
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeGgufAdapter } from '../../src/exchange/gguf';
 import { writeGgufModel } from '../../src/exchange/ggufModel';
-import { readGguf } from '../../src/exchange/ggufReader';
-import { writeGguf, type GgufValue } from '../../src/exchange/ggufWriter';
+import { readGguf } from '../../src/exchange/ggufFloats';
+import { writeGguf, type GgufValue } from '../../src/checkpoint/gguf/writer';
 import { readPeft } from '../../src/exchange/peft';
 import { adapters, FAMILIES, fixture, readBytes, readTensor, type FixtureFamily } from './fixtures';
 

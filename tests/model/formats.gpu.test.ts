@@ -47,7 +47,7 @@ async function pass(source: WeightSource, format: WeightFormat) {
   );
   const trainable = loraTrainable(config, weights, adapter.spec, adapter);
   const table = rotaryTable(config, rows.length);
-  const batch = makeBatch(rows, [0, 1], 2, 1 / rows.supervised, null, table);
+  const batch = makeBatch(rows, [0, 1], 2, 1 / rows.supervised, null, table, 32);
   const { logp } = forwardBackward(config, trainable, batch, null);
   const result = { logp: await logp.data(), gradient: await trainable.flat.state.gradient.data() };
   disposeBatch(batch);

@@ -191,7 +191,7 @@ function startFrom(folder: string, kind: string, config: ModelConfig, weights: M
 async function packedLogits(model: Runnable, packed: PackedRows): Promise<ArrayLike<number>> {
   const table = rotaryTable(model.config, packed.length);
   const rows = [...Array(packed.rows).keys()];
-  const batch = makeBatch(packed, rows, rows.length, 1, model.config.slidingWindow, table);
+  const batch = makeBatch(packed, rows, rows.length, 1, model.config.slidingWindow, table, 32);
   const hidden = hiddenStates(model, batch.ids, batch.sight);
   const logits = logitsOf(model, hidden);
   const values = await logits.data();
@@ -204,7 +204,7 @@ async function lossAndGradient(config: ModelConfig, trainable: Trainable, packed
   const table = rotaryTable(config, packed.length);
   const rows = [...Array(packed.rows).keys()];
   const count = supervisedIn(packed, rows);
-  const batch = makeBatch(packed, rows, rows.length, 1 / count, config.slidingWindow, table);
+  const batch = makeBatch(packed, rows, rows.length, 1 / count, config.slidingWindow, table, 32);
   const { logp } = forwardBackward(config, trainable, batch, null);
   const perToken = Array.from(await logp.data(), (value) => (value === 0 ? 0 : -value));
   disposeBatch(batch);

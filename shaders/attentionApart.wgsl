@@ -1,14 +1,12 @@
-// attention: o[i] = sum over j of softmax_j(scale * q[i] . k[j]) v[j],  first[i] <= j <= last[i]
+// attentionApart: o[i] = sum over j of softmax_j(scale * q[i] . k[j]) v[j],  first[i] <= j <= last[i]
 //
 // q, o   [rows, heads * d]      k, v [keys, kvHeads * d]
 // ranges [3, rows]              first key, last key (the third row serves the gradient)
 // lse    [rows, heads]          log of the softmax' denominator
 //
-// One invocation per query and head, one pass over keys with a running maximum. LANES neighbouring queries of one head make
-// a workgroup. With TOGETHER they walk the same keys, from the first one's first to the last one's last, and each leaves out
-// what it does not see: loads are then the same for all lanes. Without, each walks its own (a cache of several sequences).
-// D4 = d / 4.
-struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, scale: f32 }
+// For queries of several sequences in one cache: one invocation per query and head walks that query's own keys with a running
+// maximum. Loops over D4 = d / 4 are written out by the dispatch.
+struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f32 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
 @group(0) @binding(1) var<storage, read> k: array<vec4f>;
@@ -39,22 +37,15 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   var total = 0.0;
   let first = ranges[row];
   let last = ranges[shape.rows + row];
-  var begin = first;
-  var end = last;
-  if (TOGETHER) {
-    begin = ranges[row0];
-    end = ranges[shape.rows + min(row0 + LANES, shape.rows) - 1u];
-  }
-  for (var j = begin; j <= end; j++) {
+  for (var j = first; j <= last; j++) {
     let key = (j * shape.kvHeads + kvHead) * D4;
     var s = 0.0;
     for (var c = 0u; c < D4; c++) { s += dot(mine[c], k[key + c]); }
-    let seen = j >= first && j <= last;
     // one exponential serves both: the old sum is scaled down or the new score is, never both
     let less = exp(-abs(s - most));
-    let raised = seen && s > most;
+    let raised = s > most;
     let keep = select(1.0, less, raised);
-    let p = select(0.0, select(less, 1.0, raised), seen);
+    let p = select(less, 1.0, raised);
     total = total * keep + p;
     for (var c = 0u; c < D4; c++) { sum[c] = fma(vec4f(p), v[key + c], sum[c] * keep); }
     most = select(most, s, raised);

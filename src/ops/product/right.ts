@@ -3,7 +3,7 @@
  * A word is what one load brings: 4 weights of f32 (vec4f), f16 (vec2u) and q8 (u32), 8 of q4 and nf4 (u32), or a single
  * f32 where a side is not a multiple of 4.
  */
-import type { WeightFormat } from '../protocol/weightFormats';
+import type { WeightFormat } from '../../protocol/weightFormats';
 
 export interface RightForm {
   /** WGSL type of a word. */
@@ -14,6 +14,8 @@ export interface RightForm {
   wordsPerBlock: number;
   /** WGSL expressions for the vectors of a word (scalars where `width` is 1), given names of the word and its scale. */
   vectors(word: string, scale: string): string[];
+  /** The same for one vector, whose number `v` in the word is known at run time only. */
+  vectorAt(word: string, v: string, scale: string): string;
   /** WGSL expression for the scale of block number `block`; empty where there are none. */
   scale(block: string): string;
   /** Functions that the expressions call. */
@@ -21,10 +23,19 @@ export interface RightForm {
 }
 
 const half = (block: string) => `unpack2x16float(scales[(${block}) >> 1u])[(${block}) & 1u]`;
-const nibbles = (word: string, shift: number) =>
-  `vec4f((vec4u(${word}) >> vec4u(${[0, 4, 8, 12].map((bit) => `${bit + shift}u`).join(', ')})) & vec4u(15u))`;
+const nibbles = (word: string) => `(vec4u(${word}) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(15u)`;
 
 const none = { wordsPerBlock: 0, scale: () => '', functions: '' };
+/** A word of one vector. */
+const single = (vector: (word: string, scale: string) => string) => ({
+  vectors: (word: string, scale: string) => [vector(word, scale)],
+  vectorAt: (word: string, _: string, scale: string) => vector(word, scale),
+});
+/** A word of eight nibbles: two vectors, the low one first. */
+const double = (vector: (word: string, scale: string) => string) => ({
+  vectors: (word: string, scale: string) => [vector(word, scale), vector(`(${word} >> 16u)`, scale)],
+  vectorAt: (word: string, v: string, scale: string) => vector(`(${word} >> (16u * ${v}))`, scale),
+});
 
 // Selects and no table: an array indexed by data is spilled to memory by most compilers.
 const NF4_FUNCTION = `
@@ -47,42 +58,38 @@ fn nf4(code: vec4u) -> vec4f {
 }`;
 
 const FORMS: Record<WeightFormat, RightForm> = {
-  f32: { ...none, word: 'vec4f', width: 4, vectors: (word) => [word] },
+  f32: { ...none, ...single((word) => word), word: 'vec4f', width: 4 },
   f16: {
     ...none,
+    ...single((word) => `vec4f(unpack2x16float(${word}.x), unpack2x16float(${word}.y))`),
     word: 'vec2u',
     width: 4,
-    vectors: (word) => [`vec4f(unpack2x16float(${word}.x), unpack2x16float(${word}.y))`],
   },
   q8: {
+    ...single(
+      (word, scale) =>
+        `vec4f((vec4i(bitcast<i32>(${word})) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u)) * ${scale}`,
+    ),
     word: 'u32',
     width: 4,
     wordsPerBlock: 8,
     scale: half,
-    vectors: (word, scale) => [
-      `vec4f((vec4i(bitcast<i32>(${word})) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u)) * ${scale}`,
-    ],
     functions: '',
   },
   q4: {
+    ...double((word, scale) => `fma(vec4f(${nibbles(word)}), vec4f(${scale}.x), vec4f(${scale}.y))`),
     word: 'u32',
     width: 8,
     wordsPerBlock: 4,
     scale: (block) => `unpack2x16float(scales[${block}])`,
-    vectors: (word, scale) =>
-      [0, 16].map((shift) => `fma(${nibbles(word, shift)}, vec4f(${scale}.x), vec4f(${scale}.y))`),
     functions: '',
   },
   nf4: {
+    ...double((word, scale) => `nf4(${nibbles(word)}) * ${scale}`),
     word: 'u32',
     width: 8,
     wordsPerBlock: 8,
     scale: half,
-    vectors: (word, scale) =>
-      [0, 16].map(
-        (shift) =>
-          `nf4((vec4u(${word}) >> vec4u(${shift}u, ${shift + 4}u, ${shift + 8}u, ${shift + 12}u)) & vec4u(15u)) * ${scale}`,
-      ),
     functions: NF4_FUNCTION,
   },
 };
@@ -91,5 +98,5 @@ const FORMS: Record<WeightFormat, RightForm> = {
 export function rightForm(format: WeightFormat, vectors: boolean): RightForm {
   if (vectors) return FORMS[format];
   if (format !== 'f32') throw new Error(`A ${format} weight needs sides that are multiples of 4.`);
-  return { ...none, word: 'f32', width: 1, vectors: (word) => [word] };
+  return { ...none, ...single((word) => word), word: 'f32', width: 1 };
 }
