@@ -2,7 +2,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { WeightSource } from '../checkpoint/source';
 import { linearName, type ModelConfig } from '../model/config';
-import { weightShapes, type ModelWeights } from '../model/weights';
+import type { ModelWeights } from '../model/weights';
+import { weightShapes } from '../model/weightShapes';
 import { linear } from '../ops/linear';
 import { trainedWeight } from '../ops/weight';
 import type { Target } from '../protocol/settings';

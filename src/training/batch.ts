@@ -36,7 +36,7 @@ export function supervisedIn(packed: PackedRows, rows: readonly number[]): numbe
 }
 
 /**
- * Each supervised token weighs `weight`; missing rows repeat row 0 and teach nothing. `chunk` is `chunkRows` of head.ts.
+ * Each supervised token weighs `weight`; missing rows repeat row 0 and teach nothing. `chunk` is that of chunkRows.ts.
  * `into` is an earlier batch of the same shape: its tensors are written again. Dispose with `disposeBatch`.
  */
 export function makeBatch(

@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { hiddenStates, type Runnable } from '../model/forward';
 import type { PackedRows } from '../protocol/data';
 import { disposeBatch, makeBatch, type Batch } from './batch';
-import { chunkRows, headLoss } from './head';
+import { chunkRows } from './chunkRows';
+import { headLoss } from './head';
 
 /** Null when there is no held-out token. */
 export async function heldOutLoss(

@@ -1,12 +1,12 @@
 /** Predicts steps and bytes of a run before anything is allocated. Formulas follow what step.ts and weights.ts allocate. */
 import { adapterModules, specOf } from '../adapter/spec';
 import { linearShape, parameterCount, type ModelConfig } from '../model/config';
-import { weightShapes } from '../model/weights';
+import { weightShapes } from '../model/weightShapes';
 import type { PackedRows } from '../protocol/data';
 import type { MemoryPart, Plan } from '../protocol/events';
 import type { Settings } from '../protocol/settings';
 import { outsideFormat, weightBytes, type WeightFormat } from '../protocol/weightFormats';
-import { chunkRows } from './head';
+import { chunkRows } from './chunkRows';
 import { planSteps } from './order';
 
 /** Tokens of one micro-batch: enough rows to keep a GPU busy, few enough to stay small. */

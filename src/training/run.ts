@@ -16,7 +16,7 @@ import type { FinishReason, Plan, RunEvent } from '../protocol/events';
 import type { Settings } from '../protocol/settings';
 import type { Milliseconds } from '../units';
 import { disposeBatch, makeBatch, supervisedIn, type Batch } from './batch';
-import { chunkRows } from './head';
+import { chunkRows } from './chunkRows';
 import { heldOutLoss } from './heldOut';
 import { planSteps, rowsOfStep } from './order';
 import { microRows } from './plan';

@@ -64,6 +64,16 @@ describe('each rule bites', () => {
       rules.silentOpenings(tree({ 'src/gpu/a.ts': 'const a = 1;', 'src/ui/A.svelte': '<p>' })),
     ).toHaveLength(2);
     expect(rules.unusedShaders(tree({}), ['shaders/rope.wgsl'])).toEqual(['shaders/rope.wgsl']);
+    const screen = {
+      'src/main.ts': "import App from './ui/App.svelte';\nimport type { Step } from './training/step';",
+      'src/ui/App.svelte': '<script>\n// x\nimport { fitOf } from "../guide/fit";</script>',
+      'src/guide/fit.ts': "import { weights } from '../model/weights';",
+      'src/model/weights.ts': "import * as tf from '@tensorflow/tfjs-core';",
+      'src/training/step.ts': "import * as tf from '@tensorflow/tfjs-core';",
+    };
+    expect(rules.tensorsOnScreen(tree(screen))).toEqual([
+      'src/model/weights.ts imports @tensorflow/tfjs-core',
+    ]);
   });
 });
 
@@ -75,6 +85,8 @@ describe('the house', () => {
   it('has no drawers', () => expect(rules.drawers(sources)).toEqual([]));
   it('keeps files short', () => expect(rules.tooLong(sources)).toEqual([]));
   it('keeps tfjs’ WebGPU backend inside src/gpu', () => expect(rules.backendLeaks(sources)).toEqual([]));
+  it('keeps tfjs out of what the page itself loads', () =>
+    expect(rules.tensorsOnScreen(sources)).toEqual([]));
   it('opens every file by saying what it is', () => expect(rules.silentOpenings(sources)).toEqual([]));
   it('loads every shader', () => expect(rules.unusedShaders(sources, shaders)).toEqual([]));
 });

@@ -128,3 +128,24 @@ export function unusedShaders(sources: Tree, shaders: readonly string[]): string
   );
   return shaders.filter((shader) => !loaded.has(shader));
 }
+
+/** Files that the page's own thread loads, with the modules of TensorFlow.js they import: it lives in the workers alone. */
+export function tensorsOnScreen(tree: Tree): string[] {
+  const seen = new Set<string>();
+  const waiting = ['src/main.ts'];
+  const found: string[] = [];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    const text = tree.get(path);
+    if (text === undefined || seen.has(path)) continue;
+    seen.add(path);
+    // Types are gone when the page is built.
+    const values = text.replace(/import type [^;]+;/g, '');
+    for (const name of importsOf(path, values)) {
+      if (name.startsWith('@tensorflow/')) found.push(`${path} imports ${name}`);
+      if (!name.startsWith('.') || name.includes('/workers/')) continue;
+      const target = posix.normalize(posix.join(posix.dirname(path), name));
+      waiting.push(target, `${target}.ts`);
+    }
+  }
+  return found;
+}
