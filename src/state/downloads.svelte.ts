@@ -140,7 +140,7 @@ export class DownloadsState {
     order: (id: string) => Promise<Result<null>>,
   ): Promise<void> {
     const known = this.#arriving.get(key);
-    if (known?.progress == null || known.ending !== null) return;
+    if (known === undefined || known.progress === null || known.ending !== null) return;
     this.#put({ ...known, ending });
     try {
       const result = await order(known.progress.id);

@@ -47,13 +47,9 @@ export class Preferences {
 
   /** A sentence that says why an address cannot be the hub's, or null. */
   whyNotHub(address: string): string | null {
-    let url: URL;
-    try {
-      url = new URL(address);
-    } catch {
-      return `“${address}” is not an address. It begins with https:// and names a host.`;
-    }
-    if (url.origin === this.origin || url.origin === DEFAULT_HUB) return null;
+    const origin = originOf(address);
+    if (origin === null) return `“${address}” is not an address. It begins with https:// and names a host.`;
+    if (origin === this.origin || origin === DEFAULT_HUB) return null;
     return `This page may fetch from ${DEFAULT_HUB} and from its own address, ${this.origin}, and from nowhere else. A mirror has to be served beside the page.`;
   }
 
@@ -73,5 +69,13 @@ export class Preferences {
     } catch {
       // A full or forbidden localStorage costs only the memory of these two.
     }
+  }
+}
+
+function originOf(address: string): string | null {
+  try {
+    return new URL(address).origin;
+  } catch {
+    return null;
   }
 }
