@@ -17,10 +17,11 @@ function unrolled(code: string, count: number): string {
   );
 }
 
-function layout(rows: number, keys: number, { heads, kvHeads, headDim }: AttentionAttrs) {
+function layout(rows: number, keys: number, attrs: AttentionAttrs) {
+  const { heads, kvHeads, headDim, scale = 1 / Math.sqrt(headDim) } = attrs;
   return {
     constants: { D4: headDim / 4, LANES } as Constants,
-    uniforms: [rows, keys, heads, kvHeads, floatBits(1 / Math.sqrt(headDim))],
+    uniforms: [rows, keys, heads, kvHeads, floatBits(scale)],
   };
 }
 

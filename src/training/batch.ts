@@ -1,7 +1,8 @@
 /** Lays packed rows end to end as the tensors of one micro-batch; always `count` rows, so that shapes never change. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sight } from '../model/decoder';
-import { sightOfRows } from '../model/sight';
+import type { ModelConfig } from '../model/config';
+import type { RotaryTables } from '../model/rotary';
+import { disposeSight, sightOfRows, type Sight } from '../model/sight';
 import type { PackedRows } from '../protocol/data';
 
 export interface Batch {
@@ -27,8 +28,8 @@ export function makeBatch(
   rows: readonly number[],
   count: number,
   weight: number,
-  window: number | null,
-  table: tf.Tensor,
+  config: ModelConfig,
+  tables: RotaryTables,
 ): Batch {
   const { length } = packed;
   const filled = Array.from({ length: count }, (_, index) => rows[index] ?? 0);
@@ -40,19 +41,15 @@ export function makeBatch(
     if (index < rows.length)
       targets.set(packed.targets.subarray(row * length, (row + 1) * length), index * length);
   });
-  const { positions, ranges } = sightOfRows(packed, filled, window);
   return {
     ids: tf.tensor1d(ids, 'int32'),
     targets: tf.tensor1d(targets, 'int32'),
     weights: tf.tensor1d(Float32Array.from(targets, (target) => (target >= 0 ? weight : 0))),
-    sight: {
-      positions: tf.tensor1d(positions, 'int32'),
-      ranges: tf.tensor2d(ranges, [3, tokens], 'int32'),
-      table,
-    },
+    sight: sightOfRows(config, packed, filled, tables),
   };
 }
 
 export function disposeBatch({ ids, targets, weights, sight }: Batch): void {
-  tf.dispose([ids, targets, weights, sight.positions, sight.ranges]);
+  tf.dispose([ids, targets, weights]);
+  disposeSight(sight);
 }

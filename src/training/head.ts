@@ -36,7 +36,7 @@ export function headLoss(
   want: { dx: boolean; weights: boolean },
 ): HeadResult {
   return tf.tidy(() => {
-    const x = rmsNorm(hidden, norm, config.normEpsilon);
+    const x = rmsNorm(hidden, norm, config.norm);
     const rows = x.shape[0] ?? 0;
     const chunk = chunkRows(config.vocab);
     const logps: tf.Tensor[] = [];
@@ -59,7 +59,7 @@ export function headLoss(
     const logp = tf.concat(logps);
     if (!want.dx) return { logp, dx: undefined, dNorm: undefined, dHead };
     const dy = tf.concat(dxs);
-    const { dx, dg } = rmsNormBackward(dy, hidden, norm, config.normEpsilon, want.weights);
+    const { dx, dg } = rmsNormBackward(dy, hidden, norm, config.norm, want.weights);
     return { logp, dx, dNorm: dg, dHead };
   });
 }

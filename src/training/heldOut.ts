@@ -1,6 +1,7 @@
 /** Mean loss over the supervised tokens of held-out rows, in nats. Forward only; changes nothing. */
 import * as tf from '@tensorflow/tfjs-core';
 import { hiddenStates, type Runnable } from '../model/forward';
+import type { RotaryTables } from '../model/rotary';
 import type { PackedRows } from '../protocol/data';
 import { disposeBatch, makeBatch } from './batch';
 import { headLoss } from './head';
@@ -10,13 +11,13 @@ export async function heldOutLoss(
   model: Runnable,
   packed: PackedRows,
   rowsAtOnce: number,
-  table: tf.Tensor,
+  tables: RotaryTables,
 ): Promise<number | null> {
   if (packed.supervised === 0) return null;
   const sums: tf.Tensor[] = [];
   for (let start = 0; start < packed.rows; start += rowsAtOnce) {
     const rows = Array.from({ length: Math.min(rowsAtOnce, packed.rows - start) }, (_, i) => start + i);
-    const batch = makeBatch(packed, rows, rowsAtOnce, 1, model.config.slidingWindow, table);
+    const batch = makeBatch(packed, rows, rowsAtOnce, 1, model.config, tables);
     const hidden = hiddenStates(model, batch.ids, batch.sight);
     sums.push(
       tf.tidy(() => {

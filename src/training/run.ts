@@ -7,7 +7,7 @@ import type { Trainable } from '../adapter/trainable';
 import { allocatedBytes } from '../gpu/dispatch';
 import type { ModelConfig } from '../model/config';
 import type { Runnable } from '../model/forward';
-import { rotaryTable } from '../model/rotary';
+import { rotaryTables } from '../model/rotary';
 import { adamw, gradientNorm } from '../ops/flat';
 import type { PackedRows } from '../protocol/data';
 import type { FinishReason, Plan, RunEvent } from '../protocol/events';
@@ -86,7 +86,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   if (request.from) flat.write(request.from);
   const steps = planSteps(settings, train);
   const rowsAtOnce = microRows(train.length, steps.rowsPerStep);
-  const table = rotaryTable(config, Math.max(train.length, validation.length));
+  const tables = rotaryTables(config, Math.max(train.length, validation.length));
   const own = runnable(config, trainable);
   const pass = settings.recompute ? forwardBackward : forwardBackwardWhole;
   let lastStepTime = 0;
@@ -125,7 +125,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
     const parameters = best ?? Float32Array.from(await flat.state.parameters.data());
     return { reason, parameters, watch, lastStep: step, peakBytes };
   } finally {
-    table.dispose();
+    tf.dispose(tables);
   }
 
   async function oneStep(): Promise<void> {
@@ -136,7 +136,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
     const sums: tf.Tensor[] = [];
     for (let at = 0; at < rows.length; at += rowsAtOnce) {
       const micro = rows.slice(at, at + rowsAtOnce);
-      const batch = makeBatch(train, micro, rowsAtOnce, 1 / supervised, config.slidingWindow, table);
+      const batch = makeBatch(train, micro, rowsAtOnce, 1 / supervised, config, tables);
       const { logp } = pass(config, trainable, batch, seed);
       sums.push(tf.tidy(() => tf.sum(logp)));
       logp.dispose();
@@ -171,7 +171,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   }
 
   async function checkHeldOut(): Promise<boolean> {
-    const loss = await heldOutLoss(own, validation, rowsAtOnce, table);
+    const loss = await heldOutLoss(own, validation, rowsAtOnce, tables);
     if (loss === null) return false;
     const result = watchLoss(watch, step, loss, settings);
     watch = result.watch;

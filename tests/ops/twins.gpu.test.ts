@@ -9,12 +9,13 @@ import { crossEntropy } from '../../src/ops/crossEntropy';
 import { crossEntropyReference } from '../../src/ops/crossEntropy.reference';
 import { dropout } from '../../src/ops/dropout';
 import { dropoutReference } from '../../src/ops/dropout.reference';
+import { glu } from '../../src/ops/glu';
+import { gluGradReference, gluReference } from '../../src/ops/glu.reference';
 import { linear } from '../../src/ops/linear';
 import { dxReference, linearReference, outerReference } from '../../src/ops/linear.reference';
 import { rmsNorm } from '../../src/ops/rmsNorm';
 import { rmsNormDgReference, rmsNormDxReference, rmsNormReference } from '../../src/ops/rmsNorm.reference';
-import { swiglu } from '../../src/ops/swiglu';
-import { swigluGradReference, swigluReference } from '../../src/ops/swiglu.reference';
+
 import { makeWeight } from '../../src/model/weights';
 import { relativeL2 } from '../oracle/tensors';
 
@@ -90,30 +91,32 @@ describe('rmsNorm', () => {
     [513, 896],
   ])('gives the twin’s result and gradients for %i × %i', async (rows, cols) => {
     const [x, g, dy] = [filled(rows, cols), filled(cols), filled(rows, cols)];
-    const attrs = { epsilon: 1e-6 };
-    await close(rmsNorm(x, g, attrs.epsilon), rmsNormReference({ x, g }, attrs), 1e-6);
-    const [dx, dg] = tf.grads((a, b) => rmsNorm(a as tf.Tensor, b as tf.Tensor, attrs.epsilon))([x, g], dy);
-    await close(dx, rmsNormDxReference({ x, g, dy }, attrs), 1e-5);
-    await close(dg, rmsNormDgReference({ x, g, dy }, attrs), 1e-5);
+    for (const offset of [0, 1] as const) {
+      const attrs = { epsilon: 1e-6, offset };
+      await close(rmsNorm(x, g, attrs), rmsNormReference({ x, g }, attrs), 1e-6);
+      const [dx, dg] = tf.grads((a, b) => rmsNorm(a as tf.Tensor, b as tf.Tensor, attrs))([x, g], dy);
+      await close(dx, rmsNormDxReference({ x, g, dy }, attrs), 1e-5);
+      await close(dg, rmsNormDgReference({ x, g, dy }, attrs), 1e-5);
+    }
   });
 });
 
 describe('attention', () => {
-  // one document; three with a window; one row past a workgroup of 32; groups of 1, 2 and 7
+  // one document; three with a window; one row past a workgroup of 32; groups of 1, 2 and 7; Gemma 3 27B's scale
   it.each([
-    [24, [0], null, 4, 2, 16],
-    [65, [0, 10, 40], 8, 2, 2, 32],
-    [33, [0, 32], null, 14, 2, 64],
+    [24, [0], null, 4, 2, 16, null],
+    [65, [0, 10, 40], 8, 2, 2, 32, 1 / Math.sqrt(168)],
+    [33, [0, 32], null, 14, 2, 64, null],
   ])(
     'gives the twin’s result and gradients: %i rows, documents at %j, window %s',
-    async (rows, documents, window, heads, kvHeads, headDim) => {
+    async (rows, documents, window, heads, kvHeads, headDim, scale) => {
       const starts = Int32Array.from({ length: rows }, (_, i) =>
         Math.max(...documents.filter((start) => start <= i)),
       );
       const ranges = tf.tensor2d(sightOfStarts(starts, window).ranges, [3, rows], 'int32');
       const [q, dy] = [filled(rows, heads * headDim), filled(rows, heads * headDim)];
       const [k, v] = [filled(rows, kvHeads * headDim), filled(rows, kvHeads * headDim)];
-      const attrs = { heads, kvHeads, headDim, together: true };
+      const attrs = { heads, kvHeads, headDim, together: true, ...(scale === null ? {} : { scale }) };
       const [expected] = attentionReference({ q, k, v, ranges }, attrs);
       await close(attention(q, k, v, ranges, attrs), expected, 1e-5);
       await close(attention(q, k, v, ranges, { ...attrs, together: false }), expected, 1e-5);
@@ -128,21 +131,25 @@ describe('attention', () => {
   );
 });
 
-describe('swiglu, cross entropy, dropout', () => {
-  it('swiglu does not overflow at ±100 and gives the twin’s gradients', async () => {
-    const gate = tf.concat([
-      filled(3, 65),
-      tf.pad(tf.tensor2d([[100, -100, 30, -30, 0.5]]), [
-        [0, 0],
-        [0, 60],
-      ]),
-    ]);
-    const [up, dy] = [filled(4, 65), filled(4, 65)];
-    await close(swiglu(gate, up), swigluReference({ gate, up }), 1e-5);
-    const ours = tf.grads((a, b) => swiglu(a as tf.Tensor, b as tf.Tensor))([gate, up], dy);
-    const theirs = swigluGradReference({ gate, up, dy });
-    for (const index of [0, 1]) await close(ours[index], theirs[index], 1e-5);
-  });
+describe('glu, cross entropy, dropout', () => {
+  it.each(['silu', 'gelu_tanh'] as const)(
+    'glu with %s does not overflow at ±100 and gives the twin’s gradients',
+    async (activation) => {
+      const gate = tf.concat([
+        filled(3, 65),
+        tf.pad(tf.tensor2d([[100, -100, 30, -30, 0.5]]), [
+          [0, 0],
+          [0, 60],
+        ]),
+      ]);
+      const [up, dy] = [filled(4, 65), filled(4, 65)];
+      const attrs = { activation };
+      await close(glu(gate, up, activation), gluReference({ gate, up }, attrs), 1e-5);
+      const ours = tf.grads((a, b) => glu(a as tf.Tensor, b as tf.Tensor, activation))([gate, up], dy);
+      const theirs = gluGradReference({ gate, up, dy }, attrs);
+      for (const index of [0, 1]) await close(ours[index], theirs[index], 1e-5);
+    },
+  );
 
   it('cross entropy holds for logits of ±1e4 and leaves rows without a target out', async () => {
     const logits = tf.concat([tf.mul(filled(66, 130), 10), tf.mul(filled(1, 130), 1e4)]);
