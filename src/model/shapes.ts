@@ -46,14 +46,8 @@ export function linearName(layer: number, target: Target): string {
 }
 
 /** A layer's norms by their place in it: before attention and feed-forward, on their results, over query and key heads. */
-export interface NormNames {
-  attention: string;
-  feedForward: string;
-  attentionOut?: string;
-  feedForwardOut?: string;
-  query?: string;
-  key?: string;
-}
+export type NormNames = Record<'attention' | 'feedForward', string> &
+  Partial<Record<'attentionOut' | 'feedForwardOut' | 'query' | 'key', string>>;
 
 /** As checkpoints name them. Where results are normed too, post_attention_layernorm is that norm. */
 export function normNames({ outputNorms, qkNorm }: ModelConfig): NormNames {

@@ -14,6 +14,10 @@ import { gluGradReference, gluReference } from '../../src/ops/glu.reference';
 import { linear } from '../../src/ops/linear';
 import { dxReference, linearReference, outerReference } from '../../src/ops/linear.reference';
 import { rmsNorm } from '../../src/ops/rmsNorm';
+import { ropeReference } from '../../src/ops/rope.reference';
+import { rope } from '../../src/ops/rope';
+import { splitColumns } from '../../src/ops/splitColumns';
+import { joinColumnsReference, splitColumnsReference } from '../../src/ops/splitColumns.reference';
 import { rmsNormDgReference, rmsNormDxReference, rmsNormReference } from '../../src/ops/rmsNorm.reference';
 
 import { makeWeight } from '../../src/model/weights';
@@ -98,6 +102,54 @@ describe('rmsNorm', () => {
       await close(dx, rmsNormDxReference({ x, g, dy }, attrs), 1e-5);
       await close(dg, rmsNormDgReference({ x, g, dy }, attrs), 1e-5);
     }
+  });
+});
+
+describe('rope and splitColumns', () => {
+  // heads · d: one pair past a workgroup; Phi-4-mini's heads, of which three quarters are turned
+  it.each([
+    [65, 1, 4, 4],
+    [33, 24, 128, 96],
+  ])(
+    'rope gives the twin’s result and turns back: %i rows, %i heads of %i, %i turned',
+    async (rows, heads, d, turned) => {
+      const [x, dy, table] = [filled(rows, heads * d), filled(rows, heads * d), filled(rows, turned)];
+      const positions = tf.tensor1d(
+        Int32Array.from({ length: rows }, (_, i) => (i * 7) % rows),
+        'int32',
+      );
+      const attrs = { heads, headDim: d };
+      await close(
+        rope(x, positions, table, heads, d),
+        ropeReference({ x, positions, table }, { ...attrs, direction: 1 }),
+        1e-6,
+      );
+      const dx = tf.grad((t) => rope(t as tf.Tensor, positions, table, heads, d))(x, dy);
+      await close(dx, ropeReference({ x: dy, positions, table }, { ...attrs, direction: -1 }), 1e-6);
+    },
+  );
+
+  // odd widths; Phi-3's gate and up
+  it.each([
+    [7, [5, 1, 4]],
+    [33, [3072, 3072, 3072]],
+  ])('splitColumns gives the twin’s parts and gradient: %i rows, %j', async (rows, widths) => {
+    const x = filled(
+      rows,
+      widths.reduce((a, b) => a + b, 0),
+    );
+    const parts = splitColumns(x, widths);
+    const expected = splitColumnsReference({ x }, { widths });
+    for (const index of widths.keys()) await close(parts[index], expected[index], 1e-9);
+    const dys = widths.map((width) => filled(rows, width));
+    const dx = tf.grad((t) =>
+      tf.addN(splitColumns(t as tf.Tensor, widths).map((part, i) => tf.sum(tf.mul(part, dys[i] ?? NaN)))),
+    )(x);
+    await close(
+      dx,
+      joinColumnsReference(Object.fromEntries(dys.map((dy, i) => [String(i), dy])), { widths }),
+      1e-6,
+    );
   });
 });
 

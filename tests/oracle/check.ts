@@ -13,7 +13,7 @@ import { readPeft } from '../../src/exchange/peft';
 import { readConfig, type ModelConfig } from '../../src/model/config';
 import { hiddenStates, logitsOf, type Runnable } from '../../src/model/forward';
 import { generate } from '../../src/model/generate';
-import { rotaryTables } from '../../src/model/rotary';
+import { inverseFrequencies, rotaryTables } from '../../src/model/rotary';
 import { disposeWeights, loadWeights, type ModelWeights } from '../../src/model/weights';
 import { adamw, gradientNorm } from '../../src/ops/flat';
 import type { Weight } from '../../src/ops/linear';
@@ -67,6 +67,17 @@ export async function checkFolder(
     outside: weights,
     layer: (index) => frozenLayers(weights)(index, noSlot, null),
   };
+
+  for (const { window, rope } of config.kinds) {
+    if (!rope) continue;
+    const part = config.family !== 'gemma3' ? '' : window === null ? 'full_attention_' : 'sliding_attention_';
+    const theirs = base(`rope.${part}inv_freq`).values;
+    note(
+      `inverse frequencies (layers seeing ${window ?? 'all'} keys)`,
+      relativeL2(inverseFrequencies(rope, packed.length), theirs),
+      1e-6,
+    );
+  }
 
   const logits = await packedLogits(bare, packed);
   note('base logits', realRows(logits, base('logits').values, packed, config.vocab), tolerances.forward);
