@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Linear } from '../model/decoder';
-import type { LayerWeights, ModelWeights } from '../model/weights';
+import type { LayerNorms, ModelWeights } from '../model/weights';
 import { viewOf } from '../gpu/dispatch';
 import type { FlatState } from '../ops/flat';
 
@@ -20,7 +20,7 @@ export interface Slot {
 
 /** The weights and linear layers of one decoder layer, with the trained tensors put in. */
 export interface TrainedLayer {
-  norms: Pick<LayerWeights, 'inputNorm' | 'postNorm' | 'qNorm' | 'kNorm'>;
+  norms: LayerNorms;
   linear: Linear;
 }
 

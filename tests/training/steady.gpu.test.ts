@@ -46,7 +46,7 @@ it('240 steps make no buffer and keep no more at the end than after the first 30
     dropout: 0.1,
     weightFormat: 'f32',
   });
-  const trainable = loraTrainable(config, weights, specOf(settings, config.layers), { seed: 3 });
+  const trainable = loraTrainable(config, weights, specOf(settings, config), { seed: 3 });
   const train = rows();
   const { device } = gpu();
   const create = device.createBuffer.bind(device);
