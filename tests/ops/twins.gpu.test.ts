@@ -57,11 +57,7 @@ describe('linear', () => {
     const [expected] = linearReference({ x, w, a, b, bias, residual }, { weight: null, scale });
     const run = (...[x1, a1, b1]: tf.Tensor[]) => {
       if (!x1 || !a1 || !b1) throw new Error('An input is missing.');
-      return linear(
-        x1,
-        plainWeight(w),
-        { bias, residual, lora: { a: a1, b: b1, scale } },
-      );
+      return linear(x1, plainWeight(w), { bias, residual, lora: { a: a1, b: b1, scale } });
     };
     await close(run(x, a, b), expected, 1e-5);
     const [dx, da, db] = tf.grads((...inputs) => run(...(inputs as tf.Tensor[])))([x, a, b], dy);
