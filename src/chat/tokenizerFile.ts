@@ -53,7 +53,7 @@ const KINDS = ['BPE', 'Unigram', 'WordPiece', 'WordLevel'];
 function checkVocabulary(model: unknown, vocabSize: number): void {
   const vocab = isRow(model) ? field(model, 'vocab') : undefined;
   const type = isRow(model) ? field(model, 'type') : undefined;
-  if (type !== undefined && !KINDS.includes(String(type)))
+  if (type !== undefined && !KINDS.some((kind) => kind === type))
     throw new DataProblem(
       `tokenizer.json has a model of the kind ${JSON.stringify(type)}; ${KINDS.join(', ')} are read.`,
     );
