@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { frozenLayers } from '../../src/adapter/full';
 import { loraTrainable } from '../../src/adapter/lora';
 import type { Trainable } from '../../src/adapter/trainable';
-import { sourceFromSafetensors } from '../../src/checkpoint/source';
 import { readPeft } from '../../src/exchange/peft';
 import { readConfig, type ModelConfig } from '../../src/model/config';
 import { hiddenStates, logitsOf, type Runnable } from '../../src/model/forward';
@@ -19,6 +18,7 @@ import { adamw, gradientNorm } from '../../src/ops/flat';
 import type { WeightFormat } from '../../src/protocol/weightFormats';
 import type { PackedRows } from '../../src/protocol/data';
 import { disposeBatch, makeBatch, supervisedIn } from '../../src/training/batch';
+import { sourceOfFolder } from '../checkpoint/folder';
 import { learningRateAt } from '../../src/training/schedule';
 import { forwardBackward } from '../../src/training/step';
 import { readTensors, relativeL2, type OracleTensor } from './tensors';
@@ -57,7 +57,7 @@ export async function checkFolder(
     const same = JSON.stringify(readConfig(json('config.v5.json'))) === JSON.stringify(config);
     note('config.v5.json reads the same', same ? 0 : 1, 0);
   }
-  const source = sourceFromSafetensors([new Uint8Array(readFileSync(join(folder, 'model.safetensors')))]);
+  const source = await sourceOfFolder(folder);
   const weights = await loadWeights(config, source, format);
   const inputs = readTensors(join(folder, 'inputs.safetensors'));
   const packed = packOracle(inputs('input_ids'), inputs('attention_mask'), inputs('labels'));
