@@ -9,6 +9,7 @@ import { verdict } from './verdict';
 
 export interface AnsweredRow {
   prompt: string;
+  question: string;
   reference: string;
   base: string;
   tuned: string;

@@ -157,7 +157,10 @@ export interface ScoreRequest {
   maxTokens: Tokens;
 }
 export interface ScoredRow {
+  /** All that the model was given. */
   prompt: string;
+  /** The part of it that a person wrote last. */
+  question: string;
   reference: string;
   base: string;
   tuned: string;

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { scoreAnswers, type AnsweredRow } from '../../src/evaluation/score';
 import { verdict } from '../../src/evaluation/verdict';
 
-const row = (base: string, tuned: string): AnsweredRow => ({ prompt: 'q', reference: 'yes', base, tuned });
+const row = (base: string, tuned: string): AnsweredRow => ({
+  prompt: '<user>q',
+  question: 'q',
+  reference: 'yes',
+  base,
+  tuned,
+});
 
 describe('scoring two sets of answers', () => {
   it('counts right, fixed and broken rows and pairs them in the test', () => {

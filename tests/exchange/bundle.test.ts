@@ -58,7 +58,14 @@ function recordOf(exports: ReceiptLine[], scores: Scores | null = null): RunReco
       hash: 'ab',
       train: rows,
       validation: rows,
-      test: [{ promptIds: Int32Array.of(1), promptText: 'a secret question', reference: 'a secret answer' }],
+      test: [
+        {
+          promptIds: Int32Array.of(1),
+          promptText: 'a secret question',
+          question: 'a secret',
+          reference: 'a secret answer',
+        },
+      ],
       testIsValidation: false,
       split: { rule: '80 / 20', seed: 42, train: 3, validation: 1, test: 1 },
     },
@@ -249,7 +256,17 @@ describe('run.json', () => {
       broken: 0,
       pValue: 0.008,
       verdict: 'better',
-      rows: [{ prompt: 'a secret', reference: '', base: '', tuned: '', baseRight: false, tunedRight: true }],
+      rows: [
+        {
+          prompt: 'a secret',
+          question: 'a secret',
+          reference: '',
+          base: '',
+          tuned: '',
+          baseRight: false,
+          tunedRight: true,
+        },
+      ],
       seconds: 1,
     };
     const line = { file: 'a', bytes: 1, sha256: 'ab'.repeat(32), difference: null, tolerance: null };

@@ -177,7 +177,8 @@ export const scores: Scores = {
   verdict: 'Better: 57 of 60 held-out answers are right, before it was 1. Chance does not explain it.',
   rows: [
     {
-      prompt: question,
+      prompt: `<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`,
+      question,
       reference,
       base: 'the cups the kitchen',
       tuned: reference,
@@ -186,6 +187,7 @@ export const scores: Scores = {
     },
     {
       prompt: 'Tom keeps two red hats.',
+      question: 'Tom keeps two red hats.',
       reference: 'who: Tom',
       base: 'who: Tom',
       tuned: 'who: Tim',
@@ -194,6 +196,7 @@ export const scores: Scores = {
     },
     {
       prompt: 'Ada has nine chairs.',
+      question: 'Ada has nine chairs.',
       reference: 'who: Ada',
       base: 'chairs',
       tuned: 'who: Adam',
@@ -291,6 +294,7 @@ export class FakeTrainer implements TrainerApi {
       rows: scores.rows.map((row) => ({
         promptIds: new Int32Array(),
         promptText: row.prompt,
+        question: row.question,
         reference: row.reference,
       })),
       testIsValidation: false,
