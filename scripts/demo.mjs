@@ -132,6 +132,7 @@ function look(page) {
   return page.evaluate(() => {
     /** @param {string} id @param {string} name */
     const read = (id, name) => document.querySelector(`[data-testid=${id}]`)?.getAttribute(name) ?? null;
+    const scoring = document.querySelector('progress[aria-label=Scoring]');
     const { loratory } =
       /** @type {{ loratory?: { lastResult: unknown, failure: { message: string } | null } }} */ (
         /** @type {unknown} */ (window)
@@ -142,6 +143,7 @@ function look(page) {
       steps: read('run-step', 'data-steps'),
       loss: read('run-loss', 'data-loss'),
       evalLoss: read('run-eval-loss', 'data-loss'),
+      scored: scoring instanceof HTMLProgressElement ? `${scoring.value} of ${scoring.max} answers` : null,
       result: loratory?.lastResult ?? null,
       failure: loratory?.failure?.message ?? null,
     };
@@ -153,7 +155,7 @@ async function watch(page, troubles) {
   let last = '';
   let changed = Date.now();
   for (;;) {
-    const { phase, step, steps, loss, evalLoss, result, failure } = await look(page);
+    const { phase, step, steps, loss, evalLoss, scored, result, failure } = await look(page);
     if (failure) throw new Error(failure);
     if (troubles.length > 0) throw new Error(troubles.join('\n'));
     if (result) return /** @type {Record<string, unknown>} */ (result);
@@ -161,7 +163,9 @@ async function watch(page, troubles) {
     const line =
       step && phase === 'running'
         ? `step ${step} of ${steps}  loss ${number(loss)}  held-out ${number(evalLoss)}`
-        : (phase ?? 'starting');
+        : phase === 'scoring' && scored !== null
+          ? `scoring: ${scored}`
+          : (phase ?? 'starting');
     if (line !== last) {
       say(line);
       last = line;
@@ -227,7 +231,9 @@ function report(result, adapter) {
     `${result.model} on ${result.device} (${result.backend}), ${result.steps} steps in ${result.seconds} s`,
   );
   say(
-    `exact match on ${result.rows} held-out rows: base ${percent(result.exactMatchBase)}, tuned ${percent(result.exactMatchTuned)}`,
+    result.rows === 0
+      ? 'exact match: not scored, since no held-out row ends in an answer'
+      : `exact match on ${result.rows} held-out rows: base ${percent(result.exactMatchBase)}, tuned ${percent(result.exactMatchTuned)}`,
   );
   say(`adapter: ${adapter} (${statSync(adapter).size} bytes)`);
   const names = [

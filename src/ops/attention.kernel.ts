@@ -4,7 +4,7 @@ import forwardCode from '../../shaders/attention.wgsl?raw';
 import dotCode from '../../shaders/attentionDot.wgsl?raw';
 import dqCode from '../../shaders/attentionDq.wgsl?raw';
 import dkvCode from '../../shaders/attentionDkv.wgsl?raw';
-import { dispatch, type Constants, floatBits, foldGroups, output } from '../gpu/dispatch';
+import { discard, dispatch, type Constants, floatBits, foldGroups, output } from '../gpu/dispatch';
 import { given, size } from './sizes';
 import type { AttentionAttrs } from './attention';
 
@@ -81,5 +81,6 @@ export function attentionGradKernel(inputs: NamedTensorInfoMap, attrs: Attention
       bind: [q, k, v, ranges, dy, lse, dot, gradient],
       groups: foldGroups(Math.ceil(keys / LANES) * attrs.kvHeads),
     });
+  discard(dot);
   return [dq, ...dkv];
 }

@@ -12,7 +12,7 @@ import accumulateCode from '../../shaders/accumulate.wgsl?raw';
 import adamwCode from '../../shaders/adamw.wgsl?raw';
 import normCode from '../../shaders/gradientNorm.wgsl?raw';
 import normFinishCode from '../../shaders/gradientNormFinish.wgsl?raw';
-import { dispatch, foldGroups, output } from '../gpu/dispatch';
+import { discard, dispatch, foldGroups, output } from '../gpu/dispatch';
 import { adamwReference, normReference } from './flat.reference';
 
 export interface AdamwScalars {
@@ -82,7 +82,7 @@ export function gradientNorm(state: FlatState, clip: number): tf.Tensor {
     groups: [1, 1, 1],
   });
   limit.dispose();
-  tf.engine().makeTensorFromTensorInfo(parts).dispose();
+  discard(parts);
   return tf.engine().makeTensorFromTensorInfo(result);
 }
 

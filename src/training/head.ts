@@ -3,6 +3,7 @@
  * are made together, by hand: nothing here is taped.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { submit } from '../gpu/dispatch';
 import type { ModelConfig } from '../model/config';
 import type { ModelWeights } from '../model/weights';
 import { crossEntropy } from '../ops/crossEntropy';
@@ -45,16 +46,24 @@ export function headLoss(
     for (let start = 0; start < rows; start += chunk) {
       const size = Math.min(chunk, rows - start);
       const whole = size === rows;
-      const part = whole ? x : tf.slice(x, [start, 0], [size, -1]);
-      const cut = (t: tf.Tensor1D) => (whole ? t : tf.slice(t, start, size));
-      const logits = linear(part, head);
-      const { logp, dz } = crossEntropy(logits, cut(targets), cut(weights));
-      logps.push(logp);
-      if (want.dx) dxs.push(linearDx(dz, head));
-      if (want.weights) {
-        const own = outerProduct(dz, part, 1);
-        dHead = dHead ? tf.add(dHead, own) : own;
-      }
+      const before = dHead;
+      const made = tf.tidy(() => {
+        const part = whole ? x : tf.slice(x, [start, 0], [size, -1]);
+        const cut = (t: tf.Tensor1D) => (whole ? t : tf.slice(t, start, size));
+        const { logp, dz } = crossEntropy(linear(part, head), cut(targets), cut(weights));
+        const own = want.weights ? outerProduct(dz, part, 1) : undefined;
+        return {
+          logp,
+          dx: want.dx ? linearDx(dz, head) : undefined,
+          dHead: own && before ? tf.add(before, own) : own,
+        };
+      });
+      // the next chunk's logits take the place of these: tfjs frees into its pool only at a submit
+      if (tf.getBackend() === 'webgpu') submit();
+      logps.push(made.logp);
+      if (made.dx) dxs.push(made.dx);
+      if (made.dHead) before?.dispose();
+      dHead = made.dHead;
     }
     const logp = tf.concat(logps);
     if (!want.dx) return { logp, dx: undefined, dNorm: undefined, dHead };

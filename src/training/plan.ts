@@ -1,12 +1,18 @@
-/** Predicts steps and bytes of a run before anything is allocated. Formulas follow what step.ts and weights.ts allocate. */
+/**
+ * Predicts steps and bytes of a run before anything is allocated: the weights, the flat buffers, and what one pass takes from
+ * TensorFlow.js' buffer pool (passBuffers.ts). Nothing is guessed; tests/training/plan.gpu.test.ts compares with the pool.
+ */
 import { adapterModules, specOf } from '../adapter/spec';
-import { linearShape, parameterCount, type ModelConfig } from '../model/config';
+import { parameterCount, type ModelConfig } from '../model/config';
 import { weightShapes } from '../model/weights';
 import type { PackedRows } from '../protocol/data';
 import type { MemoryPart, Plan } from '../protocol/events';
 import type { Settings } from '../protocol/settings';
-import { chunkRows } from './head';
+import type { Bytes } from '../units';
+import { rowsOf, type LayerWork } from './layerBuffers';
 import { planSteps } from './order';
+import { passBuffers } from './passBuffers';
+import { Pool } from './pool';
 
 /** Tokens of one micro-batch: enough rows to keep a GPU busy, few enough to stay small. */
 const MICRO_TOKENS = 1024;
@@ -28,15 +34,23 @@ export function planRun(
   const modules = full ? [] : adapterModules(specOf(settings, config.layers), config);
   const trainableParameters = full
     ? parameterCount(config)
-    : modules.reduce((sum, module) => sum + module.rank * (module.in + module.out), 0);
+    : modules.reduce((count, module) => count + module.rank * (module.in + module.out), 0);
   const half = settings.weightFormat === 'f16' && machine.backend === 'webgpu' && !full;
+  const weights = full ? [] : frozenBuffers(config, half);
+  const flat = rowsOf(1, trainableParameters);
+  const staging = [...batchBuffers(config, train.length, tokens), flat];
+  const pool = new Pool();
+  pool.take(...weights, flat, flat, flat, flat, ...staging);
+  const trained = full ? 'all' : new Map(modules.map(({ target, rank }) => [target, rank]));
+  const work: LayerWork = { config, tokens, trained, dropout: settings.dropout > 0 };
+  const pass = passBuffers(pool, work, settings.recompute);
   const memory: MemoryPart[] = [
-    { part: 'weights', bytes: full ? 0 : frozenBytes(config, half) },
-    { part: 'adapter', bytes: 4 * trainableParameters },
-    { part: 'optimizer', bytes: 12 * trainableParameters },
-    { part: 'activations', bytes: activationBytes(config, tokens, settings.recompute) },
-    { part: 'head', bytes: headBytes(config, tokens, full) },
-    { part: 'staging', bytes: 4 * config.headDim * train.length + 8 * tokens * 8 },
+    { part: 'weights', bytes: sum(weights) },
+    { part: 'adapter', bytes: flat },
+    { part: 'optimizer', bytes: 3 * flat },
+    { part: 'activations', bytes: pass.activations },
+    { part: 'head', bytes: pass.head },
+    { part: 'staging', bytes: sum(staging) },
   ];
   return {
     ...machine,
@@ -46,31 +60,24 @@ export function planRun(
     trainableParameters,
     frozenParameters: full ? 0 : parameterCount(config),
     memory,
-    predictedBytes: memory.reduce((sum, { bytes }) => sum + bytes, 0),
+    predictedBytes: sum(memory.map(({ bytes }) => bytes)),
   };
 }
 
-function frozenBytes(config: ModelConfig, half: boolean): number {
-  let bytes = 0;
-  for (const shape of weightShapes(config).values()) {
+/** Every weight has a buffer of its own. */
+function frozenBuffers(config: ModelConfig, half: boolean): Bytes[] {
+  return [...weightShapes(config).values()].map((shape) => {
     const count = shape.reduce((product, side) => product * side, 1);
-    bytes += count * (half && shape.length === 2 && shape.every((side) => side % 4 === 0) ? 2 : 4);
-  }
-  return bytes;
+    return count * (half && shape.length === 2 && shape.every((side) => side % 4 === 0) ? 2 : 4);
+  });
 }
 
-/** The input of every layer, and everything one layer keeps while it is differentiated. */
-function activationBytes(config: ModelConfig, tokens: number, recompute: boolean): number {
-  const { hidden, layers, ffn } = config;
-  const q = linearShape(config, 'q_proj').out;
-  const k = linearShape(config, 'k_proj').out;
-  const layer = 6 * hidden + 5 * q + 6 * k + 6 * ffn + 3 * config.heads;
-  return 4 * tokens * (recompute ? hidden * (layers + 1) + layer : layers * layer);
+/** The rotary table and the rows of a micro-batch: ids, targets, weights, positions, and three numbers of sight a token. */
+function batchBuffers(config: ModelConfig, length: number, tokens: number): Bytes[] {
+  const column = rowsOf(tokens, 1);
+  return [rowsOf(length, config.headDim), column, column, column, column, rowsOf(tokens, 3)];
 }
 
-function headBytes(config: ModelConfig, tokens: number, full: boolean): number {
-  const rows = Math.min(tokens, chunkRows(config.vocab));
-  return (
-    4 * (2 * rows * config.vocab + 4 * tokens * config.hidden + (full ? 2 * config.vocab * config.hidden : 0))
-  );
+function sum(sizes: readonly Bytes[]): Bytes {
+  return sizes.reduce((total, size) => total + size, 0);
 }
