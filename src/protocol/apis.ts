@@ -212,6 +212,8 @@ export interface RunHistory {
 }
 
 export interface TrainerApi {
+  /** Answers at once while the worker is alive. */
+  ping(): Promise<void>;
   capabilities(): Promise<Result<Capabilities>>;
   models(): Promise<Result<ModelSummary[]>>;
   /** Adds a model from files in Hugging Face layout (config.json, *.safetensors, tokenizer.json, …). */

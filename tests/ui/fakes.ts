@@ -247,6 +247,7 @@ export class FakeTrainer implements TrainerApi {
   say: (event: RunEvent) => void = () => undefined;
   end: () => void = () => undefined;
 
+  ping: TrainerApi['ping'] = async () => undefined;
   capabilities: TrainerApi['capabilities'] = async () =>
     ok({
       backend: 'webgpu',

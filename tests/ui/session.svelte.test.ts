@@ -17,7 +17,8 @@ import {
 
 let trainer: FakeTrainer;
 let session: Session;
-const make = (dataset = fakeDataset()): Session => new Session({ trainer, dataset, get, store: null });
+const make = (dataset = fakeDataset()): Session =>
+  new Session({ trainer, dataset, get, store: null, restartTrainer: () => undefined });
 const settle = (): Promise<void> => vi.waitFor(() => expect(trainer.calls.length).toBeGreaterThan(0));
 const finish = (): void => {
   trainer.say({ type: 'planned', runId: 'r1', plan });
