@@ -4,6 +4,7 @@
  */
 import type { Proportion, ScoredRow, Scores } from '../protocol/apis';
 import { exactMatch, matchSignature, type MatchForm } from './metrics';
+import { secondaryScores } from './secondary';
 import { mcnemarExact, wilson } from './statistics';
 import { verdict } from './verdict';
 
@@ -40,6 +41,7 @@ export function scoreAnswers(
     broken,
     pValue,
     verdict: verdict({ rows: rows.length, baseRight, tunedRight, fixed, broken, pValue }),
+    others: secondaryScores(rows),
     rows: scored,
     seconds,
   };

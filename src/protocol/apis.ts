@@ -175,6 +175,14 @@ export interface Proportion {
   low: number;
   high: number;
 }
+/** A mean over rows, 0 to 1, before and after, with the 95 % interval of the difference. */
+export interface SecondaryScore {
+  name: string;
+  signature: string;
+  base: number;
+  tuned: number;
+  difference: { mean: number; low: number; high: number };
+}
 export interface Scores {
   metric: string;
   base: Proportion;
@@ -184,6 +192,8 @@ export interface Scores {
   broken: number;
   pValue: number;
   verdict: string;
+  /** Figures beside the headline; they decide nothing. */
+  others: SecondaryScore[];
   rows: ScoredRow[];
   seconds: number;
 }

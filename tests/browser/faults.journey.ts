@@ -67,23 +67,46 @@ journey('a trainer that hangs is said to, and can be restarted', async ({ page, 
   await goOn(page);
 });
 
-journey(
-  'on a full disk a run goes to its end and its adapter can be taken away',
-  async ({ context, page, url }) => {
-    await page.goto(url);
-    await ready(page);
-    const devtools = await context.newCDPSession(page);
-    // the page itself takes about 1.9 MB of it
-    await devtools.send('Storage.overrideQuotaForOrigin', {
-      origin: new URL(url).origin,
-      quotaSize: 2_000_000,
-    });
-    await startShortRun(page, 26);
-    const figures = await result(page);
-    expect(figures.steps).toBe(26);
-    expect(await page.getByText('could not be saved').count()).toBeGreaterThan(0);
-    const coming = page.waitForEvent('download');
-    await page.getByTestId('adapter-download').first().click();
-    expect((await coming).suggestedFilename()).toMatch(/\.zip$/);
-  },
-);
+/** What the browser lets the page store from now on; null lifts the limit. */
+async function limitDisk(page: Page, quotaSize: number | null): Promise<void> {
+  const devtools = await page.context().newCDPSession(page);
+  const { origin } = new URL(page.url());
+  await devtools.send(
+    'Storage.overrideQuotaForOrigin',
+    quotaSize === null ? { origin } : { origin, quotaSize },
+  );
+  await devtools.detach();
+}
+
+async function takeAdapter(page: Page): Promise<void> {
+  const coming = page.waitForEvent('download');
+  await page.getByTestId('adapter-download').first().click();
+  expect((await coming).suggestedFilename()).toMatch(/\.zip$/);
+}
+
+journey('on a full disk a run goes to its end and its adapter can be taken away', async ({ page, url }) => {
+  await page.goto(url);
+  await ready(page);
+  await limitDisk(page, 2_000_000); // the page itself takes about 1.9 MB of it
+  await startShortRun(page, 26);
+  const figures = await result(page);
+  expect(figures.steps).toBe(26);
+  expect(await page.getByText('could not be saved').count()).toBeGreaterThan(0);
+  await takeAdapter(page);
+});
+
+journey('a disk that fills up in the middle of a run costs nothing that was saved', async ({ page, url }) => {
+  await page.goto(url);
+  await startShortRun(page, 26);
+  await reachStep(page, 21); // the checkpoint of step 20 is on disk
+  await limitDisk(page, 2000);
+  const figures = await result(page);
+  expect(figures.steps).toBe(26);
+  const banner = page.getByText('The browser has no room for').first();
+  expect(await banner.textContent()).toMatch(/the checkpoint of step 26 \(.* bytes\).*Training goes on/s);
+  await takeAdapter(page);
+  await limitDisk(page, null);
+  await page.reload();
+  await goOn(page);
+  await takeAdapter(page);
+});

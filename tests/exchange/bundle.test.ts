@@ -256,6 +256,7 @@ describe('run.json', () => {
       broken: 0,
       pValue: 0.008,
       verdict: 'better',
+      others: [],
       rows: [
         {
           prompt: 'a secret',

@@ -175,6 +175,15 @@ export const scores: Scores = {
   broken: 1,
   pValue: 4e-16,
   verdict: 'Better: 57 of 60 held-out answers are right, before it was 1. Chance does not explain it.',
+  others: [
+    {
+      name: 'F1 of words',
+      signature: 'f1|norm:squad|empty:v2|refs:max|v:1',
+      base: 0.21,
+      tuned: 0.97,
+      difference: { mean: 0.76, low: 0.7, high: 0.83 },
+    },
+  ],
   rows: [
     {
       prompt: `<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`,
