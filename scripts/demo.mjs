@@ -187,6 +187,16 @@ async function download(page, folder) {
   return path;
 }
 
+/** SwiftShader has no shader-f16, lavapipe has it: tells which of the two the browser really uses. @param {Page} page */
+async function checkLavapipe(page) {
+  const half = await page.evaluate(async () => {
+    const adapter = await navigator.gpu?.requestAdapter();
+    return adapter?.features.has('shader-f16') ?? false;
+  });
+  if (!half)
+    throw new Error('--driver lavapipe: Chromium did not take lavapipe; its WebGPU has no shader-f16.');
+}
+
 async function main() {
   const folder = options.out ? resolve(options.out) : mkdtempSync(join(tmpdir(), 'loratory-demo-'));
   mkdirSync(folder, { recursive: true });
@@ -211,8 +221,11 @@ async function main() {
       if (message.type() === 'error') console.error(`page: ${message.text()}`);
     });
     await page.goto(server.url);
+    if (options.driver === 'lavapipe') await checkLavapipe(page);
     await start(page);
     const result = await watch(page, troubles);
+    // Chromium takes it only under SwiftShader's id, so the page cannot know its name
+    if (options.driver === 'lavapipe') result.device = 'lavapipe (software driver)';
     const adapter = await download(page, folder);
     if (troubles.length > 0) throw new Error(troubles.join('\n'));
     report(result, adapter);

@@ -17,32 +17,47 @@ export interface LayerWork {
 
 const FLOAT: Bytes = 4;
 
-/** Takes what the forward takes and returns it: a tape keeps all of it. The last one is the layer's output. */
-export function layerForward(pool: Pool, work: LayerWork): Bytes[] {
+export interface Taped {
+  /** What gradients read later; the last one is the layer's output. */
+  saved: Bytes[];
+  /** What no gradient reads: tfjs frees it when the forward is over. */
+  unsaved: Bytes[];
+}
+
+/** Takes what the forward takes. */
+export function layerForward(pool: Pool, work: LayerWork): Taped {
   const { config, tokens } = work;
   const wide = widths(work);
-  const kept: Bytes[] = [];
+  const taped: Taped = { saved: [], unsaved: [] };
   const run = (...outputs: Bytes[]) => {
     pool.run(...outputs);
-    kept.push(...outputs);
+    taped.saved.push(...outputs);
   };
-  const linear = (target: Target) => {
+  const runUnsaved = (output: Bytes) => {
+    pool.run(output);
+    taped.unsaved.push(output);
+  };
+  /** `read`: a gradient reads the result. */
+  const linear = (target: Target, read = true) => {
     const { in: width, out } = linearShape(config, target);
     const rank = rankOf(work, target);
-    if (rank === 0) return run(rowsOf(tokens, out));
-    if (!work.dropout) return run(rowsOf(tokens, rank), rowsOf(tokens, out));
-    run(rowsOf(tokens, out));
-    run(rowsOf(tokens, width));
-    run(rowsOf(tokens, rank));
-    run(rowsOf(tokens, out));
+    if (rank > 0 && work.dropout) {
+      runUnsaved(rowsOf(tokens, out));
+      run(rowsOf(tokens, width));
+      run(rowsOf(tokens, rank));
+    }
+    const result = rowsOf(tokens, out);
+    pool.run(...(rank > 0 && !work.dropout ? [rowsOf(tokens, rank)] : []), result);
+    if (rank > 0 && !work.dropout) taped.saved.push(rowsOf(tokens, rank));
+    (read ? taped.saved : taped.unsaved).push(result);
   };
   run(wide.hidden);
   for (const [target, width] of [
     ['q_proj', wide.q],
     ['k_proj', wide.k],
   ] as const) {
-    linear(target);
-    if (config.qkNorm) run(width);
+    linear(target, config.qkNorm);
+    if (config.qkNorm) runUnsaved(width);
     run(width);
   }
   linear('v_proj');
@@ -53,7 +68,7 @@ export function layerForward(pool: Pool, work: LayerWork): Bytes[] {
   linear('up_proj');
   run(wide.ffn);
   linear('down_proj');
-  return kept;
+  return taped;
 }
 
 /**

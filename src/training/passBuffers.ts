@@ -25,15 +25,17 @@ export function passBuffers(pool: Pool, work: LayerWork, recompute: boolean): Pa
 function recomputed(pool: Pool, work: LayerWork, hidden: Bytes): Bytes {
   const { layers } = work.config;
   for (let layer = 0; layer < layers; layer++) {
-    pool.drop(...layerForward(pool, work).slice(0, -1));
+    const { saved, unsaved } = layerForward(pool, work);
+    pool.drop(...unsaved, ...saved.slice(0, -1));
     pool.submit();
   }
   const head = headBuffers(pool, work);
   pool.drop(hidden);
   pool.submit();
   for (let layer = 0; layer < layers; layer++) {
-    const taped = layerForward(pool, work);
-    pool.drop(...taped, ...layerBackward(pool, work), hidden, hidden);
+    const { saved, unsaved } = layerForward(pool, work);
+    pool.drop(...unsaved);
+    pool.drop(...saved, ...layerBackward(pool, work), hidden, hidden);
     addGradients(pool, layerGradients(work));
     pool.submit();
   }
@@ -43,10 +45,11 @@ function recomputed(pool: Pool, work: LayerWork, hidden: Bytes): Bytes {
 
 function whole(pool: Pool, work: LayerWork, hidden: Bytes): Bytes {
   const layers = Array.from({ length: work.config.layers }, () => work);
-  const taped = layers.flatMap(() => layerForward(pool, work));
+  const taped = layers.map(() => layerForward(pool, work));
   const head = headBuffers(pool, work);
+  pool.drop(...taped.flatMap(({ unsaved }) => unsaved));
   const freed = layers.flatMap(() => layerBackward(pool, work));
-  pool.drop(...taped, ...freed, hidden);
+  pool.drop(...taped.flatMap(({ saved }) => saved), ...freed, hidden);
   addGradients(pool, layers.flatMap(layerGradients));
   addOutside(pool, work);
   pool.submit();
