@@ -2,7 +2,7 @@
 import type { Page, Worker } from 'playwright';
 import { expect } from 'vitest';
 import { journey } from './app';
-import { reachStep, ready, result, startShortRun } from './lesson';
+import { reachStep, ready, result, startShortRun, told } from './lesson';
 
 journey('a lost graphics device is replaced and the run goes on', async ({ browser, page, url }) => {
   await page.goto(url);
@@ -54,7 +54,7 @@ journey('a trainer that dies is replaced, and the run goes on from its checkpoin
 journey('a trainer that hangs is said to, and can be restarted', async ({ page, url }) => {
   await page.goto(url);
   await startShortRun(page, 26);
-  await reachStep(page, 21);
+  await reachStep(page, 1);
   void trainerOf(page)
     .evaluate(() => {
       for (;;); // never comes back
@@ -64,18 +64,19 @@ journey('a trainer that hangs is said to, and can be restarted', async ({ page, 
   await page.getByTestId('trainer-restart').click();
   await page.getByTestId('run-failure').waitFor();
   expect(await page.getByTestId('trainer-silent').count()).toBe(0);
-  await goOn(page);
+  // the new one works: it answers with the plan of the next run
+  await page.waitForFunction(() => {
+    const button = document.querySelector('[data-testid=train-start]');
+    return button instanceof HTMLButtonElement && !button.disabled;
+  });
 });
 
-/** What the browser lets the page store from now on; null lifts the limit. */
-async function limitDisk(page: Page, quotaSize: number | null): Promise<void> {
+/** Lets the page store no more than this until the returned function is called. The limit lives as long as its session. */
+async function limitDisk(page: Page, quotaSize: number): Promise<() => Promise<void>> {
   const devtools = await page.context().newCDPSession(page);
   const { origin } = new URL(page.url());
-  await devtools.send(
-    'Storage.overrideQuotaForOrigin',
-    quotaSize === null ? { origin } : { origin, quotaSize },
-  );
-  await devtools.detach();
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize });
+  return () => devtools.send('Storage.overrideQuotaForOrigin', { origin }).then(() => undefined);
 }
 
 async function takeAdapter(page: Page): Promise<void> {
@@ -95,18 +96,29 @@ journey('on a full disk a run goes to its end and its adapter can be taken away'
   await takeAdapter(page);
 });
 
+/** Chromium goes on with the room it last knew of for up to 30 s, so the run is paused until that is forgotten. */
+const QUOTA_CACHE = 31_000;
+
 journey('a disk that fills up in the middle of a run costs nothing that was saved', async ({ page, url }) => {
   await page.goto(url);
-  await startShortRun(page, 26);
-  await reachStep(page, 21); // the checkpoint of step 20 is on disk
-  await limitDisk(page, 2000);
+  await startShortRun(page, 8);
+  await reachStep(page, 2);
+  await page.getByTestId('train-pause').click(); // saves a checkpoint
+  await page.locator('[data-testid=run-phase][data-phase=paused]').waitFor();
+  const { step } = await told(page);
+  const lift = await limitDisk(page, 2000);
+  await page.waitForTimeout(QUOTA_CACHE);
+  await page.getByTestId('train-resume').click();
   const figures = await result(page);
-  expect(figures.steps).toBe(26);
-  const banner = page.getByText('The browser has no room for').first();
-  expect(await banner.textContent()).toMatch(/the checkpoint of step 26 \(.* bytes\).*Training goes on/s);
+  expect(figures.steps).toBe(8);
+  const banner = page.getByText('The browser has no room for the checkpoint of step 8').first();
+  expect(await banner.textContent()).toContain('Training goes on, but could not be saved.');
   await takeAdapter(page);
-  await limitDisk(page, null);
+  await lift();
   await page.reload();
-  await goOn(page);
-  await takeAdapter(page);
+  await page.evaluate(() => void (location.hash = '/train'));
+  await page
+    .getByRole('button', { name: `Go on at step ${step}` })
+    .first()
+    .waitFor({ timeout: 60_000 });
 });
