@@ -93,9 +93,13 @@ const cases: { name: string; config: ModelConfig; changes: Partial<Settings> }[]
   { name: 'a wider model, 256 tokens', config: middle, changes: { sequenceLength: 256 } },
 ];
 
-it.each(cases)('$name: predicted within 10 %% of the pool', async ({ name, config, changes }) => {
-  const { predicted, peakBytes, held } = await measure(config, changes);
-  console.log(`${name}: ${peakBytes} bytes held, ${predicted} predicted`);
-  expect(held[2]).toBe(held[1]); // after two steps with a check between them nothing more is taken
-  expect(Math.abs(predicted / peakBytes - 1)).toBeLessThan(0.1);
-}, 240_000);
+it.each(cases)(
+  '$name: predicted within 10 %% of the pool',
+  async ({ name, config, changes }) => {
+    const { predicted, peakBytes, held } = await measure(config, changes);
+    console.log(`${name}: ${peakBytes} bytes held, ${predicted} predicted`);
+    expect(held[2]).toBe(held[1]); // after two steps with a check between them nothing more is taken
+    expect(Math.abs(predicted / peakBytes - 1)).toBeLessThan(0.1);
+  },
+  240_000,
+);
