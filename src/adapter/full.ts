@@ -1,9 +1,11 @@
 /** Full fine-tuning: every weight of the model is trained. For tiny models; the frozen copy is not needed meanwhile. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { WeightSource } from '../checkpoint/source';
-import { linearName, linearShape, type ModelConfig } from '../model/config';
-import { weightShapes, type ModelWeights } from '../model/weights';
-import { linear, type Weight } from '../ops/linear';
+import type { ModelConfig } from '../model/config';
+import { linearName } from '../model/shapes';
+import { layerNorms, linearOf, weightShapes, type ModelWeights } from '../model/weights';
+import { linear } from '../ops/linear';
+import { trainedWeight } from '../ops/weight';
 import type { Target } from '../protocol/settings';
 import { Flat, placeSlots, type Slot, type Trainable } from './trainable';
 
@@ -30,24 +32,17 @@ export async function fullTrainable(config: ModelConfig, source: WeightSource): 
     slots,
     flat,
     outside(at) {
-      const table = (name: string) => asWeight(at(need(name)), config.vocab, config.hidden);
+      const table = (name: string) => trainedWeight(at(need(name)));
       const embedding = table('model.embed_tokens.weight');
       const head = config.tied ? embedding : table('lm_head.weight');
       return { embedding, head, norm: at(need('model.norm.weight')) };
     },
     layer(index, at) {
-      const name = `model.layers.${index}`;
       return {
-        norms: {
-          inputNorm: at(need(`${name}.input_layernorm.weight`)),
-          postNorm: at(need(`${name}.post_attention_layernorm.weight`)),
-          qNorm: optional(`${name}.self_attn.q_norm.weight`, at) ?? null,
-          kNorm: optional(`${name}.self_attn.k_norm.weight`, at) ?? null,
-        },
+        norms: layerNorms(config, index, (name) => at(need(name))),
         linear: (x, target, residual) => {
-          const { out, in: width } = linearShape(config, target);
           const own = linearName(index, target);
-          const weight = asWeight(at(need(`${own}.weight`)), out, width);
+          const weight = trainedWeight(at(need(`${own}.weight`)));
           return linear(x, weight, { bias: optional(`${own}.bias`, at), residual });
         },
       };
@@ -62,19 +57,15 @@ function placeOf(name: string): Slot['place'] {
   return name === 'lm_head.weight' ? 'head' : 'embedding';
 }
 
-function asWeight(tensor: tf.Tensor, n: number, k: number): Weight {
-  return { format: 'f32', tensor, n, k };
-}
-
 /** A model's linear layers as they are, with nothing trained: the base model. */
 export function frozenLayers(weights: ModelWeights): Trainable['layer'] {
   return (index) => {
     const own = weights.layers[index];
     if (!own) throw new Error(`There is no layer ${index}.`);
     return {
-      norms: own,
+      norms: own.norms,
       linear: (x, target: Target, residual) =>
-        linear(x, own.linear[target], { bias: own.bias[target], residual }),
+        linear(x, linearOf(own, target), { bias: own.bias[target], residual }),
     };
   };
 }

@@ -4,9 +4,10 @@
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from '../model/config';
-import type { ModelWeights } from '../model/weights';
+import { linearOf, type ModelWeights } from '../model/weights';
 import { dropout } from '../ops/dropout';
-import { linear, type Weight } from '../ops/linear';
+import { linear } from '../ops/linear';
+import { trainedWeight } from '../ops/weight';
 import type { Target } from '../protocol/settings';
 import { randomFrom } from '../random';
 import { adapterModules, type AdapterModule, type AdapterSpec, type AdapterWeights } from './spec';
@@ -46,10 +47,10 @@ export function loraTrainable(
       const own = weights.layers[index];
       if (!own) throw new Error(`There is no layer ${index}.`);
       return {
-        norms: own,
+        norms: own.norms,
         linear: (x, target, residual) => {
           const pair = pairs.get(`${index} ${target}`);
-          const base = own.linear[target];
+          const base = linearOf(own, target);
           const extra = { bias: own.bias[target], residual };
           if (!pair) return linear(x, base, extra);
           const [a, b] = [at(pair.a), at(pair.b)];
@@ -70,12 +71,7 @@ export function loraTrainable(
 
 /** With dropout the adapter reads another input than the frozen weight: y + scale · (x′ Aᵀ) Bᵀ. */
 function dropped(y: tf.Tensor, x: tf.Tensor, a: tf.Tensor, b: tf.Tensor, scale: number): tf.Tensor {
-  return linear(linear(x, asWeight(a)), asWeight(b), { scale, residual: y });
-}
-
-function asWeight(tensor: tf.Tensor): Weight {
-  const [n = 0, k = 0] = tensor.shape;
-  return { format: 'f32', tensor, n, k };
+  return linear(linear(x, trainedWeight(a)), trainedWeight(b), { scale, residual: y });
 }
 
 function placeOf(layer: number, target: Target): number {

@@ -13,8 +13,9 @@ import {
   type SafetensorsFile,
   type TensorToWrite,
 } from '../checkpoint/safetensors';
-import { linearName, type ModelConfig } from '../model/config';
-import { TARGETS, type Target } from '../protocol/settings';
+import type { ModelConfig } from '../model/config';
+import { linearName, targetsOf } from '../model/shapes';
+import type { Target } from '../protocol/settings';
 
 export interface MlxFiles {
   config: string;
@@ -73,7 +74,7 @@ export function readMlx({ config, weights }: MlxFiles, model: ModelConfig): Adap
   const { num_layers: layers, lora_parameters: lora } = v.parse(configSchema, JSON.parse(config));
   if (layers !== model.layers)
     throw new FormatError(`The MLX files are for ${layers} layers; the model has ${model.layers}.`);
-  const targets = TARGETS.filter((target) => lora.keys.includes(keyOf(target)));
+  const targets = targetsOf(model).filter((target) => lora.keys.includes(keyOf(target)));
   const { rank } = lora;
   const spec = { rank, alpha: lora.scale * rank, rslora: false, dropout: 0, targets, layers };
   const file = readSafetensors(weights);

@@ -3,9 +3,14 @@
  * are all read from this file. Plain data: knows nothing of GPUs, threads or screens.
  */
 import * as v from 'valibot';
+import { WEIGHT_FORMATS } from './weightFormats';
 
+/** The linear layers of a block that a person chooses among. */
 export const TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
-export type Target = (typeof TARGETS)[number];
+/** Layers that some models keep in the place of three or two of those; see `model/shapes.ts`. */
+export const FUSED_TARGETS = ['qkv_proj', 'gate_up_proj'] as const;
+/** A linear layer by the name that checkpoints and PEFT give it. */
+export type Target = (typeof TARGETS)[number] | (typeof FUSED_TARGETS)[number];
 
 /** What a field means to a person: the form shows `label`, `unit`, `help` and, beside the default, `reason`. */
 export interface FieldNote {
@@ -52,7 +57,7 @@ export const settingsSchema = v.strictObject({
   evaluateEvery: count(1, 100_000),
   patience: count(0, 100),
   minimumGain: fraction,
-  weightFormat: v.picklist(['f16', 'f32']),
+  weightFormat: v.picklist(WEIGHT_FORMATS),
   recompute: v.boolean(),
   seed: count(0, 2 ** 31 - 1),
 });
@@ -171,7 +176,7 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
     label: 'Adapted layers',
     group: 'adapter',
     needsNewRun: true,
-    help: 'Which linear layers of every block get an adapter.',
+    help: 'Which linear layers of every block get an adapter. Where a model keeps several in one matrix, as Phi-3 does, choosing one adapts the whole matrix.',
     reason: 'Adapting all seven learns better than attention alone.',
   },
   weightFormat: {
@@ -179,6 +184,9 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
     group: 'adapter',
     needsNewRun: true,
     options: [
+      { value: 'q4', label: '4-bit' },
+      { value: 'nf4', label: '4-bit, normal-float' },
+      { value: 'q8', label: '8-bit' },
       { value: 'f16', label: '16-bit' },
       { value: 'f32', label: '32-bit' },
     ],

@@ -2,8 +2,9 @@
  * The buffers that one decoder layer takes from the pool, in the order in which model/decoder.ts and the gradients of its
  * operations take them. A change there needs the same change here; tests/training/plan.gpu.test.ts notices when it is missing.
  */
-import { linearShape, type ModelConfig } from '../model/config';
-import { TARGETS, type Target } from '../protocol/settings';
+import type { ModelConfig } from '../model/config';
+import { linearShape, normNames, targetsOf } from '../model/shapes';
+import type { Target } from '../protocol/settings';
 import type { Bytes } from '../units';
 import type { Pool } from './pool';
 
@@ -29,45 +30,60 @@ export function layerForward(pool: Pool, work: LayerWork): Taped {
   const { config, tokens } = work;
   const wide = widths(work);
   const taped: Taped = { saved: [], unsaved: [] };
-  const run = (...outputs: Bytes[]) => {
-    pool.run(...outputs);
-    taped.saved.push(...outputs);
-  };
-  const runUnsaved = (output: Bytes) => {
-    pool.run(output);
-    taped.unsaved.push(output);
-  };
   /** `read`: a gradient reads the result. */
+  const run = (output: Bytes, read = true) => {
+    pool.run(output);
+    (read ? taped.saved : taped.unsaved).push(output);
+  };
   const linear = (target: Target, read = true) => {
     const { in: width, out } = linearShape(config, target);
     const rank = rankOf(work, target);
     if (rank > 0 && work.dropout) {
-      runUnsaved(rowsOf(tokens, out));
+      run(rowsOf(tokens, out), false);
       run(rowsOf(tokens, width));
-      run(rowsOf(tokens, rank));
     }
-    const result = rowsOf(tokens, out);
-    pool.run(...(rank > 0 && !work.dropout ? [rowsOf(tokens, rank)] : []), result);
-    if (rank > 0 && !work.dropout) taped.saved.push(rowsOf(tokens, rank));
-    (read ? taped.saved : taped.unsaved).push(result);
+    if (rank > 0) run(rowsOf(tokens, rank));
+    run(rowsOf(tokens, out), read);
   };
-  run(wide.hidden);
-  for (const [target, width] of [
-    ['q_proj', wide.q],
-    ['k_proj', wide.k],
-  ] as const) {
-    linear(target, config.qkNorm);
-    if (config.qkNorm) runUnsaved(width);
-    run(width);
+  /** The product that is added to the stream, with a norm on its way where the family has one. */
+  const added = (target: Target) => {
+    linear(target);
+    if (!config.outputNorms) return;
+    run(wide.hidden);
+    pool.runStock(wide.hidden);
+    taped.saved.push(wide.hidden);
+  };
+  run(wide.hidden, reads(work, ['q_proj', 'k_proj', 'v_proj', 'qkv_proj']));
+  const turned = config.kinds.some(({ rope }) => rope !== null);
+  const before = config.qkNorm || !turned;
+  if (config.fused) {
+    linear('qkv_proj', false);
+    run(wide.q, before);
+    run(wide.k, before);
+    run(wide.k);
+  } else {
+    linear('q_proj', before);
+    linear('k_proj', before);
+    linear('v_proj');
   }
-  linear('v_proj');
-  run(wide.q, wide.heads);
-  linear('o_proj');
-  run(wide.hidden);
-  linear('gate_proj');
-  linear('up_proj');
-  run(wide.ffn);
-  linear('down_proj');
+  for (const width of [wide.q, wide.k]) {
+    if (config.qkNorm) run(width, !turned);
+    if (turned) run(width);
+  }
+  pool.run(wide.q, wide.heads);
+  taped.saved.push(wide.q, wide.heads);
+  added('o_proj');
+  run(wide.hidden, reads(work, ['gate_proj', 'up_proj', 'gate_up_proj']));
+  if (config.fused) {
+    linear('gate_up_proj', false);
+    run(wide.ffn);
+    run(wide.ffn);
+  } else {
+    linear('gate_proj');
+    linear('up_proj');
+  }
+  run(wide.ffn, reads(work, ['down_proj']));
+  added('down_proj');
   return taped;
 }
 
@@ -109,28 +125,41 @@ export function layerBackward(pool: Pool, work: LayerWork): Bytes[] {
     run(size);
     if (work.trained === 'all') pool.run(rowsOf(1, gain));
   };
-  linear('down_proj');
+  const added = (target: Target) => {
+    if (config.outputNorms) norm(wide.hidden, config.hidden);
+    linear(target);
+  };
+  added('down_proj');
   run(wide.ffn, wide.ffn);
-  linear('up_proj');
-  linear('gate_proj');
-  add(wide.hidden, true);
+  if (config.fused) {
+    run(rowsOf(tokens, 2 * config.ffn));
+    linear('gate_up_proj');
+  } else {
+    linear('up_proj');
+    linear('gate_proj');
+    add(wide.hidden, true);
+  }
   norm(wide.hidden, config.hidden);
   add(wide.hidden, false);
-  linear('o_proj');
-  pool.run(wide.heads);
+  added('o_proj');
+  // logarithms and dots side by side
+  pool.run(2 * wide.heads);
   run(wide.q);
-  run(wide.k);
-  run(wide.k);
-  pool.drop(wide.heads);
-  linear('v_proj');
-  for (const [target, width] of [
-    ['k_proj', wide.k],
-    ['q_proj', wide.q],
-  ] as const) {
-    run(width);
+  run(wide.k, wide.k);
+  pool.drop(2 * wide.heads);
+  for (const width of [wide.k, wide.q]) {
+    if (config.kinds.some(({ rope }) => rope !== null)) run(width);
     if (config.qkNorm) norm(width, config.headDim);
-    linear(target);
-    add(wide.hidden, true);
+  }
+  if (config.fused) {
+    run(wide.q + 2 * wide.k);
+    linear('qkv_proj');
+  } else {
+    linear('v_proj');
+    for (const target of ['k_proj', 'q_proj'] as const) {
+      linear(target);
+      add(wide.hidden, true);
+    }
   }
   norm(wide.hidden, config.hidden);
   pool.runStock(wide.hidden);
@@ -144,12 +173,19 @@ export function layerGradients({ config, trained }: LayerWork): Bytes[] {
       const { in: width, out } = linearShape(config, target);
       return [rowsOf(rank, width), rowsOf(out, rank)];
     });
-  const matrices = TARGETS.map((target) => {
+  const matrices = targetsOf(config).map((target) => {
     const { in: width, out } = linearShape(config, target);
     return rowsOf(out, width);
   });
-  const gains = config.qkNorm ? [config.headDim, config.headDim] : [];
-  return [...matrices, ...[config.hidden, config.hidden, ...gains].map((count) => rowsOf(1, count))];
+  const gains = Object.values(normNames(config)).map((name) =>
+    name.startsWith('self_attn') ? config.headDim : config.hidden,
+  );
+  return [...matrices, ...gains.map((count) => rowsOf(1, count))];
+}
+
+/** Whether a gradient reads the input of these layers. A frozen one reads nothing; under dropout the adapter reads its own copy. */
+function reads(work: LayerWork, targets: readonly Target[]): boolean {
+  return work.trained === 'all' || (!work.dropout && targets.some((target) => rankOf(work, target) > 0));
 }
 
 function widths({ config, tokens }: LayerWork) {

@@ -17,6 +17,10 @@ export function passBuffers(pool: Pool, work: LayerWork, recompute: boolean): Pa
   const before = pool.bytes;
   const hidden = rowsOf(work.tokens, work.config.hidden);
   pool.run(hidden);
+  if (work.config.embeddingScale !== 1) {
+    pool.runStock(hidden);
+    pool.drop(hidden);
+  }
   const head = recompute ? recomputed(pool, work, hidden) : whole(pool, work, hidden);
   return { head, activations: pool.bytes - before - head };
 }
@@ -56,42 +60,33 @@ function whole(pool: Pool, work: LayerWork, hidden: Bytes): Bytes {
   return head;
 }
 
-/** Norm, logits and loss in chunks, and the gradient of the hidden state, which stays. */
+/** Log-probabilities and the gradient of the hidden state, filled in chunk by chunk; each chunk takes over the buffers of the last. */
 function headBuffers(pool: Pool, { config, tokens, trained }: LayerWork): Bytes {
   const before = pool.bytes;
   const { vocab, hidden } = config;
-  const rows = rowsOf(tokens, hidden);
-  const chunk = Math.min(tokens, chunkRows(vocab));
-  const pieces = Math.ceil(tokens / chunk);
+  const chunk = chunkRows(vocab, tokens);
+  const part = rowsOf(chunk, hidden);
+  const logits = rowsOf(chunk, vocab);
+  const column = rowsOf(chunk, 1);
   const table = rowsOf(vocab, hidden);
-  pool.run(rows);
-  const gradients: Bytes[] = [];
-  for (let piece = 0; piece < pieces; piece++) {
-    const size = Math.min(chunk, tokens - piece * chunk);
-    const part = rowsOf(size, hidden);
-    const logits = rowsOf(size, vocab);
-    const cut = pieces === 1 ? [] : [part, rowsOf(size, 1), rowsOf(size, 1)];
-    for (const one of cut) pool.runStock(one);
-    pool.run(logits);
-    pool.run(rowsOf(size, 1), logits);
-    if (trained === 'all') pool.run(table);
+  pool.run(rowsOf(tokens, 1));
+  pool.run(rowsOf(tokens, hidden));
+  for (let at = 0; at < tokens; at += chunk) {
+    for (const one of [part, part, logits, column]) pool.run(one);
+    pool.run(); // the log-probabilities go to their places
     pool.run(part);
-    gradients.push(part);
-    if (trained === 'all' && piece > 0) {
+    pool.run(part);
+    if (trained === 'all') pool.run(rowsOf(1, hidden));
+    pool.run();
+    if (trained === 'all') pool.run(table);
+    if (trained === 'all' && at > 0) {
       pool.runStock(table);
-      pool.drop(table, table);
+      pool.drop(table); // the outer product; the earlier sum lives until the head is done
     }
-    pool.drop(...cut, logits, logits);
+    pool.drop(part, part, part, part, logits, column);
     pool.submit();
   }
-  if (pieces > 1) {
-    pool.runStock(rowsOf(tokens, 1));
-    pool.runStock(rows);
-    gradients.push(rows);
-  }
-  pool.run(rows);
-  if (trained === 'all') pool.run(rowsOf(1, hidden));
-  pool.drop(rows, ...gradients);
+  if (trained === 'all') for (let at = chunk; at < tokens; at += chunk) pool.drop(table);
   return pool.bytes - before;
 }
 

@@ -3,12 +3,15 @@
  * TensorFlow.js' buffer pool (passBuffers.ts). Nothing is guessed; tests/training/plan.gpu.test.ts compares with the pool.
  */
 import { adapterModules, specOf } from '../adapter/spec';
-import { parameterCount, type ModelConfig } from '../model/config';
+import type { ModelConfig } from '../model/config';
+import { parameterCount } from '../model/shapes';
 import { weightShapes } from '../model/weights';
 import type { PackedRows } from '../protocol/data';
 import type { MemoryPart, Plan } from '../protocol/events';
 import type { Settings } from '../protocol/settings';
+import { outsideFormat, weightBytes, type WeightFormat } from '../protocol/weightFormats';
 import type { Bytes } from '../units';
+import { chunkRows } from './head';
 import { rowsOf, type LayerWork } from './layerBuffers';
 import { planSteps } from './order';
 import { passBuffers } from './passBuffers';
@@ -31,21 +34,20 @@ export function planRun(
   const rows = microRows(train.length, rowsPerStep);
   const tokens = rows * train.length;
   const full = settings.method === 'full';
-  const modules = full ? [] : adapterModules(specOf(settings, config.layers), config);
+  const modules = full ? [] : adapterModules(specOf(settings, config), config);
   const trainableParameters = full
     ? parameterCount(config)
     : modules.reduce((count, module) => count + module.rank * (module.in + module.out), 0);
-  const half = settings.weightFormat === 'f16' && machine.backend === 'webgpu' && !full;
-  const weights = full ? [] : frozenBuffers(config, half);
+  const format = machine.backend === 'webgpu' ? settings.weightFormat : 'f32';
   const flat = rowsOf(1, trainableParameters);
   const staging = [...batchBuffers(config, train.length, tokens), flat];
   const pool = new Pool();
-  pool.take(...weights, flat, flat, flat, flat, ...staging);
+  pool.take(flat, flat, flat, flat, ...staging);
   const trained = full ? 'all' : new Map(modules.map(({ target, rank }) => [target, rank]));
   const work: LayerWork = { config, tokens, trained, dropout: settings.dropout > 0 };
   const pass = passBuffers(pool, work, settings.recompute);
   const memory: MemoryPart[] = [
-    { part: 'weights', bytes: sum(weights) },
+    { part: 'weights', bytes: full ? 0 : frozenBytes(config, format) },
     { part: 'adapter', bytes: flat },
     { part: 'optimizer', bytes: 3 * flat },
     { part: 'activations', bytes: pass.activations },
@@ -64,18 +66,28 @@ export function planRun(
   };
 }
 
-/** Every weight has a buffer of its own. */
-function frozenBuffers(config: ModelConfig, half: boolean): Bytes[] {
-  return [...weightShapes(config).values()].map((shape) => {
-    const count = shape.reduce((product, side) => product * side, 1);
-    return count * (half && shape.length === 2 && shape.every((side) => side % 4 === 0) ? 2 : 4);
-  });
+/** Weights lie in buffers of their own, outside the pool. */
+function frozenBytes(config: ModelConfig, format: WeightFormat): Bytes {
+  let bytes = 0;
+  for (const [name, shape] of weightShapes(config)) {
+    const [n = 1, k] = shape;
+    const own = name.startsWith('model.layers.') ? format : outsideFormat(format);
+    bytes += k === undefined ? rowsOf(1, n) : weightBytes(own, n, k);
+  }
+  return bytes;
 }
 
-/** The rotary table and the rows of a micro-batch: ids, targets, weights, positions, and three numbers of sight a token. */
+/**
+ * The rotary tables, and twice, for a step and for the check on held-out rows: ids, positions, the ranges of each window, and the
+ * chunks of learned tokens with their places, targets and weights.
+ */
 function batchBuffers(config: ModelConfig, length: number, tokens: number): Bytes[] {
   const column = rowsOf(tokens, 1);
-  return [rowsOf(length, config.headDim), column, column, column, column, rowsOf(tokens, 3)];
+  const chunk = chunkRows(config.vocab, tokens);
+  const chunks = Array.from({ length: 3 * Math.ceil(tokens / chunk) }, () => rowsOf(chunk, 1));
+  const windows = [...new Set(config.kinds.map(({ window }) => window))].map(() => rowsOf(tokens, 3));
+  const once = [column, column, ...windows, ...chunks];
+  return [...config.kinds.map(({ rope }) => rowsOf(length, rope?.dim ?? 0)), ...once, ...once];
 }
 
 function sum(sizes: readonly Bytes[]): Bytes {

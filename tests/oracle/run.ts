@@ -1,5 +1,5 @@
 /**
- * `npm run oracle -- [--cpu] [--f16] [--default-limits] [--without FEATURE] DIR…`: one JSON line per check with the largest error;
+ * `npm run oracle -- [--cpu] [--format f16] [--default-limits] [--without FEATURE] DIR…`: one JSON line per check with the largest error;
  * exit 1 if one is out of tolerance. Without DIR it takes the families in tests/fixtures/models.
  */
 import { readdirSync } from 'node:fs';
@@ -10,9 +10,6 @@ import { checkFolder } from './check';
 const args = process.argv.slice(2);
 const has = (flag: string) => args.includes(flag);
 const without = args.flatMap((arg, index) => (arg === '--without' ? [args[index + 1] ?? ''] : []));
-const given = args.filter((arg) => !arg.startsWith('--') && !without.includes(arg));
-const fixtures = 'tests/fixtures/models';
-const folders = given.length > 0 ? given : readdirSync(fixtures).map((name) => join(fixtures, name));
 
 const engine = await startEngine({
   backend: has('--cpu') ? 'cpu' : 'webgpu',
@@ -20,15 +17,22 @@ const engine = await startEngine({
   without: without.map((name) => name as GPUFeatureName),
 });
 console.error(`${engine.backend}: ${engine.gpu?.name ?? 'reference twins on the processor'}`);
-const half = has('--f16');
+const named = has('--format') ? args[args.indexOf('--format') + 1] : 'f32';
+// 8- and 4-bit weights are another model than the reference's: tests/model/formats.gpu.test.ts holds those to f32
+if (named !== 'f32' && named !== 'f16') throw new Error(`--format is f32 or f16, not ${named}.`);
+const format: 'f32' | 'f16' = named;
+const given = args.filter((arg) => !arg.startsWith('--') && !without.includes(arg) && arg !== format);
+const fixtures = 'tests/fixtures/models';
+const folders = given.length > 0 ? given : readdirSync(fixtures).map((name) => join(fixtures, name));
 // guides: f32 1e-5 forward, 1e-4 gradients, 1e-4 on the curve; f16 weights 2e-3
-const tolerances = half
-  ? { forward: 2e-3, gradient: 2e-2, curve: 2e-2 }
-  : { forward: 1e-5, gradient: 1e-4, curve: 1e-4 };
+const tolerances = {
+  f32: { forward: 1e-5, gradient: 1e-4, curve: 1e-4 },
+  f16: { forward: 2e-3, gradient: 2e-2, curve: 2e-2 },
+}[format];
 let passed = 0;
 let failed = 0;
 for (const folder of folders) {
-  for (const check of await checkFolder(folder, half ? 'f16' : 'f32', tolerances)) {
+  for (const check of await checkFolder(folder, format, tolerances)) {
     console.log(JSON.stringify(check));
     if (check.ok) passed++;
     else failed++;

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { loraTrainable } from '../../src/adapter/lora';
 import { specOf } from '../../src/adapter/spec';
 import { startEngine } from '../../src/gpu/backend';
-import { allocatedBytes } from '../../src/gpu/dispatch';
+import { allocatedBytes } from '../../src/gpu/memory';
 import { readConfig, type ModelConfig } from '../../src/model/config';
 import { loadWeights, weightShapes } from '../../src/model/weights';
 import type { PackedRows } from '../../src/protocol/data';
@@ -14,6 +14,9 @@ import { trainRun } from '../../src/training/run';
 
 const embedded = (name: string): ModelConfig =>
   readConfig(JSON.parse(readFileSync(`public/demo/models/${name}/config.json`, 'utf8')));
+
+const tiny = (family: string): ModelConfig =>
+  readConfig(JSON.parse(readFileSync(`tests/fixtures/models/${family}/config.json`, 'utf8')));
 
 const middle = readConfig({
   architectures: ['LlamaForCausalLM'],
@@ -56,7 +59,7 @@ async function measure(config: ModelConfig, changes: Partial<Settings>) {
     },
   };
   const weights = await loadWeights(config, source, settings.weightFormat);
-  const trainable = loraTrainable(config, weights, specOf(settings, config.layers), { seed: 1 });
+  const trainable = loraTrainable(config, weights, specOf(settings, config), { seed: 1 });
   const train = rows(settings.sequenceLength, config.vocab);
   const plan = planRun(config, settings, train, { backend: 'webgpu', device: '' });
   const held: number[] = [];
@@ -90,6 +93,8 @@ const cases: { name: string; config: ModelConfig; changes: Partial<Settings> }[]
     changes: { sequenceLength: 256, dropout: 0.1 },
   },
   { name: 'qwen, two targets', config: embedded('qwen'), changes: { targets: ['q_proj', 'v_proj'] } },
+  { name: 'Gemma, which norms results too', config: tiny('gemma3_text'), changes: {} },
+  { name: 'Phi-3 with fused layers', config: tiny('phi3'), changes: { targets: ['o_proj', 'down_proj'] } },
   { name: 'a wider model, 256 tokens', config: middle, changes: { sequenceLength: 256 } },
 ];
 
