@@ -150,6 +150,7 @@ async function scoreRows() {
   const result = scoreAnswers(
     rows.map((row, i) => ({
       prompt: row.promptText,
+      question: row.question,
       reference: row.reference,
       base: plain[i] ?? '',
       tuned: tuned[i] ?? '',

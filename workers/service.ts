@@ -34,6 +34,7 @@ export function trainerService(db: Storage, demo: URL): TrainerApi {
     });
 
   return {
+    ping: () => Promise.resolve(),
     capabilities: () => attempt(capabilities),
     models: () => attempt(() => library.list()),
     addModel: (files) => attempt(() => library.add(files)),
