@@ -74,7 +74,7 @@ const plan = planRun(config, settings, data.train, {
 });
 console.log(`${plan.steps} steps of ${plan.rowsPerStep} rows, ${data.train.supervised} tokens learned from`);
 
-const spec = specOf(settings, config.layers);
+const spec = specOf(settings, config);
 const trainable = loraTrainable(config, weights, spec, { seed: settings.seed });
 const losses: number[] = [];
 let seen = 0;
@@ -150,6 +150,7 @@ async function scoreRows() {
   const result = scoreAnswers(
     rows.map((row, i) => ({
       prompt: row.promptText,
+      question: row.question,
       reference: row.reference,
       base: plain[i] ?? '',
       tuned: tuned[i] ?? '',

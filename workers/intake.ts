@@ -7,7 +7,10 @@ import { sourceOf } from '../src/checkpoint/source';
 import { hubBase } from '../src/hub/address';
 import { Ended } from '../src/hub/hubError';
 import { sleep, type HubAccess } from '../src/hub/request';
-import { parameterCount, readConfig } from '../src/model/config';
+import { readConfig } from '../src/model/config';
+import { titleOf } from '../src/model/families';
+import { parameterCount } from '../src/model/shapes';
+import { suitedFormat } from '../src/protocol/suitedFormat';
 import { checkShapes } from '../src/model/weights';
 import {
   DEFAULT_HUB,
@@ -28,16 +31,9 @@ import { beginDownload, deleteModel, findModel, listDownloads } from '../src/sto
 import { LAYOUT, type ModelHead, type Origin } from '../src/storage/schema';
 import { BadRequest } from './failures';
 import { whileLoading } from './locks';
-import { summaryOf, FAMILY_NAMES } from './modelSummary';
+import { summaryOf } from './modelSummary';
 import { Pace } from './pace';
-import {
-  factsOf,
-  keptTensors,
-  openRepositoryModel,
-  readRepositoryModel,
-  suggestedFormat,
-  TEXTS,
-} from './repositoryModel';
+import { factsOf, keptTensors, openRepositoryModel, readRepositoryModel, TEXTS } from './repositoryModel';
 
 type Report = (progress: DownloadProgress) => void;
 type Wish = 'go on' | 'pause' | 'cancel';
@@ -128,7 +124,7 @@ export class Intake {
         }
         const checkpoint = await openCheckpoint(files, texts);
         const config = readConfig(checkpoint.config);
-        const format = weightFormat ?? suggestedFormat(config);
+        const format = weightFormat ?? suitedFormat(parameterCount(config));
         const before = id;
         const sizes = filesIn(checkpoint).map(({ name, size }) => `${name} ${size}`);
         const starts = await Promise.all(filesIn(checkpoint).map(({ read, size }) => startOf(read, size)));
@@ -315,7 +311,7 @@ function headOf(
     id,
     name,
     origin,
-    family: FAMILY_NAMES[config.family],
+    family: titleOf(config.family),
     config: checkpoint.config,
     assets: assetsFrom(checkpoint.texts, checkpoint.config),
     parameters: parameterCount(config),

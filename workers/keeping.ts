@@ -9,7 +9,7 @@ import {
   type StoredKind,
 } from '../src/protocol/models';
 import { readConfig } from '../src/model/config';
-import { weightShapes } from '../src/model/weightShapes';
+import { weightShapes } from '../src/model/shapes';
 import { deleteAdapter } from '../src/storage/adapters';
 import { readArchive, writeArchive } from '../src/storage/archive';
 import type { Storage } from '../src/storage/database';

@@ -5,7 +5,9 @@ import { fileInMemory, type FileBytes } from '../src/checkpoint/fileBytes';
 import { openCheckpoint } from '../src/checkpoint/openCheckpoint';
 import type { Piece } from '../src/checkpoint/pieces';
 import { sourceOf, sourceOfValues, type WeightSource } from '../src/checkpoint/source';
-import { parameterCount, readConfig, type ModelConfig } from '../src/model/config';
+import { readConfig, type ModelConfig } from '../src/model/config';
+import { titleOf } from '../src/model/families';
+import { parameterCount } from '../src/model/shapes';
 import { checkShapes, disposeWeights, loadWeights, type ModelWeights } from '../src/model/weights';
 import type { Slot } from '../src/adapter/trainable';
 import type { ModelSummary, NamedFile } from '../src/protocol/apis';
@@ -19,7 +21,7 @@ import { removedIds } from '../src/storage/removals';
 import { LAYOUT, type ModelHead, type StoredModel } from '../src/storage/schema';
 import { BadRequest } from './failures';
 import { whileTakingIn } from './locks';
-import { FAMILY_NAMES, headOfRaw, summaryOf } from './modelSummary';
+import { headOfRaw, summaryOf } from './modelSummary';
 import { keptTensors } from './repositoryModel';
 
 /** A model's files, read but not yet on the device. */
@@ -138,7 +140,7 @@ export class Library {
       id: `kept-${crypto.randomUUID().slice(0, 12)}`,
       name,
       origin: null,
-      family: FAMILY_NAMES[config.family],
+      family: titleOf(config.family),
       config: rawConfig,
       assets,
       parameters: parameterCount(config),

@@ -1,16 +1,9 @@
 /** A stored model as lists show it. */
-import { readConfig, type ModelConfig } from '../src/model/config';
+import { readConfig } from '../src/model/config';
 import type { ModelSummary } from '../src/protocol/apis';
 import { bytesOf } from '../src/storage/modelParts';
 import { LAYOUT, type RawModel, type StoredModel } from '../src/storage/schema';
 import { keptTensors } from './repositoryModel';
-
-export const FAMILY_NAMES: Record<ModelConfig['family'], string> = {
-  llama: 'Llama',
-  qwen2: 'Qwen2',
-  qwen3: 'Qwen3',
-  mistral: 'Mistral',
-};
 
 export function summaryOf(model: StoredModel): ModelSummary {
   const { id, name, family, parameters, bytes, weightFormat, origin } = model;

@@ -5,11 +5,12 @@ import { fileOnHub } from '../src/hub/fileOnHub';
 import { HubError } from '../src/hub/hubError';
 import { readRepository, readText, type Repository } from '../src/hub/repository';
 import type { HubAccess } from '../src/hub/request';
-import { parameterCount, readConfig, type ModelConfig } from '../src/model/config';
-import { formatOfTensor } from '../src/model/weights';
-import { weightShapes } from '../src/model/weightShapes';
+import { weightBytesOf } from '../src/guide/candidate';
+import { readConfig, type ModelConfig } from '../src/model/config';
+import { formatOfTensor, parameterCount, weightShapes } from '../src/model/shapes';
+import { suitedFormat } from '../src/protocol/suitedFormat';
 import type { HubFile, ModelFacts } from '../src/protocol/models';
-import { usableFormat, WEIGHT_FORMATS, weightBytes, type WeightFormat } from '../src/protocol/weightFormats';
+import { usableFormat, type WeightFormat } from '../src/protocol/weightFormats';
 import type { KeptTensor } from '../src/storage/schema';
 
 /** Texts that say how a model is built and how it reads and writes. */
@@ -25,8 +26,6 @@ export const TEXTS = [
 const INDEX = 'model.safetensors.index.json';
 /** Of several GGUF files of one model, the first of these. */
 const GGUF_ORDER = [/q8_0/i, /q4_k_m/i, /f16|bf16/i, /q5_k_m/i, /q6_k/i, /q4_0/i, /./];
-/** From this size on, weights of four bits: what a laptop's memory asks for. */
-const SMALL = 0.3e9;
 
 export interface RepositoryModel {
   repository: Repository;
@@ -106,8 +105,8 @@ export async function factsOf(
     contextLength: typeof read === 'string' ? null : read.contextLength,
     files,
     downloadBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
-    weightBytes: typeof read === 'string' ? null : bytesByFormat(read),
-    suggestedFormat: typeof read === 'string' ? 'q4' : suggestedFormat(read),
+    weightBytes: typeof read === 'string' ? null : weightBytesOf(read),
+    suggestedFormat: typeof read === 'string' ? 'q4' : suitedFormat(parameterCount(read)),
     licence: repository.licence,
     gated: repository.gated,
   };
@@ -127,11 +126,6 @@ function architectureOf(config: unknown): string {
   return Array.isArray(list) && typeof list[0] === 'string' ? list[0] : 'none named';
 }
 
-/** The one place where the form of a model's weights is chosen for a person who does not. */
-export function suggestedFormat(config: ModelConfig): WeightFormat {
-  return parameterCount(config) > SMALL ? 'q4' : 'f16';
-}
-
 export function keptTensors(config: ModelConfig, format: WeightFormat): KeptTensor[] {
   return [...weightShapes(config)].map(([name, shape]) => {
     const [n = 0, k] = shape;
@@ -141,13 +135,4 @@ export function keptTensors(config: ModelConfig, format: WeightFormat): KeptTens
       format: k === undefined ? 'f32' : usableFormat(formatOfTensor(name, format), n, k),
     };
   });
-}
-
-function bytesByFormat(config: ModelConfig): Record<WeightFormat, number> {
-  const of = (format: WeightFormat) =>
-    [...weightShapes(config)].reduce((sum, [name, [n = 0, k]]) => {
-      return sum + (k === undefined ? 4 * n : weightBytes(formatOfTensor(name, format), n, k));
-    }, 0);
-  const [f32, f16, q8, q4, nf4] = WEIGHT_FORMATS.map(of) as [number, number, number, number, number];
-  return { f32, f16, q8, q4, nf4 };
 }

@@ -48,6 +48,7 @@ export function trainerService(
     });
 
   return {
+    ping: () => Promise.resolve(),
     capabilities: () => attempt(capabilities),
     models: () => attempt(() => library.list()),
     describeModel: (source) => attempt(() => intake.describe(source)),

@@ -20,7 +20,7 @@ import { sourceOf, sourceOfValues, type WeightSource } from '../../src/checkpoin
 import { startEngine } from '../../src/gpu/backend';
 import { restBeforeRead } from '../../src/gpu/rest';
 import { readConfig, type ModelConfig } from '../../src/model/config';
-import { weightShapes } from '../../src/model/weightShapes';
+import { weightShapes } from '../../src/model/shapes';
 import { parseSettings } from '../../src/protocol/settings';
 import { planRun } from '../../src/training/plan';
 import { trainRun } from '../../src/training/run';

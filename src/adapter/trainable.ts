@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Linear } from '../model/decoder';
-import type { LayerWeights, ModelWeights } from '../model/weights';
+import type { LayerNorms, ModelWeights } from '../model/weights';
 import { viewOf } from '../gpu/dispatch';
 import type { FlatState } from '../ops/flat';
 
@@ -20,7 +20,7 @@ export interface Slot {
 
 /** The weights and linear layers of one decoder layer, with the trained tensors put in. */
 export interface TrainedLayer {
-  norms: Pick<LayerWeights, 'inputNorm' | 'postNorm' | 'qNorm' | 'kNorm'>;
+  norms: LayerNorms;
   linear: Linear;
 }
 
@@ -78,11 +78,11 @@ export class Flat {
     return view;
   }
 
-  /** Copies of parameters and moments, to be saved. */
+  /** Copies of parameters and moments, to be saved. One after the other: each is copied through a buffer of its size. */
   async read(): Promise<{ parameters: Float32Array; mean: Float32Array; square: Float32Array }> {
     const { parameters, mean, square } = this.state;
-    const [p, m, v] = await Promise.all([parameters.data(), mean.data(), square.data()]);
-    return { parameters: Float32Array.from(p), mean: Float32Array.from(m), square: Float32Array.from(v) };
+    const copy = async (tensor: tf.Tensor) => Float32Array.from(await tensor.data());
+    return { parameters: await copy(parameters), mean: await copy(mean), square: await copy(square) };
   }
 
   /** Puts saved numbers back. Lengths must be those of this run. */

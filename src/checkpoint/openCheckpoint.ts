@@ -28,14 +28,15 @@ export async function openCheckpoint(
     );
   }
   const config = parseText(texts, 'config.json');
-  if (config === null) throw new FormatError('config.json is missing among the files of the model.');
+  if (config === undefined) throw new FormatError('config.json is missing among the files of the model.');
   const index = parseText(texts, 'model.safetensors.index.json');
   return { tensors: await safetensorsTensors(weights, config, index), config, texts };
 }
 
+/** Undefined where there is no such file. */
 function parseText(texts: ReadonlyMap<string, string>, name: string): unknown {
   const text = texts.get(name);
-  if (text === undefined) return null;
+  if (text === undefined) return undefined;
   try {
     return parseStrictJson(text, { maxDepth: 16 });
   } catch (cause) {

@@ -64,8 +64,11 @@ function wordsOf(bytes: Uint8Array): Uint32Array<ArrayBuffer> {
 /** True where no f16 among scales, offsets or weights is an infinity or no number. */
 function allFinite(planes: Planes, format: WeightFormat): boolean {
   const words = format === 'f16' ? planes[0] : planes[1];
-  const halves = words ? new Uint16Array(words.buffer, words.byteOffset, 2 * words.length) : [];
-  for (const half of halves) if ((half & 0x7c00) === 0x7c00) return false;
+  const halves = words
+    ? new Uint16Array(words.buffer, words.byteOffset, 2 * words.length)
+    : new Uint16Array(0);
+  // by index: walking an iterator is several times slower, and all weights pass here
+  for (let i = 0; i < halves.length; i++) if (((halves[i] ?? 0) & 0x7c00) === 0x7c00) return false;
   return true;
 }
 
@@ -77,8 +80,9 @@ const FLUSHED = 0x33000000;
 
 function countLosses(values: Float32Array, format: WeightFormat): Losses {
   const losses: Losses = { saturated: 0, flushed: 0, notFinite: 0 };
-  for (const word of new Uint32Array(values.buffer, values.byteOffset, values.length)) {
-    const magnitude = word & 0x7fffffff;
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < words.length; i++) {
+    const magnitude = (words[i] ?? 0) & 0x7fffffff;
     if (magnitude >= INFINITY) losses.notFinite++;
     else if (format !== 'f16') continue;
     else if (magnitude >= SATURATED) losses.saturated++;

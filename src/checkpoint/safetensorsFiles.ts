@@ -9,13 +9,13 @@ export interface PlacedEntry {
   file: FileBytes;
 }
 
-/** `config`: config.json, parsed. `index`: model.safetensors.index.json, parsed; null without one. */
+/** `config`: config.json, parsed. `index`: model.safetensors.index.json, parsed; undefined without one. */
 export async function safetensorsTensors(
   files: readonly FileBytes[],
   config: unknown,
   index: unknown,
 ): Promise<Map<string, CheckpointTensor>> {
-  const placed = await placeEntries(files, index === null ? null : readWeightMap(index));
+  const placed = await placeEntries(files, index === undefined ? null : readWeightMap(index));
   const tensors = new Map<string, CheckpointTensor>();
   for (const [name, { entry, file }] of placed) {
     const { dtype, shape, begin, end } = entry;

@@ -100,11 +100,6 @@ export function output(shape: number[], dtype: 'float32' | 'int32' = 'float32'):
   return backendInside().makeTensorInfo(shape, dtype);
 }
 
-/** Gives back an output that only kernels of one operation read; tfjs knows nothing of it and would keep it for ever. */
-export function discard(tensor: TensorInfo): void {
-  tf.engine().makeTensorFromTensorInfo(tensor).dispose();
-}
-
 export function dispatch({
   name,
   code,

@@ -1,5 +1,6 @@
 /** A model that could be brought in, as its config.json describes it: enough to plan a run on it before a byte of it is here. */
-import { readConfig, parameterCount, type ModelConfig } from '../model/config';
+import { readConfig, type ModelConfig } from '../model/config';
+import { parameterCount } from '../model/shapes';
 import { defaultSettings } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
 import { planRun } from '../training/plan';
@@ -17,7 +18,7 @@ export function candidateFrom(json: unknown): Candidate {
 }
 
 /** Bytes of the weights on the GPU in each format: the planner's. */
-export function weightBytesOf({ config }: Candidate): Record<WeightFormat, Bytes> {
+export function weightBytesOf(config: ModelConfig): Record<WeightFormat, Bytes> {
   const machine = { backend: 'webgpu', device: '' };
   const train = { rows: 1, examples: 1, length: 32 };
   const total = (weightFormat: WeightFormat): Bytes =>

@@ -3,7 +3,9 @@
  * architecture does. The config facts are those of the repository's own config.json that fix sizes; a run reads the file itself. Sizes are
  * computed from them, not measured. Copies that need no account come first.
  */
-import { parameterCount, readConfig, type ModelConfig } from '../model/config';
+import { readConfig, type ModelConfig } from '../model/config';
+import { titleOf } from '../model/families';
+import { parameterCount } from '../model/shapes';
 import type { Bytes } from '../units';
 
 export type Licence = 'Apache-2.0' | 'MIT' | 'Llama 3.2' | 'Gemma';
@@ -59,6 +61,16 @@ const llama32 = {
   max_position_embeddings: 131_072,
   tie_word_embeddings: true,
 } satisfies Partial<SizeFacts>;
+const gemma3 = {
+  architectures: ['Gemma3ForCausalLM'],
+  vocab_size: 262_144,
+  num_attention_heads: 4,
+  num_key_value_heads: 1,
+  head_dim: 256,
+  max_position_embeddings: 32_768,
+  tie_word_embeddings: true,
+} satisfies Partial<SizeFacts>;
+
 const LLAMA_32_1B: SizeFacts = {
   ...llama32,
   hidden_size: 2048,
@@ -82,6 +94,14 @@ export const CATALOGUE: readonly CatalogueModel[] = [
       num_attention_heads: 9,
       num_key_value_heads: 3,
     },
+  },
+  {
+    id: 'unsloth/gemma-3-270m-it',
+    name: 'Gemma 3 270M',
+    licence: 'Gemma',
+    gated: false,
+    use: 'Made to be tuned for one task; most of it is a vocabulary for many languages.',
+    facts: { ...gemma3, hidden_size: 640, intermediate_size: 2048, num_hidden_layers: 18 },
   },
   {
     id: 'HuggingFaceTB/SmolLM2-360M-Instruct',
@@ -130,6 +150,14 @@ export const CATALOGUE: readonly CatalogueModel[] = [
       tie_word_embeddings: true,
     },
     storedHead: true,
+  },
+  {
+    id: 'unsloth/gemma-3-1b-it',
+    name: 'Gemma 3 1B',
+    licence: 'Gemma',
+    gated: false,
+    use: 'Fluent short texts in many languages.',
+    facts: { ...gemma3, hidden_size: 1152, intermediate_size: 6912, num_hidden_layers: 26 },
   },
   {
     id: 'TinyLlama/TinyLlama-1.1B-Chat-v1.0',
@@ -207,6 +235,24 @@ export const CATALOGUE: readonly CatalogueModel[] = [
     },
   },
   {
+    id: 'HuggingFaceTB/SmolLM3-3B',
+    name: 'SmolLM3 3B',
+    licence: 'Apache-2.0',
+    gated: false,
+    use: 'Six European languages and long texts, with an openly documented training.',
+    facts: {
+      architectures: ['SmolLM3ForCausalLM'],
+      vocab_size: 128_256,
+      hidden_size: 2048,
+      intermediate_size: 11_008,
+      num_hidden_layers: 36,
+      num_attention_heads: 16,
+      num_key_value_heads: 4,
+      max_position_embeddings: 65_536,
+      tie_word_embeddings: true,
+    },
+  },
+  {
     id: 'unsloth/Llama-3.2-3B-Instruct',
     name: 'Llama 3.2 3B Instruct',
     licence: 'Llama 3.2',
@@ -218,6 +264,24 @@ export const CATALOGUE: readonly CatalogueModel[] = [
       num_hidden_layers: 28,
       num_attention_heads: 24,
       head_dim: 128,
+    },
+  },
+  {
+    id: 'microsoft/Phi-3.5-mini-instruct',
+    name: 'Phi-3.5 mini Instruct',
+    licence: 'MIT',
+    gated: false,
+    use: 'Reasoning and questions over texts, mainly in English.',
+    facts: {
+      architectures: ['Phi3ForCausalLM'],
+      vocab_size: 32_064,
+      hidden_size: 3072,
+      intermediate_size: 8192,
+      num_hidden_layers: 32,
+      num_attention_heads: 32,
+      num_key_value_heads: 32,
+      max_position_embeddings: 131_072,
+      tie_word_embeddings: false,
     },
   },
   {
@@ -287,8 +351,7 @@ export function sizesOf({ facts }: CatalogueModel): ModelConfig {
 }
 
 export function familyOf(model: CatalogueModel): string {
-  const titles = { llama: 'Llama', qwen2: 'Qwen2', qwen3: 'Qwen3', mistral: 'Mistral' };
-  return titles[sizesOf(model).family];
+  return titleOf(sizesOf(model).family);
 }
 
 export function parametersOf(model: CatalogueModel): number {

@@ -4,22 +4,38 @@ import type { WeightSource } from '../checkpoint/source';
 import { decode } from '../checkpoint/planes';
 import { WeightBuilder } from '../checkpoint/upload';
 import { writesDone } from '../gpu/memory';
-import { TARGETS, type Target } from '../protocol/settings';
 import { disposeWeight, type FrozenWeight, type Weight } from '../ops/weight';
-import { outsideFormat, type WeightFormat } from '../protocol/weightFormats';
+import type { Target } from '../protocol/settings';
+import type { WeightFormat } from '../protocol/weightFormats';
 import type { Bytes } from '../units';
-import { linearName, type ModelConfig } from './config';
-import { hasBias, weightShapes } from './weightShapes';
+import type { ModelConfig } from './config';
+import { formatOfTensor, linearName, normNames, targetsOf, weightShapes } from './shapes';
+
+/** Gains of a layer's norms, null where the family has none. */
+export interface LayerNorms {
+  /** Before attention and before the feed-forward part. */
+  attention: tf.Tensor;
+  feedForward: tf.Tensor;
+  /** On their results, before these are added to the residual. */
+  attentionOut: tf.Tensor | null;
+  feedForwardOut: tf.Tensor | null;
+  /** Over each query and key head. */
+  query: tf.Tensor | null;
+  key: tf.Tensor | null;
+}
 
 export interface LayerWeights {
-  inputNorm: tf.Tensor;
-  postNorm: tf.Tensor;
-  /** Qwen3: gains of the norm over each query and key head. */
-  qNorm: tf.Tensor | null;
-  kNorm: tf.Tensor | null;
-  linear: Record<Target, Weight>;
-  /** Biases of q, k, v where the family has them. */
+  norms: LayerNorms;
+  /** The layers of `targetsOf`. */
+  linear: Partial<Record<Target, Weight>>;
   bias: Partial<Record<Target, tf.Tensor>>;
+}
+
+/** The weight of a layer that the family has. */
+export function linearOf({ linear }: LayerWeights, target: Target): Weight {
+  const weight = linear[target];
+  if (!weight) throw new Error(`This model has no layer ${target}.`);
+  return weight;
 }
 
 export interface ModelWeights {
@@ -28,6 +44,25 @@ export interface ModelWeights {
   norm: tf.Tensor;
   /** The embedding itself when tied. */
   head: Weight;
+}
+
+/** The norms of a layer, each from its name in the checkpoint. */
+export function layerNorms(
+  config: ModelConfig,
+  layer: number,
+  tensor: (name: string) => tf.Tensor,
+): LayerNorms {
+  const names = normNames(config);
+  const at = (name: string) => tensor(`model.layers.${layer}.${name}.weight`);
+  const where = (name: string | undefined) => (name === undefined ? null : at(name));
+  return {
+    attention: at(names.attention),
+    feedForward: at(names.feedForward),
+    attentionOut: where(names.attentionOut),
+    feedForwardOut: where(names.feedForwardOut),
+    query: where(names.query),
+    key: where(names.key),
+  };
 }
 
 /** Checks every shape before the first byte goes to the device. */
@@ -42,11 +77,6 @@ export function checkShapes(config: ModelConfig, source: WeightSource): void {
         `${name} is ${found.join(' × ')} in the checkpoint; config.json says ${shape.join(' × ')}.`,
       );
   }
-}
-
-/** The format of a tensor of a model whose layers are to be in `format`. */
-export function formatOfTensor(name: string, format: WeightFormat): WeightFormat {
-  return name.startsWith('model.layers.') ? format : outsideFormat(format);
 }
 
 /** Streams the weights onto the device in the order in which they lie; never holds more than a few rows. */
@@ -64,21 +94,13 @@ export async function loadWeights(
   const embedding = matrix('model.embed_tokens.weight');
   const layers: LayerWeights[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
-    const at = `model.layers.${layer}`;
     const linear: Partial<Record<Target, Weight>> = {};
     const bias: Partial<Record<Target, tf.Tensor>> = {};
-    for (const target of TARGETS) {
+    for (const target of targetsOf(config)) {
       linear[target] = matrix(`${linearName(layer, target)}.weight`);
-      if (hasBias(config, target)) bias[target] = vector(`${linearName(layer, target)}.bias`);
+      if (config.biased.includes(target)) bias[target] = vector(`${linearName(layer, target)}.bias`);
     }
-    layers.push({
-      inputNorm: vector(`${at}.input_layernorm.weight`),
-      postNorm: vector(`${at}.post_attention_layernorm.weight`),
-      qNorm: config.qkNorm ? vector(`${at}.self_attn.q_norm.weight`) : null,
-      kNorm: config.qkNorm ? vector(`${at}.self_attn.k_norm.weight`) : null,
-      linear: linear as Record<Target, Weight>,
-      bias,
-    });
+    layers.push({ norms: layerNorms(config, layer, vector), linear, bias });
   }
   const norm = vector('model.norm.weight');
   const head = config.tied ? embedding : matrix('lm_head.weight');
@@ -152,9 +174,7 @@ export function makeWeight(values: Float32Array, n: number, k: number, format: W
 
 export function disposeWeights(weights: ModelWeights): void {
   const tensors = weights.layers.flatMap((layer) => [
-    layer.inputNorm,
-    layer.postNorm,
-    ...[layer.qNorm, layer.kNorm].filter((tensor) => tensor !== null),
+    ...Object.values<tf.Tensor | null>({ ...layer.norms }).filter((tensor) => tensor !== null),
     ...Object.values(layer.bias),
   ]);
   tf.dispose([...tensors, weights.norm]);

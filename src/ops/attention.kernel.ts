@@ -55,10 +55,11 @@ function formOf({ form, headDim }: AttentionAttrs, owned: number, parts: number)
   };
 }
 
-const shapeOf = (rows: number, keys: number, { heads, kvHeads, headDim }: AttentionAttrs) => [
-  ...[rows, keys, heads, kvHeads, headDim / 4],
-  floatBits(1 / Math.sqrt(headDim)),
-];
+const shapeOf = (
+  rows: number,
+  keys: number,
+  { heads, kvHeads, headDim, scale = 1 / Math.sqrt(headDim) }: AttentionAttrs,
+) => [rows, keys, heads, kvHeads, headDim / 4, floatBits(scale)];
 
 export function attentionKernel(inputs: NamedTensorInfoMap, attrs: AttentionAttrs): TensorInfo[] {
   const [q, k, v, ranges] = ['q', 'k', 'v', 'ranges'].map((name) => given(inputs[name])) as Four;

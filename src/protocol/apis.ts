@@ -165,7 +165,10 @@ export interface ScoreRequest {
   maxTokens: Tokens;
 }
 export interface ScoredRow {
+  /** All that the model was given. */
   prompt: string;
+  /** The part of it that a person wrote last. */
+  question: string;
   reference: string;
   base: string;
   tuned: string;
@@ -180,6 +183,14 @@ export interface Proportion {
   low: number;
   high: number;
 }
+/** A mean over rows, 0 to 1, before and after, with the 95 % interval of the difference. */
+export interface SecondaryScore {
+  name: string;
+  signature: string;
+  base: number;
+  tuned: number;
+  difference: { mean: number; low: number; high: number };
+}
 export interface Scores {
   metric: string;
   base: Proportion;
@@ -189,6 +200,8 @@ export interface Scores {
   broken: number;
   pValue: number;
   verdict: string;
+  /** Figures beside the headline; they decide nothing. */
+  others: SecondaryScore[];
   rows: ScoredRow[];
   seconds: number;
 }
@@ -217,6 +230,8 @@ export interface RunHistory {
 }
 
 export interface TrainerApi extends ModelsApi {
+  /** Answers at once while the worker is alive. */
+  ping(): Promise<void>;
   capabilities(): Promise<Result<Capabilities>>;
   models(): Promise<Result<ModelSummary[]>>;
   chatAssets(modelId: string): Promise<Result<ChatAssets>>;

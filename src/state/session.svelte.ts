@@ -5,6 +5,7 @@ import type { Failure } from '../protocol/events';
 import type { HubSource } from '../protocol/models';
 import { defaultSettings, parseSettings } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
+import type { Milliseconds } from '../units';
 import { AdaptersState } from './adapters.svelte';
 import { AnswersState } from './answers.svelte';
 import { DataState } from './data.svelte';
@@ -33,6 +34,8 @@ export interface Surroundings {
   origin: string;
   /** navigator.deviceMemory in GiB, where the browser tells it. */
   deviceMemory: number | null;
+  /** Ends a trainer that does not answer; another takes its place. */
+  restartTrainer: () => void;
 }
 
 /** Quiet time after an edit before rows are packed and planned again. */
@@ -62,6 +65,10 @@ export class Session {
   /** A start is under way, before the run itself has begun. */
   starting: string | null = $state(null);
 
+  /** How long the trainer has not answered; null while it does. */
+  silentFor: Milliseconds | null = $state(null);
+  readonly restartTrainer: () => void;
+
   /** Model and settings of the packing the dataset worker holds. */
   #packed = '';
 
@@ -82,6 +89,7 @@ export class Session {
     this.answers = new AnswersState(around.trainer);
     this.adapters = new AdaptersState(around.trainer);
     this.runs = new RunsState(around.trainer);
+    this.restartTrainer = around.restartTrainer;
   }
 
   busy = $derived.by(() => this.run.active || this.starting !== null);
@@ -106,6 +114,12 @@ export class Session {
   async download(source: HubSource, weightFormat: WeightFormat): Promise<boolean> {
     void this.keeping.persist();
     return this.downloads.download({ ...source, weightFormat });
+  }
+
+  /** The trainer died and another took its place: what is stored is listed afresh, so that a run can be gone on with. */
+  async trainerReplaced(): Promise<void> {
+    this.silentFor = null;
+    await Promise.all([this.models.load(), this.adapters.load(), this.runs.load(), this.downloads.load()]);
   }
 
   /** Keeps split, packing and plan in step with the file, the model and the form. Called where effects are allowed. */

@@ -4,8 +4,9 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { refill } from '../gpu/refill';
-import type { Sight } from '../model/decoder';
-import { sightOfRows } from '../model/sight';
+import type { ModelConfig } from '../model/config';
+import type { RotaryTables } from '../model/rotary';
+import { disposeSight, sightOfRows, type Sight } from '../model/sight';
 import type { PackedRows } from '../protocol/data';
 
 /** Supervised tokens of a micro-batch, filled up to the chunk's length with places past its end that weigh 0. */
@@ -44,8 +45,8 @@ export function makeBatch(
   rows: readonly number[],
   count: number,
   weight: number,
-  window: number | null,
-  table: tf.Tensor,
+  config: ModelConfig,
+  tables: RotaryTables,
   chunk: number,
   into?: Batch,
 ): Batch {
@@ -81,24 +82,15 @@ export function makeBatch(
       ),
     });
   });
-  const { positions, ranges } = sightOfRows(packed, filled, window);
   return {
     ids: refill(into?.ids, ids, [tokens]),
     chunks,
     made,
-    sight: {
-      positions: refill(into?.sight.positions, new Int32Array(positions), [tokens]),
-      ranges: refill(into?.sight.ranges, new Int32Array(ranges), [3, tokens]),
-      table,
-    },
+    sight: sightOfRows(config, packed, filled, tables, into?.sight),
   };
 }
 
 export function disposeBatch({ ids, made, sight }: Batch): void {
-  tf.dispose([
-    ids,
-    ...made.flatMap(({ at, targets, weights }) => [at, targets, weights]),
-    sight.positions,
-    sight.ranges,
-  ]);
+  tf.dispose([ids, ...made.flatMap(({ at, targets, weights }) => [at, targets, weights])]);
+  disposeSight(sight);
 }

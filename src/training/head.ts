@@ -40,11 +40,11 @@ export function headLoss(
     for (const { at, targets, weights } of chunks) {
       const made = tf.tidy(() => {
         const rows = gatherRows(hidden, at);
-        const x = rmsNorm(rows, norm, config.normEpsilon);
+        const x = rmsNorm(rows, norm, config.norm);
         const { logp: own, dz } = crossEntropy(linear(x, head), targets, weights, want.dx);
         logp = scatterRows(logp, own, at);
         if (!dz || !dx) return { logp, dx };
-        const back = rmsNormBackward(linearDx(dz, head), rows, norm, config.normEpsilon, want.weights);
+        const back = rmsNormBackward(linearDx(dz, head), rows, norm, config.norm, want.weights);
         dx = scatterRows(dx, back.dx, at);
         if (!want.weights) return { logp, dx };
         const dW = outerProduct(dz, x, 1);

@@ -1,6 +1,7 @@
 /** Mean loss over the supervised tokens of held-out rows, in nats. Forward only; changes nothing. */
 import * as tf from '@tensorflow/tfjs-core';
 import { hiddenStates, type Runnable } from '../model/forward';
+import type { RotaryTables } from '../model/rotary';
 import type { PackedRows } from '../protocol/data';
 import { disposeBatch, makeBatch, type Batch } from './batch';
 import { chunkRows } from './chunkRows';
@@ -11,7 +12,7 @@ export async function heldOutLoss(
   model: Runnable,
   packed: PackedRows,
   rowsAtOnce: number,
-  table: tf.Tensor,
+  tables: RotaryTables,
 ): Promise<number | null> {
   if (packed.supervised === 0) return null;
   const sums: tf.Tensor[] = [];
@@ -19,7 +20,7 @@ export async function heldOutLoss(
   let batch: Batch | undefined;
   for (let start = 0; start < packed.rows; start += rowsAtOnce) {
     const rows = Array.from({ length: Math.min(rowsAtOnce, packed.rows - start) }, (_, i) => start + i);
-    const own = makeBatch(packed, rows, rowsAtOnce, 1, model.config.slidingWindow, table, chunk, batch);
+    const own = makeBatch(packed, rows, rowsAtOnce, 1, model.config, tables, chunk, batch);
     batch = own;
     const hidden = hiddenStates(model, own.ids, own.sight);
     sums.push(

@@ -1,13 +1,20 @@
-/** Predicts steps and bytes of a run before anything is allocated. Formulas follow what step.ts and weights.ts allocate. */
+/**
+ * Predicts steps and bytes of a run before anything is allocated: the weights, the flat buffers, and what one pass takes from
+ * TensorFlow.js' buffer pool (passBuffers.ts). Nothing is guessed; tests/training/plan.gpu.test.ts compares with the pool.
+ */
 import { adapterModules, specOf } from '../adapter/spec';
-import { linearShape, parameterCount, type ModelConfig } from '../model/config';
-import { weightShapes } from '../model/weightShapes';
+import type { ModelConfig } from '../model/config';
+import { formatOfTensor, parameterCount, weightShapes } from '../model/shapes';
 import type { PackedRows } from '../protocol/data';
 import type { MemoryPart, Plan } from '../protocol/events';
 import type { Settings } from '../protocol/settings';
-import { outsideFormat, weightBytes, type WeightFormat } from '../protocol/weightFormats';
+import { weightBytes, type WeightFormat } from '../protocol/weightFormats';
+import type { Bytes } from '../units';
 import { chunkRows } from './chunkRows';
+import { rowsOf, type LayerWork } from './layerBuffers';
 import { planSteps } from './order';
+import { passBuffers } from './passBuffers';
+import { Pool } from './pool';
 
 /** Tokens of one micro-batch: enough rows to keep a GPU busy, few enough to stay small. */
 const MICRO_TOKENS = 1024;
@@ -26,18 +33,25 @@ export function planRun(
   const rows = microRows(train.length, rowsPerStep);
   const tokens = rows * train.length;
   const full = settings.method === 'full';
-  const modules = full ? [] : adapterModules(specOf(settings, config.layers), config);
+  const modules = full ? [] : adapterModules(specOf(settings, config), config);
   const trainableParameters = full
     ? parameterCount(config)
-    : modules.reduce((sum, module) => sum + module.rank * (module.in + module.out), 0);
+    : modules.reduce((count, module) => count + module.rank * (module.in + module.out), 0);
   const format = machine.backend === 'webgpu' ? settings.weightFormat : 'f32';
+  const flat = rowsOf(1, trainableParameters);
+  const staging = [...batchBuffers(config, train.length, tokens), flat];
+  const pool = new Pool();
+  pool.take(flat, flat, flat, flat, ...staging);
+  const trained = full ? 'all' : new Map(modules.map(({ target, rank }) => [target, rank]));
+  const work: LayerWork = { config, tokens, trained, dropout: settings.dropout > 0 };
+  const pass = passBuffers(pool, work, settings.recompute);
   const memory: MemoryPart[] = [
     { part: 'weights', bytes: full ? 0 : frozenBytes(config, format) },
-    { part: 'adapter', bytes: 4 * trainableParameters },
-    { part: 'optimizer', bytes: 12 * trainableParameters },
-    { part: 'activations', bytes: activationBytes(config, tokens, settings.recompute) },
-    { part: 'head', bytes: headBytes(config, tokens, full) },
-    { part: 'staging', bytes: 4 * config.headDim * train.length + 8 * tokens * 8 },
+    { part: 'adapter', bytes: flat },
+    { part: 'optimizer', bytes: 3 * flat },
+    { part: 'activations', bytes: pass.activations },
+    { part: 'head', bytes: pass.head },
+    { part: 'staging', bytes: sum(staging) },
   ];
   return {
     ...machine,
@@ -47,36 +61,33 @@ export function planRun(
     trainableParameters,
     frozenParameters: full ? 0 : parameterCount(config),
     memory,
-    predictedBytes: memory.reduce((sum, { bytes }) => sum + bytes, 0),
+    predictedBytes: sum(memory.map(({ bytes }) => bytes)),
   };
 }
 
-function frozenBytes(config: ModelConfig, format: WeightFormat): number {
+/** Weights lie in buffers of their own, outside the pool. */
+function frozenBytes(config: ModelConfig, format: WeightFormat): Bytes {
   let bytes = 0;
   for (const [name, shape] of weightShapes(config)) {
     const [n = 1, k] = shape;
-    const own = name.startsWith('model.layers.') ? format : outsideFormat(format);
-    bytes += k === undefined ? 4 * n : weightBytes(own, n, k);
+    bytes += k === undefined ? rowsOf(1, n) : weightBytes(formatOfTensor(name, format), n, k);
   }
   return bytes;
 }
 
-/** The input of every layer, and everything one layer keeps while it is differentiated. */
-function activationBytes(config: ModelConfig, tokens: number, recompute: boolean): number {
-  const { hidden, layers, ffn } = config;
-  const q = linearShape(config, 'q_proj').out;
-  const k = linearShape(config, 'k_proj').out;
-  const layer = 6 * hidden + 5 * q + 6 * k + 6 * ffn + 3 * config.heads;
-  return 4 * tokens * (recompute ? hidden * (layers + 1) + layer : layers * layer);
+/**
+ * The rotary tables, and twice, for a step and for the check on held-out rows: ids, positions, the ranges of each window, and the
+ * chunks of learned tokens with their places, targets and weights.
+ */
+function batchBuffers(config: ModelConfig, length: number, tokens: number): Bytes[] {
+  const column = rowsOf(tokens, 1);
+  const chunk = chunkRows(config.vocab, tokens);
+  const chunks = Array.from({ length: 3 * Math.ceil(tokens / chunk) }, () => rowsOf(chunk, 1));
+  const windows = [...new Set(config.kinds.map(({ window }) => window))].map(() => rowsOf(tokens, 3));
+  const once = [column, column, ...windows, ...chunks];
+  return [...config.kinds.map(({ rope }) => rowsOf(length, rope?.dim ?? 0)), ...once, ...once];
 }
 
-function headBytes(config: ModelConfig, tokens: number, full: boolean): number {
-  const rows = chunkRows(config.vocab, tokens);
-  return (
-    4 *
-    (rows * config.vocab +
-      4 * rows * config.hidden +
-      tokens * config.hidden +
-      (full ? 2 * config.vocab * config.hidden : 0))
-  );
+function sum(sizes: readonly Bytes[]): Bytes {
+  return sizes.reduce((total, size) => total + size, 0);
 }

@@ -9,7 +9,7 @@ import { ReadRing } from '../gpu/readRing';
 import { refill } from '../gpu/refill';
 import type { ModelConfig } from '../model/config';
 import type { Runnable } from '../model/forward';
-import { rotaryTable } from '../model/rotary';
+import { rotaryTables } from '../model/rotary';
 import { adamw, gradientNorm } from '../ops/flat';
 import type { PackedRows } from '../protocol/data';
 import type { FinishReason, Plan, RunEvent } from '../protocol/events';
@@ -101,10 +101,9 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   if (request.from) flat.write(request.from);
   const steps = planSteps(settings, train);
   const rowsAtOnce = microRows(train.length, steps.rowsPerStep);
-  const table = rotaryTable(config, Math.max(train.length, validation.length));
+  const tables = rotaryTables(config, Math.max(train.length, validation.length));
   const own = runnable(config, trainable);
   const pass = settings.recompute ? forwardBackward : forwardBackwardWhole;
-  const window = config.slidingWindow;
   const chunk = chunkRows(config.vocab, rowsAtOnce * train.length);
   const ring = new ReadRing(3 + Math.ceil(steps.rowsPerStep / rowsAtOnce), STEPS_AHEAD + 1);
   const flight: StepUnderWay[] = [];
@@ -156,7 +155,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   } finally {
     await Promise.allSettled(flight.map(({ numbers }) => numbers));
     ring.dispose();
-    tf.dispose([table, ...(dropoutSeed ? [dropoutSeed] : [])]);
+    tf.dispose([tables, dropoutSeed ?? []]);
     if (batch) disposeBatch(batch);
   }
 
@@ -169,7 +168,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
     const sums: tf.Tensor[] = [];
     for (let at = 0; at < rows.length; at += rowsAtOnce) {
       const micro = rows.slice(at, at + rowsAtOnce);
-      batch = makeBatch(train, micro, rowsAtOnce, 1 / supervised, window, table, chunk, batch);
+      batch = makeBatch(train, micro, rowsAtOnce, 1 / supervised, config, tables, chunk, batch);
       const { logp } = pass(config, trainable, batch, dropoutSeed ?? null);
       sums.push(tf.tidy(() => tf.sum(logp)));
       logp.dispose();
@@ -215,7 +214,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   }
 
   async function checkHeldOut(): Promise<boolean> {
-    const loss = await heldOutLoss(own, validation, rowsAtOnce, table);
+    const loss = await heldOutLoss(own, validation, rowsAtOnce, tables);
     if (loss === null) return false;
     const result = watchLoss(watch, step, loss, settings);
     watch = result.watch;

@@ -3,7 +3,7 @@ import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decode, encode } from '../../src/checkpoint/planes';
 import { toFloat32 } from '../../src/checkpoint/safetensors';
-import { formatOfTensor } from '../../src/model/weights';
+import { formatOfTensor } from '../../src/model/shapes';
 import type { DownloadEnd, DownloadProgress } from '../../src/protocol/models';
 import { openStorage, type Storage } from '../../src/storage/database';
 import { listParts, readPart } from '../../src/storage/modelParts';

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import type { ServedFile, ServedRepository } from '../../scripts/hubLayout.mjs';
 import { float32ToBfloat16Bits } from '../../src/checkpoint/halfFloat';
 import { readConfig } from '../../src/model/config';
-import { weightShapes } from '../../src/model/weightShapes';
+import { weightShapes } from '../../src/model/shapes';
 import { randomFrom } from '../../src/random';
 
 /** Bytes of the block that repeats; odd in words, so that rows of a matrix differ. */

@@ -4,7 +4,7 @@ import { openDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sourceOfValues } from '../../src/checkpoint/source';
 import { readConfig } from '../../src/model/config';
-import { weightShapes } from '../../src/model/weightShapes';
+import { weightShapes } from '../../src/model/shapes';
 import { readArchive, writeArchive } from '../../src/storage/archive';
 import { openStorage, sha256, type Storage } from '../../src/storage/database';
 import { keepPieces } from '../../src/storage/keepModel';

@@ -45,7 +45,7 @@ export const facts: ModelFacts = {
     { name: 'config.json', bytes: 659, sha256: null },
   ],
   downloadBytes: 995_130_128,
-  weightBytes: weightBytesOf(candidateFrom(qwenConfig)),
+  weightBytes: weightBytesOf(candidateFrom(qwenConfig).config),
   suggestedFormat: 'q4',
   licence: 'apache-2.0',
   gated: false,

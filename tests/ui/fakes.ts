@@ -178,9 +178,19 @@ export const scores: Scores = {
   broken: 1,
   pValue: 4e-16,
   verdict: 'Better: 57 of 60 held-out answers are right, before it was 1. Chance does not explain it.',
+  others: [
+    {
+      name: 'F1 of words',
+      signature: 'f1|norm:squad|empty:v2|refs:max|v:1',
+      base: 0.21,
+      tuned: 0.97,
+      difference: { mean: 0.76, low: 0.7, high: 0.83 },
+    },
+  ],
   rows: [
     {
-      prompt: question,
+      prompt: `<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`,
+      question,
       reference,
       base: 'the cups the kitchen',
       tuned: reference,
@@ -189,6 +199,7 @@ export const scores: Scores = {
     },
     {
       prompt: 'Tom keeps two red hats.',
+      question: 'Tom keeps two red hats.',
       reference: 'who: Tom',
       base: 'who: Tom',
       tuned: 'who: Tim',
@@ -197,6 +208,7 @@ export const scores: Scores = {
     },
     {
       prompt: 'Ada has nine chairs.',
+      question: 'Ada has nine chairs.',
       reference: 'who: Ada',
       base: 'chairs',
       tuned: 'who: Adam',
@@ -246,6 +258,7 @@ export class FakeTrainer extends FakeModels implements TrainerApi {
   say: (event: RunEvent) => void = () => undefined;
   end: () => void = () => undefined;
 
+  ping: TrainerApi['ping'] = async () => undefined;
   capabilities: TrainerApi['capabilities'] = async () =>
     ok({
       backend: 'webgpu',
@@ -290,6 +303,7 @@ export class FakeTrainer extends FakeModels implements TrainerApi {
       rows: scores.rows.map((row) => ({
         promptIds: new Int32Array(),
         promptText: row.prompt,
+        question: row.question,
         reference: row.reference,
       })),
       testIsValidation: false,

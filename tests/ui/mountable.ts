@@ -17,6 +17,7 @@ export function around(changes: Partial<Surroundings> = {}): Surroundings {
     store: null,
     origin: 'http://localhost:5173',
     deviceMemory: 8,
+    restartTrainer: () => undefined,
     ...changes,
   };
 }

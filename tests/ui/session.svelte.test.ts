@@ -102,6 +102,18 @@ describe('a run', () => {
     expect(session.result?.exactMatchTuned).toBe(0.95);
   });
 
+  it('on data without questions is over without scores, and that is no failure', async () => {
+    trainer.testRows = async () => ok({ rows: [], testIsValidation: false });
+    await session.openFile(new File(['x'], 'x.txt'));
+    const whole = session.train();
+    await settle();
+    finish();
+    await whole;
+    expect(session.scoring.phase).toBe('unasked');
+    expect(session.failure).toBeNull();
+    expect(session.result).toMatchObject({ steps: 60, exactMatchBase: null, exactMatchTuned: null, rows: 0 });
+  });
+
   it('that ends without a word is a failure, not a finish', async () => {
     await session.openFile(new File(['x'], 'x.jsonl'));
     const whole = session.train();

@@ -1,4 +1,4 @@
-/** llama.cpp's tensor names and Hugging Face's, for the architectures llama, qwen2 and qwen3. (gguf-py, constants.py) */
+/** llama.cpp's tensor names and Hugging Face's, what is read is of the architectures llama, qwen2 and qwen3. (gguf-py, constants.py) */
 
 /** Parts of a layer that are a matrix with perhaps a bias. */
 export const GGUF_LINEAR = {
@@ -9,7 +9,13 @@ export const GGUF_LINEAR = {
   gate_proj: 'ffn_gate',
   up_proj: 'ffn_up',
   down_proj: 'ffn_down',
+  // of Phi-3
+  qkv_proj: 'attn_qkv',
+  gate_up_proj: 'ffn_up',
 } as const;
+
+/** Parts that are read back under these names. */
+const READ = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
 
 /** Their norms. */
 export const GGUF_NORM = {
@@ -27,8 +33,8 @@ export const GGUF_OUTSIDE = {
 } as const;
 
 const BLOCK_OF = new Map<string, string>([
-  ...Object.entries(GGUF_LINEAR).map(([name, gguf]): [string, string] => [
-    gguf,
+  ...READ.map((name): [string, string] => [
+    GGUF_LINEAR[name],
     `${/^(gate|up|down)/.test(name) ? 'mlp' : 'self_attn'}.${name}`,
   ]),
   ...Object.entries(GGUF_NORM).map(([name, gguf]): [string, string] => [gguf, name]),

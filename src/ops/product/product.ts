@@ -4,7 +4,7 @@
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import sumPartsCode from '../../../shaders/sumParts.wgsl?raw';
-import { discard, dispatch, floatBits, foldGroups, gpu, output } from '../../gpu/dispatch';
+import { release, dispatch, floatBits, foldGroups, gpu, output } from '../../gpu/dispatch';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { size } from '../sizes';
 import { chooseDesign, groupsOf, sourceOf, type Design } from './choose';
@@ -110,7 +110,7 @@ export function outerProductOf(p: TensorInfo, q: TensorInfo, scale: number): Ten
       uniforms: [n * k, splits],
       groups: foldGroups(Math.ceil((n * k) / 64)),
     });
-    discard(parts);
+    release(parts);
   }
   return result;
 }

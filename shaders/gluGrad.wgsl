@@ -1,4 +1,5 @@
-// swigluGrad: dgate = dy * up * s * (1 + z * (1 - s)),  dup = dy * z * s,  z = gate, s = 1 / (1 + exp(-z))
+// gluGrad: dgate = dy * up * (s + z * s * (1 - s) * dturn),  dup = dy * z * s,  z = gate, s = 1 / (1 + exp(-turn))
+//   silu: turn = z; with GELU  turn = 2 sqrt(2/pi) (z + 0.044715 z^3)   (see glu.wgsl)
 //
 // gate, up, dy, dgate, dup [count]   one invocation per element
 struct Shape { count: u32 }
@@ -15,7 +16,13 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   let i = (wg.x + wg.y * groups.x) * 64u + lane;
   if (i >= shape.count) { return; }
   let z = gate[i];
-  let s = 1.0 / (1.0 + exp(min(-z, 80.0)));
-  dgate[i] = dy[i] * up[i] * s * (1.0 + z * (1.0 - s));
+  var turn = z;
+  var dturn = 1.0;
+  if (GELU) {
+    turn = 1.5957691216 * z * (1.0 + 0.044715 * z * z);
+    dturn = 1.5957691216 * (1.0 + 0.134145 * z * z);
+  }
+  let s = 1.0 / (1.0 + exp(min(-turn, 80.0)));
+  dgate[i] = dy[i] * up[i] * s * (1.0 + z * (1.0 - s) * dturn);
   dup[i] = dy[i] * z * s;
 }
