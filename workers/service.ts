@@ -9,7 +9,7 @@ import { attempt } from './failures';
 import { browserSurroundings, Intake, type Surroundings } from './intake';
 import { Keeping } from './keeping';
 import { Library } from './library';
-import { capabilities, lossBehind, restartMachine } from './machine';
+import { capabilities, lossBehind, machine, restartMachine } from './machine';
 import { RunBook } from './runBook';
 import { Runs } from './running';
 import { Shelf } from './shelf';
@@ -36,6 +36,7 @@ export function trainerService(
   /** Work on the device outside a run: after a loss the next call finds a new device. */
   const onDevice = <T>(work: () => Promise<T>) =>
     attempt(async () => {
+      await machine();
       try {
         return await work();
       } catch (error) {
@@ -68,9 +69,9 @@ export function trainerService(
     modelConfig: (id) => attempt(async () => (await library.files(id)).rawConfig),
     plan: ({ modelId, settings, train }) =>
       attempt(async () => {
-        const [{ config }, machine] = await Promise.all([library.files(modelId), capabilities()]);
+        const [{ config }, own] = await Promise.all([library.files(modelId), capabilities()]);
         const weightFormat = await library.formatOf(modelId, settings.weightFormat);
-        return planRun(config, { ...settings, weightFormat }, train, machine);
+        return planRun(config, { ...settings, weightFormat }, train, own);
       }),
     train: (request, onEvent) => runs.start(request, onEvent),
     continueRun: (runId, onEvent) => runs.goOn(runId, onEvent),

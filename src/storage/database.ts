@@ -37,10 +37,11 @@ export async function openStorage(
 ): Promise<Storage> {
   try {
     const db: Storage = await openDB<LoratorySchema>(name, SCHEMA_VERSION, {
-      upgrade: async (db, from, _to, transaction) => {
+      upgrade: (db, from, _to, transaction) => {
         if (from < 1) createStores(db);
         if (from < 2) createModelStores(db);
-        if (from === 1) await setRawModelsAside(transaction);
+        // a request that fails aborts the upgrade, and opening fails with it
+        if (from === 1) void setRawModelsAside(transaction);
       },
       blocked: () =>
         notify({

@@ -36,7 +36,8 @@ export async function installTrainer(page: Page): Promise<void> {
         if (told !== null) {
           const { port1, port2 } = new MessageChannel();
           const heard: { at: number; value: unknown }[] = (scope.told[told] = []);
-          port1.onmessage = ({ data }: MessageEvent<{ id: string; argumentList: { value: unknown }[] }>) => {
+          port1.onmessage = ({ data }: MessageEvent<{ id: string; argumentList?: { value: unknown }[] }>) => {
+            if (!data.argumentList) return; // the other side lets go of the callback
             heard.push({ at: performance.now(), value: data.argumentList.map(({ value }) => value) });
             port1.postMessage({ id: data.id, type: 'RAW', value: undefined });
           };
