@@ -26,7 +26,7 @@ export async function runBenchmarks(
   if (!engine.gpu) throw new Error('Benchmarks need WebGPU, and this browser offers none.');
   const device = engine.gpu.name;
   const check = () => engine.check();
-  const limits = await measureLimits(device, WEIGHT_FORMATS, patience);
+  const limits = await measureLimits(device, WEIGHT_FORMATS, patience, check);
   check();
   limits.rows.forEach(emit);
   const bench = { device, limits, peers: [stock, ...peers], formats: WEIGHT_FORMATS, patience, emit, check };

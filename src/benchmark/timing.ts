@@ -24,28 +24,41 @@ const SHORT: Milliseconds = 20;
 const FEWEST = 3;
 /** A page's clock steps by 0.1 ms; nothing is taken to be shorter. */
 const TICK: Milliseconds = 0.1;
+/** Part of the expected time that is slept through. */
+const REST = 0.85;
 
 export async function time(work: Work, { runs, budget, signal }: Patience): Promise<Timing> {
-  const batch = async (count: number, expected: Milliseconds): Promise<Milliseconds> => {
+  let expected: Milliseconds = 0;
+  /** null where the work was over before the sleep was: then the clock measured the sleep. */
+  const batch = async (count: number): Promise<Milliseconds | null> => {
     signal.throwIfAborted();
     const started = performance.now();
     for (let i = 0; i < count; i++) await work.record();
     // Dawn in Node waits by spinning, which takes a core from a processor driver: sleep through most of it
-    const rest = 0.85 * expected - (performance.now() - started);
+    const rest = REST * expected - (performance.now() - started);
     if (rest > 1) await new Promise((resolve) => setTimeout(resolve, rest));
+    const woken = performance.now();
     await work.finish();
-    return performance.now() - started;
+    const ended = performance.now();
+    const took = ended - started;
+    if (rest > 1 && ended - woken < 0.3 * (1 - REST) * took) {
+      expected *= 0.6;
+      return null;
+    }
+    expected = expected === 0 ? took : Math.min(expected, took);
+    return took;
   };
-  await batch(1, 0);
-  const first = await batch(1, 0);
+  await batch(1);
+  expected = 0;
+  const first = (await batch(1)) ?? TICK;
   const count = Math.max(1, Math.ceil(SHORT / Math.max(first, TICK)));
-  let least = Math.min(first * count, await batch(count, first * count));
-  const wanted = Math.min(runs, Math.max(FEWEST, Math.floor(budget / least)));
+  expected = 0;
+  await batch(count);
+  const wanted = () => Math.min(runs, Math.max(FEWEST, Math.floor(budget / Math.max(expected, TICK))));
   const times: Milliseconds[] = [];
-  for (let i = 0; i < wanted; i++) {
-    const took = await batch(count, least);
-    least = Math.min(least, took);
-    times.push(took / count);
+  while (times.length < wanted()) {
+    const took = await batch(count);
+    if (took !== null) times.push(took / count);
   }
   return summary(times);
 }

@@ -5,7 +5,7 @@ import copyCode from '../../shaders/copyProbe.wgsl?raw';
 import type { Bytes } from '../units';
 import { dispatch, foldGroups, gpu, output } from './dispatch';
 
-const ROUNDS = 1024;
+const ROUNDS = 256;
 
 /** Records one copy of `bytes` (a multiple of 16): as many are read as written. */
 export function probeCopy(from: tf.Tensor, bytes: Bytes): void {

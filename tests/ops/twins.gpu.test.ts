@@ -16,7 +16,7 @@ import { rmsNormDgReference, rmsNormDxReference, rmsNormReference } from '../../
 import { swiglu } from '../../src/ops/swiglu';
 import { swigluGradReference, swigluReference } from '../../src/ops/swiglu.reference';
 import { makeWeight } from '../../src/model/weights';
-import { relativeL2 } from '../oracle/tensors';
+import { relativeL2 } from '../../src/selftest/distance';
 
 // a processor driver compiles each new kernel for seconds
 vi.setConfig({ testTimeout: 240_000 });

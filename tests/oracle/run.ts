@@ -5,7 +5,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startEngine } from '../../src/gpu/backend';
-import { checkFolder } from './check';
+import { checkOracle, TOLERANCES, type Check } from '../../src/selftest/check';
+import { filesIn } from './folder';
 
 const args = process.argv.slice(2);
 const has = (flag: string) => args.includes(flag);
@@ -21,18 +22,16 @@ const engine = await startEngine({
 });
 console.error(`${engine.backend}: ${engine.gpu?.name ?? 'reference twins on the processor'}`);
 const half = has('--f16');
-// guides: f32 1e-5 forward, 1e-4 gradients, 1e-4 on the curve; f16 weights 2e-3
-const tolerances = half
-  ? { forward: 2e-3, gradient: 2e-2, curve: 2e-2 }
-  : { forward: 1e-5, gradient: 1e-4, curve: 1e-4 };
+const format = half ? 'f16' : 'f32';
 let passed = 0;
 let failed = 0;
+const report = (check: Check) => {
+  console.log(JSON.stringify(check));
+  if (check.ok) passed++;
+  else failed++;
+};
 for (const folder of folders) {
-  for (const check of await checkFolder(folder, half ? 'f16' : 'f32', tolerances)) {
-    console.log(JSON.stringify(check));
-    if (check.ok) passed++;
-    else failed++;
-  }
+  await checkOracle(folder, filesIn(folder), format, TOLERANCES[format], report);
   engine.check();
 }
 console.log(`${passed} passed, ${failed} failed`);
