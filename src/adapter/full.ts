@@ -1,9 +1,10 @@
 /** Full fine-tuning: every weight of the model is trained. For tiny models; the frozen copy is not needed meanwhile. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { WeightSource } from '../checkpoint/source';
-import { linearName, linearShape, type ModelConfig } from '../model/config';
+import { linearName, type ModelConfig } from '../model/config';
 import { weightShapes, type ModelWeights } from '../model/weights';
-import { linear, type Weight } from '../ops/linear';
+import { linear } from '../ops/linear';
+import { trainedWeight } from '../ops/weight';
 import type { Target } from '../protocol/settings';
 import { Flat, placeSlots, type Slot, type Trainable } from './trainable';
 
@@ -30,7 +31,7 @@ export async function fullTrainable(config: ModelConfig, source: WeightSource): 
     slots,
     flat,
     outside(at) {
-      const table = (name: string) => asWeight(at(need(name)), config.vocab, config.hidden);
+      const table = (name: string) => trainedWeight(at(need(name)));
       const embedding = table('model.embed_tokens.weight');
       const head = config.tied ? embedding : table('lm_head.weight');
       return { embedding, head, norm: at(need('model.norm.weight')) };
@@ -45,9 +46,8 @@ export async function fullTrainable(config: ModelConfig, source: WeightSource): 
           kNorm: optional(`${name}.self_attn.k_norm.weight`, at) ?? null,
         },
         linear: (x, target, residual) => {
-          const { out, in: width } = linearShape(config, target);
           const own = linearName(index, target);
-          const weight = asWeight(at(need(`${own}.weight`)), out, width);
+          const weight = trainedWeight(at(need(`${own}.weight`)));
           return linear(x, weight, { bias: optional(`${own}.bias`, at), residual });
         },
       };
@@ -60,10 +60,6 @@ function placeOf(name: string): Slot['place'] {
   if (layer !== undefined) return Number(layer);
   if (name === 'model.norm.weight') return 'norm';
   return name === 'lm_head.weight' ? 'head' : 'embedding';
-}
-
-function asWeight(tensor: tf.Tensor, n: number, k: number): Weight {
-  return { format: 'f32', tensor, n, k };
 }
 
 /** A model's linear layers as they are, with nothing trained: the base model. */

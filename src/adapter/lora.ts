@@ -6,7 +6,8 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from '../model/config';
 import type { ModelWeights } from '../model/weights';
 import { dropout } from '../ops/dropout';
-import { linear, type Weight } from '../ops/linear';
+import { linear } from '../ops/linear';
+import { trainedWeight } from '../ops/weight';
 import type { Target } from '../protocol/settings';
 import { randomFrom } from '../random';
 import { adapterModules, type AdapterModule, type AdapterSpec, type AdapterWeights } from './spec';
@@ -70,12 +71,7 @@ export function loraTrainable(
 
 /** With dropout the adapter reads another input than the frozen weight: y + scale · (x′ Aᵀ) Bᵀ. */
 function dropped(y: tf.Tensor, x: tf.Tensor, a: tf.Tensor, b: tf.Tensor, scale: number): tf.Tensor {
-  return linear(linear(x, asWeight(a)), asWeight(b), { scale, residual: y });
-}
-
-function asWeight(tensor: tf.Tensor): Weight {
-  const [n = 0, k = 0] = tensor.shape;
-  return { format: 'f32', tensor, n, k };
+  return linear(linear(x, trainedWeight(a)), trainedWeight(b), { scale, residual: y });
 }
 
 function placeOf(layer: number, target: Target): number {

@@ -1,7 +1,7 @@
 /** A thousand steps of a tiny model through the real training loop: neither time nor memory may grow, and no buffer be made. */
 import { loraTrainable } from '../adapter/lora';
 import { specOf } from '../adapter/spec';
-import { allocatedBytes } from '../gpu/dispatch';
+import { allocatedBytes } from '../gpu/memory';
 import { countBuffers } from '../gpu/probe';
 import { restBeforeRead } from '../gpu/rest';
 import { disposeWeights, loadWeights } from '../model/weights';

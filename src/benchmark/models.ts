@@ -5,7 +5,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { frozenLayers } from '../adapter/full';
 import { loraTrainable } from '../adapter/lora';
-import { allocatedBytes, dispatchCount, submit } from '../gpu/dispatch';
+import { dispatchCount, submit } from '../gpu/dispatch';
+import { allocatedBytes } from '../gpu/memory';
 import { finished } from '../gpu/rest';
 import type { Runnable } from '../model/forward';
 import { generate } from '../model/generate';
@@ -22,14 +23,11 @@ import { forwardBackward } from '../training/step';
 import { ofCopy, ofProduct, type Bench } from './bench';
 import { stepFlops } from './flops';
 import { qwen, RANK } from './shapes';
-import { matrixCount, syntheticSource } from './synthetic';
+import { matrixBytes, syntheticSource } from './synthetic';
 import { summary, time } from './timing';
 
-/** Bytes of a weight in the formats in which a model of half a billion weights is trained; f32 would be 2 GB. */
-const MODEL_FORMATS = new Map<string, number>([
-  ['f16', 2],
-  ['q4', 0.625],
-]);
+/** The formats in which a model of half a billion weights is measured; f32 would be 2 GB. */
+const MODEL_FORMATS: readonly WeightFormat[] = ['f16', 'q4'];
 
 const notRun = (bench: Bench, why: string): PeerFigure[] =>
   bench.peers.map(({ name, version }) => ({
@@ -44,7 +42,7 @@ async function withModel(
   work: (weights: ModelWeights, format: WeightFormat) => Promise<void>,
 ): Promise<void> {
   const config = qwen();
-  for (const format of bench.formats.filter((one) => MODEL_FORMATS.has(one))) {
+  for (const format of bench.formats.filter((one) => MODEL_FORMATS.includes(one))) {
     let weights: ModelWeights | null = null;
     try {
       weights = await loadWeights(config, syntheticSource(config), format);
@@ -147,7 +145,7 @@ export async function decode(bench: Bench): Promise<void> {
       bench.check();
       // the first is the prompt, the two after it compile
       const timing = summary(times.slice(3));
-      const bytes = matrixCount(config) * (MODEL_FORMATS.get(format) ?? 4);
+      const bytes = matrixBytes(config, format);
       bench.emit({
         ...{ name: 'decode', what, shape: `${prompts} at once, ${format}`, device: bench.device },
         ...{ ...ofCopy(bench, timing, bytes), peers: notRun(bench, 'needs a model file') },
@@ -179,7 +177,7 @@ export async function load(bench: Bench): Promise<void> {
     bench.check();
     bench.emit({
       ...{ name: 'load', what: 'f32 weights converted and handed to the device, one layer of Qwen2.5-0.5B' },
-      ...{ shape: format, device: bench.device, ...ofCopy(bench, timing, 4 * matrixCount(config)) },
+      ...{ shape: format, device: bench.device, ...ofCopy(bench, timing, matrixBytes(config, 'f32')) },
       peers: notRun(bench, 'has no loader of its own for this format'),
     });
   }

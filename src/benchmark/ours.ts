@@ -9,7 +9,8 @@ import { sightOfStarts } from '../model/sight';
 import { makeWeight } from '../model/weights';
 import { attention } from '../ops/attention';
 import { adamw, gradientNorm, type FlatState } from '../ops/flat';
-import { linear, linearDx, type Weight } from '../ops/linear';
+import { linear, linearDx } from '../ops/linear';
+import { disposeWeight } from '../ops/weight';
 import { TARGETS, type Target } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
 import { headLoss } from '../training/head';
@@ -64,7 +65,7 @@ function product({ form, m, n, k, x, w }: ProductTask, format: WeightFormat): Pr
   const weight = makeWeight(w, n, k, format);
   const left = tf.tensor2d(x, [m, form === 'nt' ? k : n]);
   const compute = () => [form === 'nt' ? linear(left, weight) : linearDx(left, weight)];
-  return prepared(compute, [left], () => release(weight));
+  return prepared(compute, [left], () => disposeWeight(weight));
 }
 
 function layer(task: LayerTask, format: WeightFormat): Prepared {
@@ -113,7 +114,7 @@ function layer(task: LayerTask, format: WeightFormat): Prepared {
   return prepared(
     () => run([x, ...adapters], dy),
     held,
-    () => Object.values(weights).forEach(release),
+    () => Object.values(weights).forEach(disposeWeight),
   );
 }
 
@@ -145,7 +146,7 @@ function head(task: HeadTask, format: WeightFormat): Prepared {
     if (!dx) throw new Error('The head gave no gradient.');
     return [tf.neg(tf.mean(logp)), dx];
   };
-  return prepared(compute, [norm, x, targets, weights], () => release(weight));
+  return prepared(compute, [norm, x, targets, weights], () => disposeWeight(weight));
 }
 
 function optimizer({ count, parameters, gradient, learningRate }: AdamwTask): Prepared {
@@ -177,8 +178,4 @@ function optimizer({ count, parameters, gradient, learningRate }: AdamwTask): Pr
     },
     dispose: () => tf.dispose({ ...state }),
   };
-}
-
-function release(weight: Weight): void {
-  weight.tensor.dispose();
 }

@@ -126,7 +126,7 @@ function layer(task: LayerTask): Prepared {
         residual,
       };
       const present = Object.entries(given).filter((entry): entry is [string, tf.Tensor] => !!entry[1]);
-      const [y] = linearReference(Object.fromEntries(present), { scale });
+      const [y] = linearReference(Object.fromEntries(present), { weight: null, scale });
       if (!y) throw new Error('A projection gave no output.');
       return y;
     };

@@ -2,6 +2,8 @@
 import type { WeightSource } from '../checkpoint/source';
 import type { ModelConfig } from '../model/config';
 import { weightShapes } from '../model/weights';
+import { outsideFormat, weightBytes, type WeightFormat } from '../protocol/weightFormats';
+import type { Bytes } from '../units';
 import { numbers } from './task';
 
 export function syntheticSource(config: ModelConfig): WeightSource {
@@ -24,9 +26,13 @@ export function syntheticSource(config: ModelConfig): WeightSource {
   };
 }
 
-/** Numbers of all matrices; the rest is small. */
-export function matrixCount(config: ModelConfig): number {
-  let count = 0;
-  for (const [rows = 0, cols] of weightShapes(config).values()) if (cols !== undefined) count += rows * cols;
-  return count;
+/** Bytes of all matrices on the device; the rest is small. A tied head is the embedding. */
+export function matrixBytes(config: ModelConfig, format: WeightFormat): Bytes {
+  let bytes = 0;
+  for (const [name, [rows = 0, cols]] of weightShapes(config)) {
+    if (cols === undefined) continue;
+    const outside = /embed_tokens|lm_head/.test(name);
+    bytes += weightBytes(outside ? outsideFormat(format) : format, rows, cols);
+  }
+  return bytes;
 }

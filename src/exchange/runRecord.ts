@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { FormatError } from '../checkpoint/safetensors';
 import { parseStrictJson } from '../checkpoint/strictJson';
 import { settingsSchema } from '../protocol/settings';
+import { WEIGHT_FORMATS } from '../protocol/weightFormats';
 
 export const RUN_VERSION = 1;
 const MAX_CHARACTERS = 64_000_000;
@@ -28,7 +29,7 @@ export const runRecordSchema = v.strictObject({
     revision: v.nullable(v.string()),
     family: v.string(),
     files: v.array(v.strictObject(sealedFile)),
-    weightFormat: v.picklist(['f32', 'f16']),
+    weightFormat: v.picklist(WEIGHT_FORMATS),
     tokenizerSha256: v.nullable(hash),
     templateSha256: v.nullable(hash),
   }),

@@ -8,6 +8,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { openGpu, type Gpu, type GpuWish } from './device';
 import { attachDispatch } from './dispatch';
+import { forgetPlanes } from './memory';
 
 export interface Engine {
   backend: 'webgpu' | 'cpu';
@@ -29,6 +30,7 @@ export async function startEngine(wish: GpuWish & { backend?: 'webgpu' | 'cpu' }
   const backend = new WebGPUBackend(gpu.device, gpu.info);
   tf.registerBackend('webgpu', () => backend, 5);
   attachDispatch(backend, gpu);
+  forgetPlanes();
   await tf.setBackend('webgpu');
   return { backend: 'webgpu', gpu, check: () => gpu.faults.check() };
 }

@@ -143,7 +143,7 @@ export function dispatchCount(): number {
 }
 
 /** Bytes that tfjs' pool holds on the GPU now, used or free. */
-export function allocatedBytes(): number {
+export function pooledBytes(): number {
   return inside?.bufferManager.numBytesAllocated ?? 0;
 }
 

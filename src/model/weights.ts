@@ -1,9 +1,10 @@
 /** A model's weights on the device, by their checkpoint names. Matrices may be f16, vectors are f32. */
 import * as tf from '@tensorflow/tfjs-core';
-import { float32ToFloat16Bits } from '../checkpoint/halfFloat';
 import type { WeightSource } from '../checkpoint/source';
+import { WeightBuilder } from '../checkpoint/upload';
 import { TARGETS, type Target } from '../protocol/settings';
-import type { Weight } from '../ops/linear';
+import { disposeWeight, type FrozenWeight, type Weight } from '../ops/weight';
+import { outsideFormat, type WeightFormat } from '../protocol/weightFormats';
 import { linearName, linearShape, type ModelConfig } from './config';
 
 export interface LayerWeights {
@@ -67,7 +68,7 @@ export function checkShapes(config: ModelConfig, source: WeightSource): void {
 export async function loadWeights(
   config: ModelConfig,
   source: WeightSource,
-  format: Weight['format'],
+  format: WeightFormat,
   progress: (done: number, total: number) => void = () => undefined,
 ): Promise<ModelWeights> {
   checkShapes(config, source);
@@ -79,12 +80,12 @@ export async function loadWeights(
     return values;
   };
   const vector = async (name: string) => tf.tensor1d(await read(name));
-  const matrix = async (name: string): Promise<Weight> => {
+  const matrix = async (name: string, wish = format): Promise<Weight> => {
     const [n = 0, k = 0] = source.shape(name);
-    return makeWeight(await read(name), n, k, format);
+    return makeWeight(await read(name), n, k, wish);
   };
 
-  const embedding = await matrix('model.embed_tokens.weight');
+  const embedding = await matrix('model.embed_tokens.weight', outsideFormat(format));
   const layers: LayerWeights[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const at = `model.layers.${layer}`;
@@ -104,17 +105,15 @@ export async function loadWeights(
     });
   }
   const norm = await vector('model.norm.weight');
-  const head = config.tied ? embedding : await matrix('lm_head.weight');
+  const head = config.tied ? embedding : await matrix('lm_head.weight', outsideFormat(format));
   return { embedding, layers, norm, head };
 }
 
-/** f16 needs WebGPU and a width that is a multiple of 4; other matrices stay f32. */
-export function makeWeight(values: Float32Array, n: number, k: number, format: Weight['format']): Weight {
-  if (format === 'f16' && tf.getBackend() === 'webgpu' && k % 4 === 0 && n % 4 === 0) {
-    const words = new Int32Array(float32ToFloat16Bits(values).buffer);
-    return { format: 'f16', tensor: tf.tensor2d(words, [n, k / 2], 'int32'), n, k };
-  }
-  return { format: 'f32', tensor: tf.tensor2d(values, [n, k]), n, k };
+/** A frozen matrix out of numbers in memory. */
+export function makeWeight(values: Float32Array, n: number, k: number, format: WeightFormat): FrozenWeight {
+  const builder = new WeightBuilder(format, n, k);
+  builder.putValues(0, values);
+  return builder.finish();
 }
 
 export function disposeWeights(weights: ModelWeights): void {
@@ -122,9 +121,10 @@ export function disposeWeights(weights: ModelWeights): void {
     layer.inputNorm,
     layer.postNorm,
     ...[layer.qNorm, layer.kNorm].filter((tensor) => tensor !== null),
-    ...Object.values(layer.linear).map((weight) => weight.tensor),
     ...Object.values(layer.bias),
   ]);
-  tf.dispose([...tensors, weights.embedding.tensor, weights.norm]);
-  if (weights.head !== weights.embedding) weights.head.tensor.dispose();
+  tf.dispose([...tensors, weights.norm]);
+  const matrices = weights.layers.flatMap((layer) => Object.values(layer.linear));
+  // a tied head is the embedding itself
+  for (const weight of new Set([...matrices, weights.embedding, weights.head])) disposeWeight(weight);
 }

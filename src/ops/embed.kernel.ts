@@ -3,28 +3,29 @@ import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import forwardCode from '../../shaders/embed.wgsl?raw';
 import backwardCode from '../../shaders/embedGrad.wgsl?raw';
 import { dispatch, foldGroups, output } from '../gpu/dispatch';
+import { WEIGHT_FORMATS } from '../protocol/weightFormats';
+import { plainRight } from './product';
 import { given, size } from './sizes';
 import type { EmbedAttrs } from './embed';
 
-export function embedKernel(
-  { table, ids }: NamedTensorInfoMap,
-  { vocab, hidden, half }: EmbedAttrs,
-): TensorInfo {
+export function embedKernel({ table, ids }: NamedTensorInfoMap, { weight }: EmbedAttrs): TensorInfo {
+  const { format, n, k, parts } = weight ?? plainRight(given(table));
   const rows = size(ids, 0);
-  const x = output([rows, hidden]);
-  dispatch({
-    name: 'embed',
-    code: forwardCode,
-    constants: { HALF: half },
-    bind: [given(table), given(ids), x],
-    uniforms: [rows, vocab, hidden],
-    groups: foldGroups(Math.ceil((rows * hidden) / 64)),
-  });
+  const x = output([rows, k]);
+  for (const { row, rows: vocab, planes } of parts)
+    dispatch({
+      name: 'embed',
+      code: forwardCode,
+      constants: { FORMAT: WEIGHT_FORMATS.indexOf(format) },
+      bind: [given(planes[0]), given(planes[1] ?? planes[0]), given(ids), x],
+      uniforms: [rows, row, vocab, n, k],
+      groups: foldGroups(Math.ceil((rows * k) / 64)),
+    });
   return x;
 }
 
-export function embedGradKernel({ dy, ids }: NamedTensorInfoMap, { vocab, hidden }: EmbedAttrs): TensorInfo {
-  const rows = size(ids, 0);
+export function embedGradKernel({ dy, ids }: NamedTensorInfoMap, { vocab }: { vocab: number }): TensorInfo {
+  const [rows, hidden] = [size(dy, 0), size(dy, 1)];
   const table = output([vocab, hidden]);
   dispatch({
     name: 'embedGrad',

@@ -2,13 +2,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Inputs } from './define';
 import type { EmbedAttrs } from './embed';
+import { referenceMatrix } from './linear.reference';
 
-export function embedReference({ table, ids }: Inputs): tf.Tensor {
-  if (!table || !ids) throw new Error('embed misses an input.');
-  return tf.gather(table, tf.cast(ids, 'int32'));
+export function embedReference({ table, ids }: Inputs, { weight }: EmbedAttrs): tf.Tensor {
+  if (!ids) throw new Error('embed misses an input.');
+  return tf.gather(referenceMatrix(table, weight), tf.cast(ids, 'int32'));
 }
 
-export function embedGradReference({ dy, ids }: Inputs, { vocab }: EmbedAttrs): tf.Tensor {
+export function embedGradReference({ dy, ids }: Inputs, { vocab }: { vocab: number }): tf.Tensor {
   if (!dy || !ids) throw new Error('embed misses an input.');
   return tf.unsortedSegmentSum(dy, tf.cast(ids, 'int32') as tf.Tensor1D, vocab);
 }

@@ -1,16 +1,16 @@
 /**
- * Rows of a table: x [rows, hidden] = table [vocab, hidden] at ids [rows] int32. The gradient adds rows up.
+ * Rows of a table: x [rows, hidden] = table [vocab, hidden] at ids [rows] int32. The gradient of a trained table adds rows up.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { defineOperation, only, readAttrs } from './define';
 import { embedGradReference, embedReference } from './embed.reference';
 import { embedGradKernel, embedKernel } from './embed.kernel';
-import type { Weight } from './linear';
+import type { FrozenWeight, Weight } from './weight';
 
 export interface EmbedAttrs {
+  /** The frozen table; null where a trained one comes as the input `table`. */
+  weight: FrozenWeight | null;
   vocab: number;
-  hidden: number;
-  half: boolean;
 }
 
 const forward = defineOperation<EmbedAttrs>({
@@ -18,7 +18,7 @@ const forward = defineOperation<EmbedAttrs>({
   reference: embedReference,
   kernel: embedKernel,
 });
-const backward = defineOperation<EmbedAttrs>({
+const backward = defineOperation<{ vocab: number }>({
   name: 'EmbedGrad',
   reference: embedGradReference,
   kernel: embedGradKernel,
@@ -28,11 +28,12 @@ tf.registerGradient({
   kernelName: 'Embed',
   inputsToSave: ['ids'],
   gradFunc: (dy, [ids], attrs) => ({
-    table: () => only(backward({ dy: dy as tf.Tensor, ids }, readAttrs<EmbedAttrs>(attrs))),
+    table: () => only(backward({ dy: dy as tf.Tensor, ids }, { vocab: readAttrs<EmbedAttrs>(attrs).vocab })),
   }),
 });
 
 export function embed(table: Weight, ids: tf.Tensor): tf.Tensor {
-  const attrs = { vocab: table.n, hidden: table.k, half: table.format === 'f16' };
-  return only(forward({ table: table.tensor, ids }, attrs));
+  const vocab = table.n;
+  if (table.format !== 'trained') return only(forward({ ids }, { weight: table, vocab }));
+  return only(forward({ table: table.tensor, ids }, { weight: null, vocab }));
 }

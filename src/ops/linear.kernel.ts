@@ -3,37 +3,36 @@ import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import columnSumCode from '../../shaders/columnSum.wgsl?raw';
 import { dispatch, output } from '../gpu/dispatch';
 import { given, size } from './sizes';
-import { product } from './product';
+import { outerProductOf, plainRight, product, type Right } from './product';
 import type { LinearAttrs } from './linear';
 
-export function linearKernel(inputs: NamedTensorInfoMap, { n, k, half, scale }: LinearAttrs): TensorInfo[] {
-  const { x, w, bias, residual, a, b } = inputs;
-  const m = size(x, 0);
-  const shared = { form: 'nt', left: given(x), m, k } as const;
-  const main = { ...shared, right: given(w), n, half, bias, add: residual };
-  if (!a || !b) return [product({ ...main, scale })];
-  const rank = size(a, 0);
-  const u = product({ ...shared, right: a, n: rank });
-  return [product({ ...main, lora: { low: u, up: b, rank, scale } }), u];
+/** The frozen matrix, or a trained one as a single f32 part. */
+function rightOf(w: TensorInfo | undefined, { weight }: LinearAttrs): Right {
+  return weight ?? plainRight(given(w));
 }
 
-export function dxKernel(
-  { dy, w, du, a }: NamedTensorInfoMap,
-  { n, k, half, scale }: LinearAttrs,
-): TensorInfo {
+export function linearKernel(inputs: NamedTensorInfoMap, attrs: LinearAttrs): TensorInfo[] {
+  const { x, w, bias, residual, a, b } = inputs;
+  const { scale } = attrs;
+  const shared = { form: 'nt', left: given(x), m: size(x, 0) } as const;
+  const main = { ...shared, right: rightOf(w, attrs), bias, add: residual };
+  if (!a || !b) return [product({ ...main, scale })];
+  const u = product({ ...shared, right: plainRight(a) });
+  return [product({ ...main, lora: { low: u, up: b, rank: size(a, 0), scale } }), u];
+}
+
+export function dxKernel({ dy, w, du, a }: NamedTensorInfoMap, attrs: LinearAttrs): TensorInfo {
   const lora = du && a ? { low: du, up: a, rank: size(a, 0), scale: 1 } : undefined;
-  const base = { form: 'nn', left: given(dy), right: given(w), m: size(dy, 0), n, k, half, scale } as const;
-  return product(lora ? { ...base, lora } : base);
+  const right = rightOf(w, attrs);
+  return product({ form: 'nn', left: given(dy), right, m: size(dy, 0), scale: attrs.scale, lora });
 }
 
 export function downKernel({ dy, b }: NamedTensorInfoMap, { scale }: { scale: number }): TensorInfo {
-  const sizes = { m: size(dy, 0), n: size(b, 0), k: size(b, 1) };
-  return product({ form: 'nn', left: given(dy), right: given(b), ...sizes, scale });
+  return product({ form: 'nn', left: given(dy), right: plainRight(given(b)), m: size(dy, 0), scale });
 }
 
 export function outerKernel({ p, q }: NamedTensorInfoMap, { scale }: { scale: number }): TensorInfo {
-  const sizes = { m: size(p, 0), n: size(p, 1), k: size(q, 1) };
-  return product({ form: 'tn', left: given(p), right: given(q), ...sizes, scale });
+  return outerProductOf(given(p), given(q), scale);
 }
 
 export function columnSumKernel({ dy }: NamedTensorInfoMap): TensorInfo {

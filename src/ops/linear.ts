@@ -6,7 +6,7 @@
  * x [m, k], W [n, k], A [rank, k], B [n, rank], y [m, n]. PEFT's orientation throughout.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { defineOperation, readAttrs } from './define';
+import { defineOperation, only, readAttrs } from './define';
 import {
   downReference,
   dxReference,
@@ -15,14 +15,7 @@ import {
   columnSumReference,
 } from './linear.reference';
 import { columnSumKernel, downKernel, dxKernel, linearKernel, outerKernel } from './linear.kernel';
-
-/** A weight matrix [n, k]: f32, or f16 packed two to an int32 along k. */
-export interface Weight {
-  format: 'f32' | 'f16';
-  tensor: tf.Tensor;
-  n: number;
-  k: number;
-}
+import type { FrozenWeight, Weight } from './weight';
 
 export interface LowRank {
   /** [rank, k] */
@@ -33,23 +26,18 @@ export interface LowRank {
 }
 
 export interface LinearAttrs {
-  n: number;
-  k: number;
-  half: boolean;
+  /** The frozen matrix; null where a trained one comes as the input `w`. */
+  weight: FrozenWeight | null;
   /** Multiplies the low-rank part; with no low-rank part, the product itself. */
   scale: number;
 }
 
-const plain = defineOperation<LinearAttrs>({
-  name: 'Linear',
-  reference: linearReference,
-  kernel: linearKernel,
-});
-const adapted = defineOperation<LinearAttrs>({
-  name: 'AdaptedLinear',
-  reference: linearReference,
-  kernel: linearKernel,
-});
+const operation = (name: string) =>
+  defineOperation<LinearAttrs>({ name, reference: linearReference, kernel: linearKernel });
+/** A frozen matrix, a trained one, and a frozen one with an adapter: each saves what its gradient reads. */
+const frozen = operation('FrozenLinear');
+const trained = operation('TrainedLinear');
+const adapted = operation('AdaptedLinear');
 const dx = defineOperation<LinearAttrs>({ name: 'LinearDx', reference: dxReference, kernel: dxKernel });
 const down = defineOperation<{ scale: number }>({
   name: 'LoraDu',
@@ -68,40 +56,51 @@ const columnSum = defineOperation<object>({
 });
 
 tf.registerGradient({
-  kernelName: 'Linear',
+  kernelName: 'FrozenLinear',
+  gradFunc: (dy, _, attrs) => {
+    const g = single(dy);
+    return { x: () => only(dx({ dy: g }, readAttrs<LinearAttrs>(attrs))), ...ofAdded(g) };
+  },
+});
+
+tf.registerGradient({
+  kernelName: 'TrainedLinear',
   inputsToSave: ['x', 'w'],
   gradFunc: (dy, saved, attrs) => {
-    const { n, k, half, scale } = readAttrs<LinearAttrs>(attrs);
+    const own = readAttrs<LinearAttrs>(attrs);
     const [x, w] = pick(saved, 2);
     const g = single(dy);
     return {
-      x: () => first(dx({ dy: g, w }, { n, k, half, scale })),
-      w: () => outerProduct(g, x, scale),
-      bias: () => first(columnSum({ dy: g }, {})),
-      residual: () => tf.clone(g),
+      x: () => only(dx({ dy: g, w }, own)),
+      w: () => outerProduct(g, x, own.scale),
+      ...ofAdded(g),
     };
   },
 });
 
 tf.registerGradient({
   kernelName: 'AdaptedLinear',
-  inputsToSave: ['x', 'w', 'a', 'b'],
+  inputsToSave: ['x', 'a', 'b'],
   outputsToSave: [false, true],
   gradFunc: (dy, saved, attrs) => {
-    const { n, k, half, scale } = readAttrs<LinearAttrs>(attrs);
-    const [x, w, a, b, u] = pick(saved, 5);
+    const { weight, scale } = readAttrs<LinearAttrs>(attrs);
+    const [x, a, b, u] = pick(saved, 4);
     const g = single(dy);
     // made here, not in a thunk: tfjs tidies every thunk, and two of them read it
-    const du = first(down({ dy: g, b }, { scale }));
+    const du = only(down({ dy: g, b }, { scale }));
     return {
-      x: () => first(dx({ dy: g, w, du, a }, { n, k, half, scale: 1 })),
+      x: () => only(dx({ dy: g, du, a }, { weight, scale: 1 })),
       a: () => outerProduct(du, x, 1),
       b: () => outerProduct(g, u, scale),
-      bias: () => first(columnSum({ dy: g }, {})),
-      residual: () => tf.clone(g),
+      ...ofAdded(g),
     };
   },
 });
+
+/** Gradients of what is added to the product. */
+function ofAdded(g: tf.Tensor) {
+  return { bias: () => only(columnSum({ dy: g }, {})), residual: () => tf.clone(g) };
+}
 
 /** x [m, k] → [m, n]. `bias` [n], `residual` [m, n]. */
 export function linear(
@@ -114,36 +113,34 @@ export function linear(
     scale?: number;
   } = {},
 ): tf.Tensor {
-  const { n, k } = weight;
+  const { k } = weight;
   if (x.shape[1] !== k)
     throw new Error(`A linear layer of width ${k} was given rows of width ${x.shape[1]}.`);
   const { bias, residual, lora, scale = 1 } = extra;
-  const half = weight.format === 'f16';
-  const inputs = { x, w: weight.tensor, bias, residual };
-  if (!lora) return first(plain(inputs, { n, k, half, scale }));
-  return first(adapted({ ...inputs, a: lora.a, b: lora.b }, { n, k, half, scale: lora.scale }));
+  const inputs = { x, bias, residual };
+  if (weight.format === 'trained') {
+    if (lora) throw new Error('A trained matrix takes no adapter.');
+    return only(trained({ ...inputs, w: weight.tensor }, { weight: null, scale }));
+  }
+  if (!lora) return only(frozen(inputs, { weight, scale }));
+  const [y] = adapted({ ...inputs, a: lora.a, b: lora.b }, { weight, scale: lora.scale });
+  if (!y) throw new Error('A linear layer gave no output.');
+  return y;
 }
 
-/** dy [m, n], w [n, k] → dx [m, k]: the product against a weight, for a gradient that is made by hand. */
+/** dy [m, n], W [n, k] → dx [m, k]: the product against a weight, for a gradient that is made by hand. */
 export function linearDx(dy: tf.Tensor, weight: Weight): tf.Tensor {
-  return first(
-    dx({ dy, w: weight.tensor }, { n: weight.n, k: weight.k, half: weight.format === 'f16', scale: 1 }),
-  );
+  if (weight.format === 'trained') return only(dx({ dy, w: weight.tensor }, { weight: null, scale: 1 }));
+  return only(dx({ dy }, { weight, scale: 1 }));
 }
 
 /** p [m, n], q [m, k] → scale · pᵀ q [n, k] */
 export function outerProduct(p: tf.Tensor, q: tf.Tensor, scale: number): tf.Tensor {
-  return first(outer({ p, q }, { scale }));
-}
-
-function first(tensors: tf.Tensor[]): tf.Tensor {
-  const [tensor] = tensors;
-  if (!tensor) throw new Error('An operation returned nothing.');
-  return tensor;
+  return only(outer({ p, q }, { scale }));
 }
 
 function single(dy: tf.Tensor | tf.Tensor[]): tf.Tensor {
-  return Array.isArray(dy) ? first(dy) : dy;
+  return Array.isArray(dy) ? only(dy.slice(0, 1)) : dy;
 }
 
 function pick<const N extends number>(saved: tf.Tensor[], count: N): Tuple<N> {

@@ -9,19 +9,24 @@
  * badly. With `broadcast` a workgroup is one subgroup and the left operand is loaded once and passed round by shuffle:
  * 3 to 5 times faster on processor drivers (no shared memory, no barriers). Without it any device runs it.
  */
+import type { WeightFormat } from '../protocol/weightFormats';
+import { rightForm } from './product.right';
+
 export type ProductForm = 'nt' | 'nn' | 'tn';
 
 export interface ProductShape {
   form: ProductForm;
+  /** How w lies in memory; tn reads f32. */
+  format: WeightFormat;
   /** Elements that the contiguous direction is read in: 4, or 1 where a width is not a multiple of 4. */
   vector: 1 | 4;
-  /** The right operand of nt and nn is f16 packed two to a u32 (needs `vector` 4). */
-  half: boolean;
   /** Low-rank part folded in as extra steps: nt adds scale·u·bᵀ, nn adds du·a. */
   lora: boolean;
   bias: boolean;
   /** Added to the result: the residual stream, or a gradient to add to. */
   add: boolean;
+  /** Adds to what is in the result already: the later parts of a weight in nn. */
+  accumulate: boolean;
   rows: number;
   cols: number;
   /** Subgroup size to broadcast within, 0 for none. */
@@ -33,21 +38,25 @@ export function lanesOf(shape: ProductShape): number {
   return shape.broadcast || 64;
 }
 
-/** Result columns that one workgroup covers. In nn and tn a lane owns vectors of columns. */
+/** Result columns that one workgroup covers. In nn and tn a lane owns whole words of columns. */
 export function columnsPerGroup(shape: ProductShape): number {
-  return lanesOf(shape) * shape.cols * (shape.form === 'nt' ? 1 : shape.vector);
+  const own = shape.form === 'nt' ? 1 : shape.form === 'nn' ? rightOf(shape).width : shape.vector;
+  return lanesOf(shape) * shape.cols * own;
 }
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+const rightOf = (shape: ProductShape) => rightForm(shape.format, shape.vector === 4);
 
 export function productSource(shape: ProductShape): string {
   const { form, broadcast } = shape;
   const lanes = lanesOf(shape);
   return [
     broadcast ? 'enable subgroups;' : '',
-    // m, n, k of the header; rank of the low-rank part; scale on the product, loraScale on the low-rank part.
-    'struct Shape { m: u32, n: u32, k: u32, rank: u32, scale: f32, loraScale: f32 }',
+    // m, n, k of the header, n being that of this part of the weight, which begins at row n0 of `all`; rank of the
+    // low-rank part; scale on the product, loraScale on the low-rank part.
+    'struct Shape { m: u32, n: u32, k: u32, rank: u32, scale: f32, loraScale: f32, n0: u32, all: u32 }',
     ...bindings(shape),
+    rightOf(shape).functions,
     `@compute @workgroup_size(${lanes})`,
     `fn main(@builtin(workgroup_id) wg: vec3u, @builtin(${broadcast ? 'subgroup_invocation_id' : 'local_invocation_index'}) lane: u32) {`,
     `  let row0 = wg.y * ${shape.rows}u;`,
@@ -57,13 +66,14 @@ export function productSource(shape: ProductShape): string {
   ].join('\n');
 }
 
-/** Buffers in the order in which `productBindings` of the caller lists them. */
+/** Buffers in the order in which product.ts binds them. */
 function bindings(shape: ProductShape): string[] {
   const vector = shape.vector === 4 ? 'vec4f' : 'f32';
-  const right = shape.half ? 'vec2u' : vector;
+  const right = rightOf(shape);
   const left = shape.form === 'tn' ? 'f32' : vector;
   const result = shape.form === 'nt' ? 'f32' : vector;
-  const list = [`left: array<${left}>`, `right: array<${right}>`];
+  const list = [`left: array<${left}>`, `right: array<${right.word}>`];
+  if (right.wordsPerBlock > 0) list.push('scales: array<u32>');
   if (shape.lora) list.push('low: array<f32>', `up: array<${shape.form === 'nt' ? 'f32' : vector}>`);
   if (shape.bias) list.push('bias: array<f32>');
   if (shape.add) list.push(`added: array<${result}>`);
@@ -80,59 +90,86 @@ function bindings(shape: ProductShape): string[] {
  * Text that defines a_0 … a_(rows-1): element `at(row)` of the left operand for each row of the tile.
  * Rows past `limit` read the last row; their results are never written.
  */
-function leftRows(shape: ProductShape, at: (row: string) => string, limit: string): string[] {
+function leftRows(shape: ProductShape, at: (row: string) => string, limit: string, name = 'a'): string[] {
   const { rows, broadcast } = shape;
   const clamp = (row: string) => `min(${row}, ${limit} - 1u)`;
-  if (!broadcast) return range(rows).map((i) => `let a_${i} = ${at(clamp(`row0 + ${i}u`))};`);
+  if (!broadcast) return range(rows).map((i) => `let ${name}_${i} = ${at(clamp(`row0 + ${i}u`))};`);
   const loads = range(Math.ceil(rows / broadcast)).map(
-    (l) => `let own_${l} = ${at(clamp(`row0 + ${l * broadcast}u + lane % ${Math.min(rows, broadcast)}u`))};`,
+    (l) =>
+      `let own${name}_${l} = ${at(clamp(`row0 + ${l * broadcast}u + lane % ${Math.min(rows, broadcast)}u`))};`,
   );
   const shares = range(rows).map(
-    (i) => `let a_${i} = subgroupBroadcast(own_${Math.floor(i / broadcast)}, ${i % broadcast}u);`,
+    (i) =>
+      `let ${name}_${i} = subgroupBroadcast(own${name}_${Math.floor(i / broadcast)}, ${i % broadcast}u);`,
   );
   return [...loads, ...shares];
 }
 
-const unpack = (word: string) => `vec4f(unpack2x16float((${word}).x), unpack2x16float((${word}).y))`;
+/** Sums of the tile: names and their zero. */
+const cells = (shape: ProductShape, parts = 1) =>
+  range(shape.rows).flatMap((i) =>
+    range(shape.cols).flatMap((j) =>
+      range(parts).map((v) => ({ i, j, v, name: parts === 1 ? `c_${i}_${j}` : `c_${i}_${j}_${v}` })),
+    ),
+  );
 
 function nt(shape: ProductShape): string {
-  const { rows, cols, vector, half, lora } = shape;
+  const { cols, vector, lora } = shape;
   const lanes = lanesOf(shape);
-  const steps = vector === 4 ? 'shape.k / 4u' : 'shape.k';
+  const right = rightOf(shape);
+  const vectors = right.width === 1 ? 1 : right.width / 4;
+  const all = cells(shape);
   const fma = (c: string, a: string, b: string) =>
     vector === 4
       ? `${c} = fma(${a}.x, ${b}.x, fma(${a}.y, ${b}.y, fma(${a}.z, ${b}.z, fma(${a}.w, ${b}.w, ${c}))));`
       : `${c} = fma(${a}, ${b}, ${c});`;
+  /** One word of every column against the matching vectors of every row; `s` is the word's number in its row. */
+  const step = [
+    ...range(cols).map((j) => `let word_${j} = right[col_${j} * words + s];`),
+    ...range(vectors).flatMap((v) => [
+      '{',
+      ...leftRows(shape, (row) => `left[${row} * width + s * ${vectors}u + ${v}u]`, 'shape.m'),
+      ...range(cols).map((j) => `let b_${j} = ${right.vectors(`word_${j}`, `scale_${j}`)[v] ?? ''};`),
+      ...all.map(({ i, j, name }) => fma(name, `a_${i}`, `b_${j}`)),
+      '}',
+    ]),
+  ];
+  const { wordsPerBlock } = right;
+  const loop =
+    wordsPerBlock === 0
+      ? ['for (var s = 0u; s < words; s++) {', ...step, '}']
+      : [
+          `let blocks = words / ${wordsPerBlock}u;`,
+          'for (var block = 0u; block < blocks; block++) {',
+          ...range(cols).map((j) => `let scale_${j} = ${right.scale(`col_${j} * blocks + block`)};`),
+          `for (var w = 0u; w < ${wordsPerBlock}u; w++) {`,
+          `let s = block * ${wordsPerBlock}u + w;`,
+          ...step,
+          '}',
+          '}',
+        ];
   const body = [
     ...range(cols).map((j) => `let col_${j} = min(col0 + ${j * lanes}u, shape.n - 1u);`),
-    ...range(rows).flatMap((i) => range(cols).map((j) => `var c_${i}_${j} = 0.0;`)),
-    `let steps = ${steps};`,
-    'for (var s = 0u; s < steps; s++) {',
-    ...leftRows(shape, (row) => `left[${row} * steps + s]`, 'shape.m'),
-    ...range(cols).map((j) => {
-      const word = `right[col_${j} * steps + s]`;
-      return `let b_${j} = ${half ? unpack(word) : word};`;
-    }),
-    ...range(rows).flatMap((i) => range(cols).map((j) => fma(`c_${i}_${j}`, `a_${i}`, `b_${j}`))),
-    '}',
-    ...range(rows).flatMap((i) => range(cols).map((j) => `c_${i}_${j} *= shape.scale;`)),
+    ...all.map(({ name }) => `var ${name} = 0.0;`),
+    `let width = shape.k / ${vector}u;`,
+    `let words = shape.k / ${right.width}u;`,
+    ...loop,
+    ...all.map(({ name }) => `${name} *= shape.scale;`),
   ];
   if (lora)
     body.push(
       'for (var s = 0u; s < shape.rank; s++) {',
       ...leftRows(shape, (row) => `low[${row} * shape.rank + s]`, 'shape.m'),
-      ...range(cols).map((j) => `let b_${j} = shape.loraScale * up[col_${j} * shape.rank + s];`),
-      ...range(rows).flatMap((i) =>
-        range(cols).map((j) => `c_${i}_${j} = fma(a_${i}, b_${j}, c_${i}_${j});`),
-      ),
+      ...range(cols).map((j) => `let b_${j} = shape.loraScale * up[(shape.n0 + col_${j}) * shape.rank + s];`),
+      ...all.map(({ i, j, name }) => `${name} = fma(a_${i}, b_${j}, ${name});`),
       '}',
     );
-  for (const i of range(rows)) {
+  for (const i of range(shape.rows)) {
     body.push(`if (row0 + ${i}u < shape.m) {`);
     for (const j of range(cols)) {
-      const at = `(row0 + ${i}u) * shape.n + col0 + ${j * lanes}u`;
+      const at = `(row0 + ${i}u) * shape.all + shape.n0 + col0 + ${j * lanes}u`;
       const sum = [`c_${i}_${j}`];
-      if (shape.bias) sum.push(`bias[col_${j}]`);
+      if (shape.bias) sum.push(`bias[shape.n0 + col_${j}]`);
       if (shape.add) sum.push(`added[${at}]`);
       body.push(`  if (col0 + ${j * lanes}u < shape.n) { result[${at}] = ${sum.join(' + ')}; }`);
     }
@@ -142,74 +179,85 @@ function nt(shape: ProductShape): string {
 }
 
 function nn(shape: ProductShape): string {
-  const { rows, cols, vector, half, lora } = shape;
+  const { cols, vector, lora } = shape;
   const lanes = lanesOf(shape);
-  const width = vector === 4 ? 'shape.k / 4u' : 'shape.k';
+  const right = rightOf(shape);
+  const vectors = right.width === 1 ? 1 : right.width / 4;
   const parts = vector === 4 ? ['.x', '.y', '.z', '.w'] : [''];
-  const zero = vector === 4 ? 'vec4f()' : '0.0';
-  const addTo = (i: number, j: number, a: string) =>
-    vector === 4
-      ? `c_${i}_${j} = fma(vec4f(${a}), b_${j}, c_${i}_${j});`
-      : `c_${i}_${j} = fma(${a}, b_${j}, c_${i}_${j});`;
+  const all = cells(shape, vectors);
+  const addTo = (name: string, a: string, b: string) =>
+    vector === 4 ? `${name} = fma(vec4f(${a}), ${b}, ${name});` : `${name} = fma(${a}, ${b}, ${name});`;
   const body = [
-    `let width = ${width};`,
-    ...range(cols).map((j) => `let col_${j} = min(col0 + ${j * lanes}u, width - 1u);`),
-    ...range(rows).flatMap((i) => range(cols).map((j) => `var c_${i}_${j} = ${zero};`)),
-    // n is a multiple of `vector` here, so dy is read in vectors too
+    `let width = shape.k / ${vector}u;`,
+    `let words = shape.k / ${right.width}u;`,
+    ...range(cols).map((j) => `let word_${j} = min(col0 + ${j * lanes}u, words - 1u);`),
+    ...all.map(({ name }) => `var ${name} = ${vector === 4 ? 'vec4f()' : '0.0'};`),
+    // n, n0 and all are multiples of `vector` here, so dy is read in vectors too
     `let steps = shape.n / ${vector}u;`,
     'for (var s = 0u; s < steps; s++) {',
-    ...leftRows(shape, (row) => `left[${row} * steps + s]`, 'shape.m'),
+    ...leftRows(shape, (row) => `left[(${row} * shape.all + shape.n0) / ${vector}u + s]`, 'shape.m'),
   ];
   parts.forEach((part, index) => {
-    body.push('{');
+    body.push('{', `let n = s * ${vector}u + ${index}u;`);
     for (const j of range(cols)) {
-      const word = `right[(s * ${vector}u + ${index}u) * width + col_${j}]`;
-      body.push(`let b_${j} = ${half ? unpack(word) : word};`);
+      body.push(`let own_${j} = right[n * words + word_${j}];`);
+      if (right.wordsPerBlock > 0)
+        body.push(`let scale_${j} = ${right.scale(`(n * words + word_${j}) / ${right.wordsPerBlock}u`)};`);
+      right.vectors(`own_${j}`, `scale_${j}`).forEach((text, v) => body.push(`let b_${j}_${v} = ${text};`));
     }
-    body.push(...range(rows).flatMap((i) => range(cols).map((j) => addTo(i, j, `a_${i}${part}`))), '}');
+    body.push(...all.map(({ i, j, v, name }) => addTo(name, `a_${i}${part}`, `b_${j}_${v}`)), '}');
   });
-  body.push('}', ...range(rows).flatMap((i) => range(cols).map((j) => `c_${i}_${j} *= shape.scale;`)));
+  body.push('}', ...all.map(({ name }) => `${name} *= shape.scale;`));
   if (lora)
     body.push(
       'for (var s = 0u; s < shape.rank; s++) {',
       ...leftRows(shape, (row) => `low[${row} * shape.rank + s]`, 'shape.m'),
-      ...range(cols).map((j) => `let b_${j} = shape.loraScale * up[s * width + col_${j}];`),
-      ...range(rows).flatMap((i) => range(cols).map((j) => addTo(i, j, `a_${i}`))),
+      ...range(cols).flatMap((j) =>
+        range(vectors).map(
+          (v) => `let b_${j}_${v} = shape.loraScale * up[s * width + word_${j} * ${vectors}u + ${v}u];`,
+        ),
+      ),
+      ...all.map(({ i, j, v, name }) => addTo(name, `a_${i}`, `b_${j}_${v}`)),
       '}',
     );
-  body.push(...writeVectors(shape, 'shape.m'));
+  body.push(...writeVectors(shape, 'shape.m', 'words', vectors));
   return body.join('\n');
 }
 
 function tn(shape: ProductShape): string {
-  const { rows, cols, vector } = shape;
+  const { cols, vector } = shape;
   const lanes = lanesOf(shape);
-  const zero = vector === 4 ? 'vec4f()' : '0.0';
+  const all = cells(shape);
   const left = (i: number) => (vector === 4 ? `vec4f(a_${i})` : `a_${i}`);
   return [
     `let width = shape.k / ${vector}u;`,
     ...range(cols).map((j) => `let col_${j} = min(col0 + ${j * lanes}u, width - 1u);`),
-    ...range(rows).flatMap((i) => range(cols).map((j) => `var c_${i}_${j} = ${zero};`)),
+    ...all.map(({ name }) => `var ${name} = ${vector === 4 ? 'vec4f()' : '0.0'};`),
     'for (var s = 0u; s < shape.m; s++) {',
     ...leftRows(shape, (row) => `left[s * shape.n + ${row}]`, 'shape.n'),
     ...range(cols).map((j) => `let b_${j} = right[s * width + col_${j}];`),
-    ...range(rows).flatMap((i) =>
-      range(cols).map((j) => `c_${i}_${j} = fma(${left(i)}, b_${j}, c_${i}_${j});`),
-    ),
+    ...all.map(({ i, j, name }) => `${name} = fma(${left(i)}, b_${j}, ${name});`),
     '}',
-    ...range(rows).flatMap((i) => range(cols).map((j) => `c_${i}_${j} *= shape.scale;`)),
-    ...writeVectors(shape, 'shape.n'),
+    ...all.map(({ name }) => `${name} *= shape.scale;`),
+    ...writeVectors(shape, 'shape.n', 'width', 1),
   ].join('\n');
 }
 
-function writeVectors(shape: ProductShape, limit: string): string[] {
+/** Each lane writes the `vectors` vectors of its words; `words` is the name of a row's length in words. */
+function writeVectors(shape: ProductShape, limit: string, words: string, vectors: number): string[] {
   const lanes = lanesOf(shape);
   return range(shape.rows).flatMap((i) => [
     `if (row0 + ${i}u < ${limit}) {`,
-    ...range(shape.cols).map((j) => {
-      const at = `(row0 + ${i}u) * width + col0 + ${j * lanes}u`;
-      const value = shape.add ? `c_${i}_${j} + added[${at}]` : `c_${i}_${j}`;
-      return `  if (col0 + ${j * lanes}u < width) { result[${at}] = ${value}; }`;
+    ...range(shape.cols).flatMap((j) => {
+      const word = `col0 + ${j * lanes}u`;
+      const lines = range(vectors).map((v) => {
+        const at = `(row0 + ${i}u) * width + (${word}) * ${vectors}u + ${v}u`;
+        const sum = [vectors === 1 ? `c_${i}_${j}` : `c_${i}_${j}_${v}`];
+        if (shape.add) sum.push(`added[${at}]`);
+        if (shape.accumulate) sum.push(`result[${at}]`);
+        return `result[${at}] = ${sum.join(' + ')};`;
+      });
+      return [`  if (${word} < ${words}) {`, ...lines, '  }'];
     }),
     '}',
   ]);

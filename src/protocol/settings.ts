@@ -3,6 +3,7 @@
  * are all read from this file. Plain data: knows nothing of GPUs, threads or screens.
  */
 import * as v from 'valibot';
+import { WEIGHT_FORMATS } from './weightFormats';
 
 export const TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
 export type Target = (typeof TARGETS)[number];
@@ -52,7 +53,7 @@ export const settingsSchema = v.strictObject({
   evaluateEvery: count(1, 100_000),
   patience: count(0, 100),
   minimumGain: fraction,
-  weightFormat: v.picklist(['f16', 'f32']),
+  weightFormat: v.picklist(WEIGHT_FORMATS),
   recompute: v.boolean(),
   seed: count(0, 2 ** 31 - 1),
 });
@@ -179,6 +180,9 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
     group: 'adapter',
     needsNewRun: true,
     options: [
+      { value: 'q4', label: '4-bit' },
+      { value: 'nf4', label: '4-bit, normal-float' },
+      { value: 'q8', label: '8-bit' },
       { value: 'f16', label: '16-bit' },
       { value: 'f32', label: '32-bit' },
     ],

@@ -5,6 +5,7 @@ import { weightShapes } from '../model/weights';
 import type { PackedRows } from '../protocol/data';
 import type { MemoryPart, Plan } from '../protocol/events';
 import type { Settings } from '../protocol/settings';
+import { outsideFormat, weightBytes, type WeightFormat } from '../protocol/weightFormats';
 import { chunkRows } from './head';
 import { planSteps } from './order';
 
@@ -29,9 +30,9 @@ export function planRun(
   const trainableParameters = full
     ? parameterCount(config)
     : modules.reduce((sum, module) => sum + module.rank * (module.in + module.out), 0);
-  const half = settings.weightFormat === 'f16' && machine.backend === 'webgpu' && !full;
+  const format = machine.backend === 'webgpu' ? settings.weightFormat : 'f32';
   const memory: MemoryPart[] = [
-    { part: 'weights', bytes: full ? 0 : frozenBytes(config, half) },
+    { part: 'weights', bytes: full ? 0 : frozenBytes(config, format) },
     { part: 'adapter', bytes: 4 * trainableParameters },
     { part: 'optimizer', bytes: 12 * trainableParameters },
     { part: 'activations', bytes: activationBytes(config, tokens, settings.recompute) },
@@ -50,11 +51,12 @@ export function planRun(
   };
 }
 
-function frozenBytes(config: ModelConfig, half: boolean): number {
+function frozenBytes(config: ModelConfig, format: WeightFormat): number {
   let bytes = 0;
-  for (const shape of weightShapes(config).values()) {
-    const count = shape.reduce((product, side) => product * side, 1);
-    bytes += count * (half && shape.length === 2 && shape.every((side) => side % 4 === 0) ? 2 : 4);
+  for (const [name, shape] of weightShapes(config)) {
+    const [n = 1, k] = shape;
+    const own = name.startsWith('model.layers.') ? format : outsideFormat(format);
+    bytes += k === undefined ? 4 * n : weightBytes(own, n, k);
   }
   return bytes;
 }

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Trainable } from '../adapter/trainable';
-import { allocatedBytes } from '../gpu/dispatch';
+import { allocatedBytes } from '../gpu/memory';
 import type { ModelConfig } from '../model/config';
 import type { Runnable } from '../model/forward';
 import { rotaryTable } from '../model/rotary';

@@ -10,6 +10,7 @@ import type { ModelConfig } from '../model/config';
 import { decoderLayer } from '../model/decoder';
 import { embed } from '../ops/embed';
 import { accumulate } from '../ops/flat';
+import { trainedWeight } from '../ops/weight';
 import type { Batch } from './batch';
 import { headLoss } from './head';
 
@@ -134,8 +135,7 @@ function addOutside(
   if (!embedding || !norm || !head.dNorm || !head.dHead)
     throw new Error('The gradients outside the layers are missing.');
   const [table] = tf.tidy(() => {
-    const [vocab = 0, hidden = 0] = embedding.shape;
-    const run = (tensor: tf.Tensor) => embed({ format: 'f32', tensor, n: vocab, k: hidden }, batch.ids);
+    const run = (table: tf.Tensor) => embed(trainedWeight(table), batch.ids);
     return tf.grads((t) => run(t as tf.Tensor))([trainable.flat.tensor(embedding)], dx);
   });
   if (table) add(embedding, table);

@@ -49,7 +49,8 @@ export function forwardBackwardWhole(
         // the tape ends here, so the gradient of the loss with respect to itself is 1
         return { value: tf.sum(tf.mul(result.logp, batch.weights)), gradFunc: () => made };
       });
-      return trainsOutside ? head(x, outside.norm, outside.head.tensor) : head(x);
+      if (outside.head.format !== 'trained') return head(x);
+      return head(x, outside.norm, outside.head.tensor);
     };
     return tf.grads((...all) => loss(...(all as tf.Tensor[])))(slots.map((slot) => flat.tensor(slot)));
   });

@@ -1,0 +1,80 @@
+/**
+ * Buffers of our own for frozen weights, seen by TensorFlow.js as tensors without a copy: written piece by piece while a model
+ * streams in, read back to be kept, destroyed by name. TensorFlow.js' own pool is counted beside them.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Bytes } from '../units';
+import { gpu, pooledBytes, submit } from './dispatch';
+
+const planes = new WeakMap<object, GPUBuffer>();
+let planeBytes = 0;
+
+/** A tensor of `words` 32-bit words over a buffer of its own; zero until written. */
+export function makePlane(words: number, dtype: 'float32' | 'int32', label: string): tf.Tensor {
+  const { device } = gpu();
+  const size = Math.max(4, 4 * words);
+  if (size > device.limits.maxBufferSize)
+    throw new Error(
+      `${label} needs ${size} bytes in one buffer; this GPU allows ${device.limits.maxBufferSize}.`,
+    );
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const buffer = device.createBuffer({ label, size, usage });
+  const tensor = tf.keep(tf.tensor({ buffer, zeroCopy: true }, [words], dtype));
+  planes.set(tensor.dataId, buffer);
+  planeBytes += size;
+  return tensor;
+}
+
+export function isPlane(tensor: tf.Tensor): boolean {
+  return planes.has(tensor.dataId);
+}
+
+function bufferOf(tensor: tf.Tensor): GPUBuffer {
+  const buffer = planes.get(tensor.dataId);
+  if (!buffer) throw new Error('This tensor is no plane of a weight.');
+  return buffer;
+}
+
+/** Overwrites words from `at` on. */
+export function writePlane(tensor: tf.Tensor, at: number, words: Uint32Array<ArrayBuffer>): void {
+  gpu().device.queue.writeBuffer(bufferOf(tensor), 4 * at, words);
+}
+
+/** A copy of `count` words from `at` on, after all work recorded so far. */
+export async function readPlane(
+  tensor: tf.Tensor,
+  at: number,
+  count: number,
+): Promise<Uint32Array<ArrayBuffer>> {
+  const { device } = gpu();
+  submit();
+  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+  const staging = device.createBuffer({ label: 'plane read back', size: 4 * count, usage });
+  const encoder = device.createCommandEncoder({ label: 'plane read back' });
+  encoder.copyBufferToBuffer(bufferOf(tensor), 4 * at, staging, 0, 4 * count);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ);
+  const words = new Uint32Array(staging.getMappedRange().slice(0));
+  staging.destroy();
+  return words;
+}
+
+/** Work that was recorded but not handed over may still read the buffer, so that is handed over first. */
+export function destroyPlane(tensor: tf.Tensor): void {
+  const buffer = bufferOf(tensor);
+  submit();
+  planes.delete(tensor.dataId);
+  planeBytes -= buffer.size;
+  tensor.dispose();
+  buffer.destroy();
+}
+
+/** Bytes on the GPU now: weights, and what tfjs' pool holds, used or free. */
+export function allocatedBytes(): Bytes {
+  return planeBytes + pooledBytes();
+}
+
+/** Called when a device is gone and its buffers with it. */
+export function forgetPlanes(): void {
+  planeBytes = 0;
+}

@@ -1,0 +1,117 @@
+/**
+ * The products against plain loops in double precision over what the planes decode to: every format, both directions, in one part
+ * and in several, with adapter, bias and residual; sizes that end inside a tile, a subgroup and a part.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { decode, encode } from '../../src/checkpoint/planes';
+import { WeightBuilder } from '../../src/checkpoint/upload';
+import { startEngine, type Engine } from '../../src/gpu/backend';
+import { embed } from '../../src/ops/embed';
+import { linear, linearDx } from '../../src/ops/linear';
+import { disposeWeight } from '../../src/ops/weight';
+import { WEIGHT_FORMATS, type WeightFormat } from '../../src/protocol/weightFormats';
+import { randomFrom } from '../../src/random';
+import { relativeL2 } from '../../src/selftest/distance';
+
+vi.setConfig({ testTimeout: 240_000 });
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await startEngine();
+});
+afterEach(() => engine.check());
+
+const random = randomFrom(11);
+const filled = (count: number) => Float32Array.from({ length: count }, () => 2 * random() - 1);
+
+/** left [m, k] · right [n, k]ᵀ in double precision */
+function times(
+  left: ArrayLike<number>,
+  right: ArrayLike<number>,
+  m: number,
+  n: number,
+  k: number,
+): Float64Array {
+  const result = new Float64Array(m * n);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++)
+      for (let c = 0; c < k; c++)
+        result[i * n + j] = (result[i * n + j] ?? 0) + (left[i * k + c] ?? NaN) * (right[j * k + c] ?? NaN);
+  return result;
+}
+
+function transposed(matrix: ArrayLike<number>, rows: number, cols: number): Float64Array {
+  return Float64Array.from(
+    { length: rows * cols },
+    (_, i) => matrix[(i % rows) * cols + Math.floor(i / rows)] ?? NaN,
+  );
+}
+
+/** A weight in parts of 64 or 128 rows, and what it holds as numbers. */
+function made(format: WeightFormat, n: number, k: number, partRows: number | null) {
+  const values = filled(n * k);
+  const mostBytes =
+    partRows === null
+      ? undefined
+      : 4 * Math.ceil((partRows * k) / { f32: 1, f16: 2, q8: 4, q4: 8, nf4: 8 }[format]);
+  const builder = new WeightBuilder(format, n, k, mostBytes === undefined ? {} : { mostBytes });
+  // in pieces that cross the parts
+  for (let row = 0; row < n; row += 48)
+    builder.putValues(row, values.subarray(row * k, Math.min(n, row + 48) * k));
+  const weight = builder.finish();
+  expect(weight.format).toBe(format);
+  if (partRows !== null) expect(weight.parts.map(({ rows }) => rows)[0]).toBe(partRows);
+  return { weight, values: decode(encode(values, format), format, n * k) };
+}
+
+describe.each(WEIGHT_FORMATS)('%s', (format) => {
+  // rows, out, in, rows of a part: one row, one past a tile of 16, a tail of columns past a part, Qwen2.5-0.5B's k projection
+  it.each([
+    [1, 64, 64, null],
+    [17, 132, 192, 64],
+    [33, 300, 128, 128],
+    [19, 128, 896, null],
+  ] as const)('%i × %i out, %i in, parts of %s rows', async (m, n, k, partRows) => {
+    const { weight, values } = made(format, n, k, partRows);
+    const [x, dy, bias, residual] = [filled(m * k), filled(m * n), filled(n), filled(m * n)];
+    const [a, b, scale] = [filled(3 * k), filled(n * 3), 0.5];
+    const u = times(x, a, m, 3, k);
+    const low = times(u, b, m, n, 3);
+    const forward = times(x, values, m, n, k).map(
+      (value, i) => value + scale * (low[i] ?? NaN) + (bias[i % n] ?? NaN) + (residual[i] ?? NaN),
+    );
+    const X = tf.tensor2d(x, [m, k]);
+    const extra = { bias: tf.tensor1d(bias), residual: tf.tensor2d(residual, [m, n]) };
+    const run = (input: tf.Tensor) =>
+      linear(input, weight, {
+        ...extra,
+        lora: { a: tf.tensor2d(a, [3, k]), b: tf.tensor2d(b, [n, 3]), scale },
+      });
+    expect(relativeL2(await run(X).data(), forward)).toBeLessThan(2e-6);
+
+    const du = times(dy, transposed(b, n, 3), m, 3, n).map((value) => scale * value);
+    const plain = times(dy, transposed(values, n, k), m, k, n);
+    const through = times(du, transposed(a, 3, k), m, k, 3);
+    const DY = tf.tensor2d(dy, [m, n]);
+    const [dx] = tf.grads((input) => run(input as tf.Tensor))([X], DY);
+    expect(
+      relativeL2(
+        (await dx?.data()) ?? [],
+        plain.map((value, i) => value + (through[i] ?? NaN)),
+      ),
+    ).toBeLessThan(2e-6);
+    expect(relativeL2(await linearDx(DY, weight).data(), plain)).toBeLessThan(2e-6);
+    disposeWeight(weight);
+  });
+
+  it('embed reads the first and the last row of every part', async () => {
+    const [n, k] = [200, 128];
+    const { weight, values } = made(format, n, k, 64);
+    const ids = [0, 63, 64, 127, 199, 5];
+    const expected = ids.flatMap((id) => [...values.subarray(id * k, (id + 1) * k)]);
+    const rows = await embed(weight, tf.tensor1d(ids, 'int32')).data();
+    expect(relativeL2(rows, expected)).toBeLessThan(1e-7);
+    disposeWeight(weight);
+  });
+});
