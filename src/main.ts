@@ -52,6 +52,8 @@ const trainer: TrainerApi = {
   importAdapter: (id, files) => remote.importAdapter(id, moved(files)),
   answer: (request, onText) => remote.answer(request, proxy(onText)),
   score: (request, onProgress) => remote.score(request, proxy(onProgress)),
+  benchmark: (names, onRow) => remote.benchmark(names, proxy(onRow)),
+  selfTest: (onCheck) => remote.selfTest(proxy(onCheck)),
   cancel: () => remote.cancel(),
 };
 const dataset: DatasetApi = {

@@ -4,6 +4,7 @@ import type { Failure } from '../protocol/events';
 import { defaultSettings, parseSettings } from '../protocol/settings';
 import { AdaptersState } from './adapters.svelte';
 import { AnswersState } from './answers.svelte';
+import { BenchmarkState } from './benchmark.svelte';
 import { DataState } from './data.svelte';
 import { FormState } from './form.svelte';
 import { Job } from './job.svelte';
@@ -37,6 +38,7 @@ export class Session {
   readonly answers: AnswersState;
   readonly adapters: AdaptersState;
   readonly runs: RunsState;
+  readonly benchmark: BenchmarkState;
   /** The adapter used in Try. */
   chosenAdapter: string | null = $state(null);
   /** The run has ended and its lists and scores have been made too. */
@@ -59,6 +61,7 @@ export class Session {
     this.answers = new AnswersState(around.trainer);
     this.adapters = new AdaptersState(around.trainer);
     this.runs = new RunsState(around.trainer);
+    this.benchmark = new BenchmarkState(around.trainer);
   }
 
   busy = $derived.by(() => this.run.active || this.starting !== null);

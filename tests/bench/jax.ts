@@ -29,7 +29,8 @@ export async function jaxPeer(version: string): Promise<Peer> {
   if (!devices.includes('webgpu')) return { name, version, prepare: async () => 'finds no WebGPU here' };
   defaultDevice('webgpu');
 
-  const array = (values: Float32Array, shape: number[]): NdArray => np.array(values as Numbers).reshape(shape);
+  const array = (values: Float32Array, shape: number[]): NdArray =>
+    np.array(values as Numbers).reshape(shape);
   const use = (given: NdArray[]) => given.map((one) => one.ref);
 
   /** `compute` is given references of `inputs` and owns them. */
