@@ -46,8 +46,26 @@ const peers = values['no-peers']
   : [await jaxPeer(versionOf('@jax-js/jax')), await onnxPeer(versionOf('onnxruntime-web'))];
 const rows: BenchmarkRow[] = [];
 const short = (value: number) => Number(value.toPrecision(3));
+/** After every row, so that a run that is cut short leaves what it has. */
+function write(): void {
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
+  if (values.markdown !== undefined) {
+    const { device, name, fixedSubgroup } = engine.gpu ?? { device: null, name: 'none', fixedSubgroup: 0 };
+    const [first] = cpus();
+    const about = {
+      device: name,
+      command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+      date: new Date().toISOString().slice(0, 10),
+      machine: `${cpus().length} × ${first?.model.trim() ?? 'unknown processor'}, Node ${process.version}`,
+      features: `${[...(device?.features ?? [])].filter((one) => /f16|subgroups|timestamp/.test(one)).join(', ')}; subgroups of ${fixedSubgroup}; ${device?.limits.maxStorageBufferBindingSize ?? 0} bytes in one binding`,
+    };
+    writeFileSync(values.markdown, markdownOf(rows, about));
+  }
+}
+
 await runBenchmarks(engine, names, peers, { runs, budget, signal: new AbortController().signal }, (row) => {
   rows.push(row);
+  write();
   const { ours, limit } = row;
   const own = ours
     ? `${short(ours.ms)} ms${ours.gflops ? `, ${short(ours.gflops)} GFLOP/s` : ''}${ours.tokensPerSecond ? `, ${short(ours.tokensPerSecond)} tokens/s` : ''}`
@@ -67,19 +85,6 @@ await runBenchmarks(engine, names, peers, { runs, budget, signal: new AbortContr
   }
 });
 
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
-if (values.markdown !== undefined) {
-  const { device, name, fixedSubgroup } = engine.gpu ?? { device: null, name: 'none', fixedSubgroup: 0 };
-  const [first] = cpus();
-  const about = {
-    device: name,
-    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
-    date: new Date().toISOString().slice(0, 10),
-    machine: `${cpus().length} × ${first?.model.trim() ?? 'unknown processor'}, Node ${process.version}`,
-    features: `${[...(device?.features ?? [])].filter((one) => /f16|subgroups|timestamp/.test(one)).join(', ')}; subgroups of ${fixedSubgroup}; ${device?.limits.maxStorageBufferBindingSize ?? 0} bytes in one binding`,
-  };
-  writeFileSync(values.markdown, markdownOf(rows, about));
-}
 const missing = rows.filter((row) => row.ours === null).length;
 const skipped = rows.flatMap((row) => row.peers).filter((peer) => peer.correct === null).length;
 const wrong = rows.flatMap((row) => row.peers).filter((peer) => peer.correct === false).length;
