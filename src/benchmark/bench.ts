@@ -89,7 +89,8 @@ async function askPeers(
     const little = await peer.prepare(small);
     const large = typeof little === 'string' ? little : await peer.prepare(task);
     if (typeof little === 'string' || typeof large === 'string') {
-      figures.push({ ...figure, note: `not run: ${String(large)}` });
+      const why = [little, large].find((one) => typeof one === 'string');
+      figures.push({ ...figure, note: `not run: ${why ?? 'no reason given'}` });
       continue;
     }
     const relL2 = Math.max(distance(await once(little), truth), distance(await large.read(), expected));
