@@ -70,7 +70,7 @@ function oracleFolders() {
   const own = join(root, 'tests/fixtures/models');
   const beside = resolve(root, '../shared/oracle/models');
   const further = existsSync(beside)
-    ? readdirSync(beside).filter((name) => /^(llama|qwen|mistral)/.test(name))
+    ? readdirSync(beside).filter((name) => existsSync(join(beside, name, 'config.json')))
     : [];
   const names = readdirSync(own);
   return [

@@ -3,15 +3,15 @@
 //
 // scalars  [7]   lr, b1, b2, epsilon, decay, c1 = 1 - b1^t, c2 = sqrt(1 - b2^t)
 // norm     [3]   scale, norm, finite: where finite is 0 nothing but the gradient is written
-// p, gradient, m, v [count]   in place, one invocation per number
+// p, gradient, m, v [count] vectors of 4   in place, one invocation per vector
 struct Shape { count: u32 }
 
 @group(0) @binding(0) var<storage, read> scalars: array<f32>;
 @group(0) @binding(1) var<storage, read> norm: array<f32>;
-@group(0) @binding(2) var<storage, read_write> p: array<f32>;
-@group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
-@group(0) @binding(4) var<storage, read_write> m: array<f32>;
-@group(0) @binding(5) var<storage, read_write> v: array<f32>;
+@group(0) @binding(2) var<storage, read_write> p: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> gradient: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> m: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
 @group(0) @binding(6) var<uniform> shape: Shape;
 
 @compute @workgroup_size(64)
@@ -26,5 +26,5 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     let step = (m[i] / scalars[5]) / (sqrt(v[i]) / scalars[6] + scalars[3]);
     p[i] = p[i] * (1.0 - lr * scalars[4]) - lr * step;
   }
-  gradient[i] = 0.0;
+  gradient[i] = vec4f();
 }

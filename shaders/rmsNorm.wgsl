@@ -1,9 +1,9 @@
-// rmsNorm: y[row, c] = g[c] * x[row, c] / sqrt(mean of x[row]^2 + epsilon)
+// rmsNorm: y[row, c] = (offset + g[c]) * x[row, c] / sqrt(mean of x[row]^2 + epsilon)
 //
 // x, y [rows, cols]   g [cols]
 //
 // LANES invocations share a row, ROWS rows share a workgroup; shared/rowReduce.wgsl is put in front.
-struct Shape { rows: u32, cols: u32, epsilon: f32 }
+struct Shape { rows: u32, cols: u32, epsilon: f32, offset: f32 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> g: array<f32>;
@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   let rstd = inverseSqrt(rowSum(squares, id.x, id.y) / f32(shape.cols) + shape.epsilon);
   if (row < shape.rows) {
     for (var c = id.x; c < shape.cols; c += LANES) {
-      y[at + c] = g[c] * x[at + c] * rstd;
+      y[at + c] = (shape.offset + g[c]) * x[at + c] * rstd;
     }
   }
 }

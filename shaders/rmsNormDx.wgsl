@@ -1,9 +1,9 @@
-// rmsNormDx: dx = rstd * (g dy - u * mean(g dy u)),  u = rstd x,  rstd = 1 / sqrt(mean x^2 + epsilon)
+// rmsNormDx: dx = rstd * (w dy - u * mean(w dy u)),  u = rstd x,  w = offset + g,  rstd = 1 / sqrt(mean x^2 + epsilon)
 //
 // x, dy, dx [rows, cols]   g [cols]
 //
 // LANES invocations share a row, ROWS rows share a workgroup; shared/rowReduce.wgsl is put in front.
-struct Shape { rows: u32, cols: u32, epsilon: f32 }
+struct Shape { rows: u32, cols: u32, epsilon: f32, offset: f32 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> g: array<f32>;
@@ -20,14 +20,14 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   for (var c = id.x; c < shape.cols; c += LANES) {
     let value = x[at + c];
     squares = fma(value, value, squares);
-    along = fma(g[c] * dy[at + c], value, along);
+    along = fma((shape.offset + g[c]) * dy[at + c], value, along);
   }
   let count = f32(shape.cols);
   let rstd = inverseSqrt(rowSum(squares, id.x, id.y) / count + shape.epsilon);
   let pull = rowSum(along, id.x, id.y) * rstd * rstd / count;
   if (row < shape.rows) {
     for (var c = id.x; c < shape.cols; c += LANES) {
-      dx[at + c] = rstd * (g[c] * dy[at + c] - x[at + c] * pull);
+      dx[at + c] = rstd * ((shape.offset + g[c]) * dy[at + c] - x[at + c] * pull);
     }
   }
 }

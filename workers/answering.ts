@@ -8,8 +8,8 @@ import { TextStream } from '../src/chat/stream';
 import { scoreAnswers } from '../src/evaluation/score';
 import { hiddenStates, logitsOf, type Runnable } from '../src/model/forward';
 import { generate } from '../src/model/generate';
-import { rotaryTable } from '../src/model/rotary';
-import { sightOfStarts } from '../src/model/sight';
+import { rotaryTables } from '../src/model/rotary';
+import { disposeSight, sightOfDocuments } from '../src/model/sight';
 import type { Answer, AnswerRequest, ScoreRequest, Scores } from '../src/protocol/apis';
 import { runnable } from '../src/training/run';
 import * as tf from '@tensorflow/tfjs-core';
@@ -107,18 +107,14 @@ export class Answering {
   async lastLogits(model: OpenModel, adapter: AdapterWeights, prompt: Int32Array): Promise<Float32Array> {
     const trainable = loraTrainable(model.config, model.weights, adapter.spec, adapter);
     const ready = runnable(model.config, trainable);
-    const { positions, ranges } = sightOfStarts(new Int32Array(prompt.length), model.config.slidingWindow);
-    const table = rotaryTable(model.config, prompt.length);
+    const tables = rotaryTables(model.config, prompt.length);
+    const sight = sightOfDocuments(model.config, new Int32Array(prompt.length), tables);
     const ids = tf.tensor1d(prompt, 'int32');
-    const sight = {
-      positions: tf.tensor1d(positions, 'int32'),
-      ranges: tf.tensor2d(ranges, [3, prompt.length], 'int32'),
-      table,
-    };
     const hidden = hiddenStates(ready, ids, sight);
     const logits = logitsOf(ready, hidden);
     const values = Float32Array.from(await logits.data());
-    tf.dispose([ids, sight.positions, sight.ranges, table, hidden, logits]);
+    disposeSight(sight);
+    tf.dispose([ids, ...tables, hidden, logits]);
     trainable.flat.dispose();
     (await machine()).check();
     return values;

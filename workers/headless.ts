@@ -72,7 +72,7 @@ const plan = planRun(config, settings, data.train, {
 });
 console.log(`${plan.steps} steps of ${plan.rowsPerStep} rows, ${data.train.supervised} tokens learned from`);
 
-const spec = specOf(settings, config.layers);
+const spec = specOf(settings, config);
 const trainable = loraTrainable(config, weights, spec, { seed: settings.seed });
 const losses: number[] = [];
 let seen = 0;

@@ -3,7 +3,9 @@ import { assetsFrom } from '../src/chat/assets';
 import { openFormat, type ChatFormat } from '../src/chat/format';
 import { readSafetensors, tensorBytes } from '../src/checkpoint/safetensors';
 import { sourceFromSafetensors, type WeightSource } from '../src/checkpoint/source';
-import { parameterCount, readConfig, type ModelConfig } from '../src/model/config';
+import { readConfig, type ModelConfig } from '../src/model/config';
+import { titleOf } from '../src/model/families';
+import { parameterCount } from '../src/model/shapes';
 import { checkShapes, disposeWeights, loadWeights, type ModelWeights } from '../src/model/weights';
 import type { Slot } from '../src/adapter/trainable';
 import type { ModelSummary, NamedFile } from '../src/protocol/apis';
@@ -37,7 +39,6 @@ interface Embedded {
   parameters: number;
 }
 
-const FAMILY_NAMES = { llama: 'Llama', qwen2: 'Qwen2', qwen3: 'Qwen3', mistral: 'Mistral' };
 const WEIGHTS = /\.safetensors$/;
 
 export class Library {
@@ -146,9 +147,9 @@ export class Library {
       this.#db,
       {
         id,
-        name: folder ?? FAMILY_NAMES[config.family],
+        name: folder ?? titleOf(config.family),
         revision: null,
-        family: FAMILY_NAMES[config.family],
+        family: titleOf(config.family),
         config: rawConfig,
         assets,
         parameters: parameterCount(config),
@@ -174,7 +175,7 @@ export class Library {
         id,
         name,
         revision: null,
-        family: FAMILY_NAMES[config.family],
+        family: titleOf(config.family),
         config: rawConfig,
         assets,
         parameters: parameterCount(config),

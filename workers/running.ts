@@ -174,7 +174,7 @@ export class Runs {
     const engine = await machine();
     const plan = await this.#plan(run, config);
     emit({ type: 'planned', runId: run.id, plan });
-    const spec = specOf(run.settings, config.layers);
+    const spec = specOf(run.settings, config);
     const trainable: Trainable =
       run.settings.method === 'full'
         ? await fullTrainable(config, model.source)
@@ -231,7 +231,7 @@ export class Runs {
       await this.#close(run, kept, outcome, { adapterId: null, modelId: trained }, emit, started);
       return;
     }
-    const spec = specOf(settings, config.layers);
+    const spec = specOf(settings, config);
     const adapter = adapterFrom(spec, trainable.slots, outcome.parameters);
     const { config: peftConfig, weights } = writePeft(adapter, { name: summary.name, revision: null });
     const id = crypto.randomUUID();

@@ -4,7 +4,8 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parameterCount, readConfig } from '../../src/model/config';
+import { readConfig } from '../../src/model/config';
+import { parameterCount } from '../../src/model/shapes';
 import { firstDocuments } from './corpus';
 import { FAMILIES } from './families';
 import { makeLessons } from './lessons';

@@ -1,8 +1,9 @@
 /** Full fine-tuning: every weight of the model is trained. For tiny models; the frozen copy is not needed meanwhile. */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { WeightSource } from '../checkpoint/source';
-import { linearName, type ModelConfig } from '../model/config';
-import { weightShapes, type ModelWeights } from '../model/weights';
+import type { ModelConfig } from '../model/config';
+import { linearName } from '../model/shapes';
+import { layerNorms, linearOf, weightShapes, type ModelWeights } from '../model/weights';
 import { linear } from '../ops/linear';
 import { trainedWeight } from '../ops/weight';
 import type { Target } from '../protocol/settings';
@@ -37,14 +38,8 @@ export async function fullTrainable(config: ModelConfig, source: WeightSource): 
       return { embedding, head, norm: at(need('model.norm.weight')) };
     },
     layer(index, at) {
-      const name = `model.layers.${index}`;
       return {
-        norms: {
-          inputNorm: at(need(`${name}.input_layernorm.weight`)),
-          postNorm: at(need(`${name}.post_attention_layernorm.weight`)),
-          qNorm: optional(`${name}.self_attn.q_norm.weight`, at) ?? null,
-          kNorm: optional(`${name}.self_attn.k_norm.weight`, at) ?? null,
-        },
+        norms: layerNorms(config, index, (name) => at(need(name))),
         linear: (x, target, residual) => {
           const own = linearName(index, target);
           const weight = trainedWeight(at(need(`${own}.weight`)));
@@ -68,9 +63,9 @@ export function frozenLayers(weights: ModelWeights): Trainable['layer'] {
     const own = weights.layers[index];
     if (!own) throw new Error(`There is no layer ${index}.`);
     return {
-      norms: own,
+      norms: own.norms,
       linear: (x, target: Target, residual) =>
-        linear(x, own.linear[target], { bias: own.bias[target], residual }),
+        linear(x, linearOf(own, target), { bias: own.bias[target], residual }),
     };
   };
 }

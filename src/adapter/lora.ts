@@ -4,7 +4,7 @@
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from '../model/config';
-import type { ModelWeights } from '../model/weights';
+import { linearOf, type ModelWeights } from '../model/weights';
 import { dropout } from '../ops/dropout';
 import { linear } from '../ops/linear';
 import { trainedWeight } from '../ops/weight';
@@ -47,10 +47,10 @@ export function loraTrainable(
       const own = weights.layers[index];
       if (!own) throw new Error(`There is no layer ${index}.`);
       return {
-        norms: own,
+        norms: own.norms,
         linear: (x, target, residual) => {
           const pair = pairs.get(`${index} ${target}`);
-          const base = own.linear[target];
+          const base = linearOf(own, target);
           const extra = { bias: own.bias[target], residual };
           if (!pair) return linear(x, base, extra);
           const [a, b] = [at(pair.a), at(pair.b)];

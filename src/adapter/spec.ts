@@ -1,5 +1,6 @@
 /** What a LoRA adapter is, apart from the device: its settings and its numbers, named as PEFT names them. */
-import { linearName, linearShape, type ModelConfig } from '../model/config';
+import type { ModelConfig } from '../model/config';
+import { linearName, linearShape, targetIn, targetsOf } from '../model/shapes';
 import type { Settings, Target } from '../protocol/settings';
 
 export interface AdapterSpec {
@@ -30,9 +31,12 @@ export interface AdapterModule {
   in: number;
 }
 
-export function specOf(settings: Settings, layers: number): AdapterSpec {
-  const { rank, alpha, rslora, dropout, targets } = settings;
-  return { rank, alpha, rslora, dropout, targets, layers };
+/** The adapter that settings ask for; layers that this model keeps in one matrix are adapted together. */
+export function specOf(settings: Settings, config: ModelConfig): AdapterSpec {
+  const { rank, alpha, rslora, dropout } = settings;
+  const chosen = settings.targets.map((target) => targetIn(config, target));
+  const targets = targetsOf(config).filter((target) => chosen.includes(target));
+  return { rank, alpha, rslora, dropout, targets, layers: config.layers };
 }
 
 /** Every adapted module in the order in which its numbers lie in the flat buffers. */

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Linear } from '../model/decoder';
-import type { LayerWeights, ModelWeights } from '../model/weights';
+import type { LayerNorms, ModelWeights } from '../model/weights';
 import { viewOf } from '../gpu/dispatch';
 import type { FlatState } from '../ops/flat';
 
@@ -20,7 +20,7 @@ export interface Slot {
 
 /** The weights and linear layers of one decoder layer, with the trained tensors put in. */
 export interface TrainedLayer {
-  norms: Pick<LayerWeights, 'inputNorm' | 'postNorm' | 'qNorm' | 'kNorm'>;
+  norms: LayerNorms;
   linear: Linear;
 }
 
@@ -57,7 +57,13 @@ export class Flat {
   ) {
     this.count = values.length;
     const zeros = () => tf.zeros([this.count]);
-    this.state = { parameters: tf.tensor1d(values), gradient: zeros(), mean: zeros(), square: zeros() };
+    this.state = {
+      parameters: tf.tensor1d(values),
+      gradient: zeros(),
+      mean: zeros(),
+      square: zeros(),
+      scalars: tf.zeros([7]),
+    };
   }
 
   /** The tensor of a slot. On the GPU a view that follows the optimiser, on the processor a slice of this moment. */
@@ -93,6 +99,7 @@ export class Flat {
       gradient: make(undefined),
       mean: make(saved.mean),
       square: make(saved.square),
+      scalars: tf.zeros([7]),
     };
   }
 

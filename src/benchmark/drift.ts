@@ -28,7 +28,7 @@ export async function drift(bench: Bench): Promise<void> {
     ...{ batchExamples: 1, sequenceLength: 64, evaluateEvery: 10 * STEPS },
   };
   const weights = await loadWeights(config, syntheticSource(config), 'f32');
-  const trainable = loraTrainable(config, weights, specOf(settings, config.layers), { seed: 1 });
+  const trainable = loraTrainable(config, weights, specOf(settings, config), { seed: 1 });
   const none = { ...rows, rows: 0, examples: 0, supervised: 0 };
   const times: number[] = [];
   const bytes: number[] = [];

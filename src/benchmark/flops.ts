@@ -1,5 +1,6 @@
 /** Floating-point operations that the mathematics of a task asks for; padding, masks and bookkeeping do not count. */
-import { linearShape, type ModelConfig } from '../model/config';
+import type { ModelConfig } from '../model/config';
+import { linearShape } from '../model/shapes';
 import { TARGETS } from '../protocol/settings';
 
 export const productFlops = (m: number, n: number, k: number): number => 2 * m * n * k;

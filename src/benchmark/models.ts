@@ -10,7 +10,7 @@ import { allocatedBytes } from '../gpu/memory';
 import { finished } from '../gpu/rest';
 import type { Runnable } from '../model/forward';
 import { generate } from '../model/generate';
-import { rotaryTable } from '../model/rotary';
+import { rotaryTables } from '../model/rotary';
 import { disposeWeights, loadWeights, type ModelWeights } from '../model/weights';
 import { adamw, gradientNorm } from '../ops/flat';
 import type { BenchmarkName, PeerFigure } from '../protocol/benchmark';
@@ -19,6 +19,7 @@ import { TARGETS } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
 import { randomFrom } from '../random';
 import { disposeBatch, makeBatch } from '../training/batch';
+import { chunkRows } from '../training/head';
 import { forwardBackward } from '../training/step';
 import { ofCopy, ofProduct, type Bench } from './bench';
 import { stepFlops } from './flops';
@@ -88,8 +89,10 @@ export async function step(bench: Bench): Promise<void> {
       ...{ targets: [...TARGETS], layers: config.layers },
     };
     const trainable = loraTrainable(config, weights, spec, { seed: 1 });
-    const table = rotaryTable(config, length);
-    const batch = makeBatch(randomRows(1, length, config.vocab), [0], 1, 1 / (length - 1), null, table);
+    const tables = rotaryTables(config, length);
+    const chunk = chunkRows(config.vocab, length);
+    const rows = randomRows(1, length, config.vocab);
+    const batch = makeBatch(rows, [0], 1, 1 / (length - 1), config, tables, chunk);
     let update = 0;
     let dispatches = 0;
     const record = () => {
@@ -117,7 +120,7 @@ export async function step(bench: Bench): Promise<void> {
     } finally {
       trainable.flat.dispose();
       disposeBatch(batch);
-      table.dispose();
+      tf.dispose(tables);
     }
   });
 }

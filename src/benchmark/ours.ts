@@ -2,19 +2,28 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { finished } from '../gpu/rest';
 import { submit } from '../gpu/dispatch';
-import type { ModelConfig } from '../model/config';
 import { decoderLayer, type Linear } from '../model/decoder';
-import { rotaryTable } from '../model/rotary';
-import { sightOfStarts } from '../model/sight';
+import { rotaryTables } from '../model/rotary';
+import { disposeSight, sightOfDocuments, sightOfStarts } from '../model/sight';
 import { makeWeight } from '../model/weights';
 import { attention } from '../ops/attention';
 import { adamw, gradientNorm, type FlatState } from '../ops/flat';
 import { linear, linearDx } from '../ops/linear';
 import { disposeWeight } from '../ops/weight';
-import { TARGETS, type Target } from '../protocol/settings';
+import { TARGETS } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
-import { headLoss } from '../training/head';
-import type { AdamwTask, AttentionTask, HeadTask, LayerTask, Prepared, ProductTask, Task } from './task';
+import { disposeBatch, makeBatch } from '../training/batch';
+import { chunkRows, headLoss } from '../training/head';
+import type {
+  AdamwTask,
+  AttentionTask,
+  HeadTask,
+  LayerTask,
+  Prepared,
+  ProductTask,
+  Projection,
+  Task,
+} from './task';
 
 export function prepareOurs(task: Task, format: WeightFormat): Prepared {
   switch (task.kind) {
@@ -71,8 +80,8 @@ function product({ form, m, n, k, x, w }: ProductTask, format: WeightFormat): Pr
 function layer(task: LayerTask, format: WeightFormat): Prepared {
   const { config, rows, rank, scale } = task;
   const { hidden } = config;
-  const part = <T>(make: (target: Target) => T) =>
-    Object.fromEntries(TARGETS.map((target) => [target, make(target)])) as Record<Target, T>;
+  const part = <T>(make: (target: Projection) => T) =>
+    Object.fromEntries(TARGETS.map((target) => [target, make(target)])) as Record<Projection, T>;
   const weights = part((target) => {
     const { out, in: width, w } = task.linear[target];
     return makeWeight(w, out, width, format);
@@ -82,10 +91,9 @@ function layer(task: LayerTask, format: WeightFormat): Prepared {
     return values ? tf.tensor1d(values) : null;
   });
   const norms = {
-    inputNorm: tf.tensor1d(task.inputNorm),
-    postNorm: tf.tensor1d(task.postNorm),
-    qNorm: null,
-    kNorm: null,
+    attention: tf.tensor1d(task.inputNorm),
+    feedForward: tf.tensor1d(task.postNorm),
+    ...{ attentionOut: null, feedForwardOut: null, query: null, key: null },
   };
   const x = tf.tensor2d(task.x, [rows, hidden]);
   const dy = tf.tensor2d(task.dy, [rows, hidden]);
@@ -93,28 +101,35 @@ function layer(task: LayerTask, format: WeightFormat): Prepared {
     const { a, b, out, in: width } = task.linear[target];
     return [tf.tensor2d(a, [rank, width]), tf.tensor2d(b, [out, rank])];
   });
-  const sight = { ...causal(rows), table: rotaryTable(config, rows) };
+  const tables = rotaryTables(config, rows);
+  const sight = sightOfDocuments(config, new Int32Array(rows), tables);
   const run = tf.grads((...inputs) => {
     const [first, ...pairs] = inputs as tf.Tensor[];
     const own: Linear = (rows_, target, residual) => {
-      const at = 2 * TARGETS.indexOf(target);
+      const name = TARGETS.find((one) => one === target);
+      if (!name) throw new Error(`The layer has no ${target}.`);
+      const at = 2 * TARGETS.indexOf(name);
       const [a, b] = [pairs[at], pairs[at + 1]];
-      if (!a || !b) throw new Error(`No adapter for ${target}.`);
-      return linear(rows_, weights[target], {
-        bias: bias[target] ?? undefined,
+      if (!a || !b) throw new Error(`No adapter for ${name}.`);
+      return linear(rows_, weights[name], {
+        bias: bias[name] ?? undefined,
         residual,
         lora: { a, b, scale },
       });
     };
     if (!first) throw new Error('The layer has no input.');
-    return decoderLayer(config, norms, own, first, sight);
+    return decoderLayer(config, 0, norms, own, first, sight);
   });
   const biases = Object.values(bias).filter((tensor) => tensor !== null);
-  const held = [x, dy, ...adapters, norms.inputNorm, norms.postNorm, ...biases, ...Object.values(sight)];
+  const held = [x, dy, ...adapters, norms.attention, norms.feedForward, ...biases];
   return prepared(
     () => run([x, ...adapters], dy),
     held,
-    () => Object.values(weights).forEach(disposeWeight),
+    () => {
+      Object.values(weights).forEach(disposeWeight);
+      disposeSight(sight);
+      tf.dispose(tables);
+    },
   );
 }
 
@@ -134,19 +149,37 @@ function attentionPass(task: AttentionTask): Prepared {
 
 function head(task: HeadTask, format: WeightFormat): Prepared {
   const { rows, hidden, vocab, epsilon } = task;
-  const config = { vocab, normEpsilon: epsilon } as ModelConfig;
   const weight = makeWeight(task.head, vocab, hidden, format);
   const norm = tf.tensor1d(task.norm);
   const x = tf.tensor2d(task.x, [rows, hidden]);
-  const targets = tf.tensor1d(task.targets, 'int32');
-  const weights = tf.fill([rows], 1 / rows) as tf.Tensor1D;
+  const { targets } = task;
+  const documentStart = new Int32Array(rows);
+  const packed = {
+    rows: 1,
+    length: rows,
+    ids: targets,
+    targets,
+    documentStart,
+    examples: 1,
+    supervised: rows,
+  };
+  const batch = makeBatch(packed, [0], 1, 1 / rows, { kinds: [] }, [], chunkRows(vocab, rows));
   const compute = () => {
     const want = { dx: true, weights: false };
-    const { logp, dx } = headLoss(config, { norm, head: weight }, x, targets, weights, want);
+    const { logp, dx } = headLoss(
+      { norm: { epsilon, offset: 0 } },
+      { norm, head: weight },
+      x,
+      batch.chunks,
+      want,
+    );
     if (!dx) throw new Error('The head gave no gradient.');
     return [tf.neg(tf.mean(logp)), dx];
   };
-  return prepared(compute, [norm, x, targets, weights], () => disposeWeight(weight));
+  return prepared(compute, [norm, x], () => {
+    disposeWeight(weight);
+    disposeBatch(batch);
+  });
 }
 
 function optimizer({ count, parameters, gradient, learningRate }: AdamwTask): Prepared {
@@ -155,6 +188,7 @@ function optimizer({ count, parameters, gradient, learningRate }: AdamwTask): Pr
     gradient: tf.tensor1d(gradient),
     mean: tf.zeros([count]),
     square: tf.zeros([count]),
+    scalars: tf.zeros([7]),
   });
   const update = (state: FlatState) => {
     const norm = gradientNorm(state, 0);

@@ -4,12 +4,12 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { gpu } from '../gpu/dispatch';
-import { rotaryTable } from '../model/rotary';
+import { rotaryTables } from '../model/rotary';
+import { gluReference } from '../ops/glu.reference';
 import { linearReference } from '../ops/linear.reference';
 import { rmsNormReference } from '../ops/rmsNorm.reference';
 import { ropeReference } from '../ops/rope.reference';
-import { swigluReference } from '../ops/swiglu.reference';
-import { TARGETS, type Target } from '../protocol/settings';
+import { TARGETS } from '../protocol/settings';
 import { causal, prepared } from './ours';
 import type {
   AdamwTask,
@@ -19,6 +19,7 @@ import type {
   Peer,
   Prepared,
   ProductTask,
+  Projection,
   Task,
 } from './task';
 
@@ -92,7 +93,7 @@ function attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, mask: tf.Tensor, of
 
 function layer(task: LayerTask): Prepared {
   const { config, rows, rank, scale } = task;
-  const { hidden, heads, kvHeads, headDim, normEpsilon: epsilon } = config;
+  const { hidden, heads, kvHeads, headDim } = config;
   const x = tf.tensor2d(task.x, [rows, hidden]);
   const dy = tf.tensor2d(task.dy, [rows, hidden]);
   const inputNorm = tf.tensor1d(task.inputNorm);
@@ -110,12 +111,13 @@ function layer(task: LayerTask): Prepared {
     return [tf.tensor2d(a, [rank, width]), tf.tensor2d(b, [out, rank])];
   });
   const { positions, ranges } = causal(rows);
-  const table = rotaryTable(config, rows);
+  const [table] = rotaryTables(config, rows);
+  if (!table) throw new Error('The layer turns nothing.');
   const mask = causalMask(rows);
   const run = tf.grads((...inputs) => {
     const [input, ...pairs] = inputs as tf.Tensor[];
     if (!input) throw new Error('The layer has no input.');
-    const project = (rows_: tf.Tensor, target: Target, residual?: tf.Tensor): tf.Tensor => {
+    const project = (rows_: tf.Tensor, target: Projection, residual?: tf.Tensor): tf.Tensor => {
       const at = TARGETS.indexOf(target);
       const given = {
         x: rows_,
@@ -132,14 +134,14 @@ function layer(task: LayerTask): Prepared {
     };
     const turn = (y: tf.Tensor, count: number) =>
       ropeReference({ x: y, positions, table }, { heads: count, headDim, direction: 1 });
-    const normed = rmsNormReference({ x: input, g: inputNorm }, { epsilon });
+    const normed = rmsNormReference({ x: input, g: inputNorm }, config.norm);
     const q = turn(project(normed, 'q_proj'), heads);
     const k = turn(project(normed, 'k_proj'), kvHeads);
     const seen = attention(q, k, project(normed, 'v_proj'), mask, { heads, kvHeads, headDim });
     const h = project(seen, 'o_proj', input);
-    const inner = rmsNormReference({ x: h, g: postNorm }, { epsilon });
+    const inner = rmsNormReference({ x: h, g: postNorm }, config.norm);
     const [gate, up] = [project(inner, 'gate_proj'), project(inner, 'up_proj')];
-    return project(swigluReference({ gate, up }), 'down_proj', h);
+    return project(gluReference({ gate, up }, config), 'down_proj', h);
   });
   const present = biases.filter((tensor) => tensor !== null);
   const held = [
@@ -178,7 +180,7 @@ function head({ rows, hidden, vocab, epsilon, ...values }: HeadTask): Prepared {
   const chosen = tf.oneHot(tf.tensor1d(values.targets, 'int32'), vocab, 1, 0, 'float32');
   const run = tf.valueAndGrad((input: tf.Tensor) => {
     const logits = tf.matMul(
-      rmsNormReference({ x: input, g: norm }, { epsilon }) as tf.Tensor2D,
+      rmsNormReference({ x: input, g: norm }, { epsilon, offset: 0 }) as tf.Tensor2D,
       table,
       false,
       true,

@@ -2,8 +2,9 @@
  * A piece of work that several engines can do: its sizes and its numbers, as plain arrays. Whoever does it, ours or a peer, is
  * given the same task and hands back the same outputs in the same order. No engine is known here.
  */
-import { linearShape, type ModelConfig } from '../model/config';
-import { TARGETS, type Target } from '../protocol/settings';
+import type { ModelConfig } from '../model/config';
+import { linearShape } from '../model/shapes';
+import { TARGETS } from '../protocol/settings';
 import { randomFrom } from '../random';
 import type { Work } from './timing';
 
@@ -20,6 +21,9 @@ export interface ProductTask {
   w: Float32Array;
 }
 
+/** A projection of the layers measured here, whose family keeps each in a matrix of its own. */
+export type Projection = (typeof TARGETS)[number];
+
 /** A decoder layer with an adapter on all seven projections, forward and backward → [dx, dA and dB of each in the order of TARGETS] */
 export interface LayerTask {
   kind: 'layer';
@@ -33,7 +37,7 @@ export interface LayerTask {
   dy: Float32Array;
   inputNorm: Float32Array;
   postNorm: Float32Array;
-  linear: Record<Target, LayerPart>;
+  linear: Record<Projection, LayerPart>;
 }
 export interface LayerPart {
   out: number;
@@ -121,14 +125,13 @@ export function productTask(form: ProductTask['form'], m: number, k: number, n: 
 }
 
 export function layerTask(config: ModelConfig, rows: number, rank: number): LayerTask {
-  const part = (target: Target): LayerPart => {
+  const part = (target: Projection): LayerPart => {
     const { out, in: width } = linearShape(config, target);
-    const biased = config.qkvBias && ['q_proj', 'k_proj', 'v_proj'].includes(target);
     return {
       out,
       in: width,
       w: numbers(out * width, 1 / Math.sqrt(width)),
-      bias: biased ? numbers(out) : null,
+      bias: config.biased.includes(target) ? numbers(out) : null,
       a: numbers(rank * width, 1 / Math.sqrt(width)),
       b: numbers(out * rank, 1 / Math.sqrt(rank)),
     };

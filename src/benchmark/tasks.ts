@@ -108,7 +108,7 @@ export async function adamw(bench: Bench): Promise<void> {
     name: 'adamw',
     what: 'Gradient norm and AdamW update',
     shape: '4.4 million numbers',
-    small: adamwTask(1000),
+    small: adamwTask(1088),
     task: adamwTask(count),
     formats: [],
     // the norm reads the gradient once; the update reads and writes parameters, gradient and both moments

@@ -6,6 +6,8 @@
 import { adapterModules, type AdapterModule, type AdapterWeights } from '../adapter/spec';
 import { FormatError } from '../checkpoint/safetensors';
 import type { ModelConfig } from '../model/config';
+import type { Family } from '../model/families';
+import { targetsOf } from '../model/shapes';
 import type { Target } from '../protocol/settings';
 import { AdapterError } from './adapterError';
 import { readGguf, type GgufFile } from './ggufReader';
@@ -21,16 +23,18 @@ export const GGUF_LAYER: Record<Target, string> = {
   gate_proj: 'ffn_gate',
   up_proj: 'ffn_up',
   down_proj: 'ffn_down',
+  qkv_proj: 'attn_qkv',
+  gate_up_proj: 'ffn_up',
 };
 
-/** llama.cpp runs Mistral as `llama`. */
-export function ggufArchitecture(model: ModelConfig): 'llama' | 'qwen2' | 'qwen3' {
-  return model.family === 'mistral' ? 'llama' : model.family;
+/** llama.cpp runs Mistral as `llama`; it calls the other families as we do. */
+export function ggufArchitecture({ family }: ModelConfig): Exclude<Family, 'mistral'> {
+  return family === 'mistral' ? 'llama' : family;
 }
 
 /** Heads whose rows are re-ordered in this layer; null where the order stays. */
 export function pairedHeads(model: ModelConfig, target: Target): number | null {
-  if (ggufArchitecture(model) !== 'llama') return null;
+  if (!['llama', 'smollm3'].includes(ggufArchitecture(model))) return null;
   if (target === 'q_proj') return model.heads;
   return target === 'k_proj' ? model.kvHeads : null;
 }
@@ -74,7 +78,8 @@ export function readGgufAdapter(bytes: Uint8Array, model: ModelConfig): AdapterW
   if (typeof alpha !== 'number' || !(alpha > 0)) {
     throw new FormatError(`adapter.lora.alpha is ${String(alpha)}; a number above 0 is needed.`);
   }
-  const all = adapterModules({ ...PLAIN, alpha, layers: model.layers }, model);
+  const own = targetsOf(model);
+  const all = adapterModules({ ...PLAIN, targets: [...own], alpha, layers: model.layers }, model);
   const present = all.filter((module) => file.tensors.has(`${ggufWeight(module)}.lora_a`));
   const tensors: AdapterWeights['tensors'] = new Map();
   const rankPattern: Record<string, number> = {};
@@ -96,18 +101,13 @@ export function readGgufAdapter(bytes: Uint8Array, model: ModelConfig): AdapterW
     );
   }
   const rank = Math.max(...Object.values(rankPattern));
-  const targets = PLAIN.targets.filter((target) => present.some((module) => module.target === target));
+  const targets = own.filter((target) => present.some((module) => module.target === target));
   const spec = { ...PLAIN, rank, alpha, layers: model.layers, targets };
   const uniform = Object.values(rankPattern).every((value) => value === rank);
   return { spec: uniform ? spec : { ...spec, rankPattern }, tensors };
 }
 
-const PLAIN = {
-  rank: 1,
-  rslora: false,
-  dropout: 0,
-  targets: Object.keys(GGUF_LAYER).filter((name): name is Target => Object.hasOwn(GGUF_LAYER, name)),
-};
+const PLAIN = { rank: 1, rslora: false, dropout: 0 };
 
 function ggufWeight({ layer, target }: AdapterModule): string {
   return `blk.${layer}.${GGUF_LAYER[target]}.weight`;

@@ -4,9 +4,11 @@
  */
 import { FormatError } from '../checkpoint/safetensors';
 import type { WeightSource } from '../checkpoint/source';
-import { linearName, type Llama3Scaling, type ModelConfig } from '../model/config';
+import type { ModelConfig } from '../model/config';
+import type { Rope, RopeScaling } from '../model/ropeConfig';
+import { linearName, normNames, targetsOf } from '../model/shapes';
 import type { ChatAssets } from '../protocol/data';
-import { TARGETS, type Target } from '../protocol/settings';
+import type { Target } from '../protocol/settings';
 import { GGUF_LAYER, ggufArchitecture, pairedHeads } from './gguf';
 import { ggufTokenizer } from './ggufTokenizer';
 import { writeGguf, type GgufTensor, type GgufValue } from './ggufWriter';
@@ -22,29 +24,62 @@ export async function writeGgufModel(
   const add = async (from: string, to: string) => {
     tensors.push({ name: to, shape: weights.shape(from), values: await weights.read(from) });
   };
+  const addNorm = async (from: string, to: string) => {
+    const values = await weights.read(from);
+    // llama.cpp holds whole gains
+    tensors.push({ name: to, shape: weights.shape(from), values: values.map((g) => g + model.norm.offset) });
+  };
+  const rope = ropeOf(model);
   await add('model.embed_tokens.weight', 'token_embd.weight');
-  await add('model.norm.weight', 'output_norm.weight');
+  await addNorm('model.norm.weight', 'output_norm.weight');
   // Without it llama.cpp uses the embedding, which is what tied means.
   if (!model.tied) await add('lm_head.weight', 'output.weight');
-  if (model.ropeScaling) tensors.push(ropeFactors(model, model.ropeScaling));
+  if (rope.scaling) tensors.push(ropeFactors(rope, rope.scaling));
   for (let layer = 0; layer < model.layers; layer++) {
-    const from = `model.layers.${layer}`;
-    const to = `blk.${layer}`;
-    await add(`${from}.input_layernorm.weight`, `${to}.attn_norm.weight`);
-    await add(`${from}.post_attention_layernorm.weight`, `${to}.ffn_norm.weight`);
-    if (model.qkNorm) {
-      await add(`${from}.self_attn.q_norm.weight`, `${to}.attn_q_norm.weight`);
-      await add(`${from}.self_attn.k_norm.weight`, `${to}.attn_k_norm.weight`);
-    }
-    for (const target of TARGETS) {
+    for (const [place, name] of Object.entries(normNames(model)))
+      await addNorm(`model.layers.${layer}.${name}.weight`, `blk.${layer}.${GGUF_NORM.get(place)}.weight`);
+    for (const target of targetsOf(model)) {
       tensors.push(await linear(model, weights, layer, target, 'weight'));
-      if (hasBias(model, target)) tensors.push(await linear(model, weights, layer, target, 'bias'));
+      if (model.biased.includes(target)) tensors.push(await linear(model, weights, layer, target, 'bias'));
     }
   }
-  return writeGguf(new Map([...modelKeys(model, name), ...ggufTokenizer(assets)]), tensors);
+  return writeGguf(new Map([...modelKeys(model, rope, name), ...ggufTokenizer(assets)]), tensors);
 }
 
-function modelKeys(model: ModelConfig, name: string): [string, GgufValue][] {
+/** llama.cpp's names of a layer's norms, by their place. */
+const GGUF_NORM = new Map<string, string>([
+  ['attention', 'attn_norm'],
+  ['feedForward', 'ffn_norm'],
+  ['attentionOut', 'post_attention_norm'],
+  ['feedForwardOut', 'post_ffw_norm'],
+  ['query', 'attn_q_norm'],
+  ['key', 'attn_k_norm'],
+]);
+
+type WritableScaling = Extract<RopeScaling, { type: 'llama3' }> | null;
+
+/** The rope of layers that see everything. llama.cpp derives from the architecture which layers turn and which have a window. */
+function ropeOf(model: ModelConfig): Rope & { scaling: WritableScaling } {
+  const kinds = model.kindOf.map((kind) => model.kinds[kind]);
+  const every = model.family === 'gemma3' ? 6 : model.family === 'smollm3' ? 4 : null;
+  kinds.forEach((kind, layer) => {
+    const special = every !== null && (layer + 1) % every === 0;
+    const fits =
+      model.family === 'gemma3'
+        ? (kind?.window === null) === special && (special || kind?.rope?.theta === 10_000)
+        : (kind?.rope === null) === special;
+    if (!fits)
+      throw new FormatError(`llama.cpp sees layer ${layer} of this model otherwise than its config.json.`);
+  });
+  const rope = kinds.find((kind) => kind?.rope && (model.family !== 'gemma3' || kind.window === null))?.rope;
+  if (!rope) throw new FormatError('This model has no layer with rope that sees everything.');
+  const { scaling } = rope;
+  if (scaling && scaling.type !== 'llama3')
+    throw new FormatError(`A model with ${scaling.type} rope cannot be written as GGUF here.`);
+  return { ...rope, scaling };
+}
+
+function modelKeys(model: ModelConfig, rope: Rope, name: string): [string, GgufValue][] {
   const architecture = ggufArchitecture(model);
   const u32 = (value: number): GgufValue => ({ type: 'u32', value });
   const f32 = (value: number): GgufValue => ({ type: 'f32', value });
@@ -58,10 +93,12 @@ function modelKeys(model: ModelConfig, name: string): [string, GgufValue][] {
     'attention.head_count_kv': u32(model.kvHeads),
     'attention.key_length': u32(model.headDim),
     'attention.value_length': u32(model.headDim),
-    'attention.layer_norm_rms_epsilon': f32(model.normEpsilon),
-    'rope.dimension_count': u32(model.headDim),
-    'rope.freq_base': f32(model.ropeTheta),
+    'attention.layer_norm_rms_epsilon': f32(model.norm.epsilon),
+    'rope.dimension_count': u32(rope.dim),
+    'rope.freq_base': f32(rope.theta),
   };
+  const window = model.kinds.find((kind) => kind.window !== null)?.window;
+  if (model.family === 'gemma3' && window) ofArchitecture['attention.sliding_window'] = u32(window);
   return [
     ['general.architecture', { type: 'string', value: architecture }],
     ['general.type', { type: 'string', value: 'model' }],
@@ -72,10 +109,6 @@ function modelKeys(model: ModelConfig, name: string): [string, GgufValue][] {
       value,
     ]),
   ];
-}
-
-function hasBias(model: ModelConfig, target: Target): boolean {
-  return model.qkvBias && (target === 'q_proj' || target === 'k_proj' || target === 'v_proj');
 }
 
 async function linear(
@@ -100,10 +133,10 @@ function rowsOf(name: string, shape: number[]): number {
 }
 
 /** What llama.cpp divides each rotary frequency by: 1 for fast ones, `factor` for slow ones, a blend between. */
-function ropeFactors(model: ModelConfig, scaling: Llama3Scaling): GgufTensor {
+function ropeFactors({ theta, dim }: Rope, scaling: NonNullable<WritableScaling>): GgufTensor {
   const { factor, lowFreqFactor, highFreqFactor, originalLength } = scaling;
-  const values = Float32Array.from({ length: model.headDim / 2 }, (_, i) => {
-    const turns = originalLength / (2 * Math.PI * model.ropeTheta ** ((2 * i) / model.headDim));
+  const values = Float32Array.from({ length: dim / 2 }, (_, i) => {
+    const turns = originalLength / (2 * Math.PI * theta ** ((2 * i) / dim));
     if (turns > highFreqFactor) return 1;
     if (turns < lowFreqFactor) return factor;
     const blend = (turns - lowFreqFactor) / (highFreqFactor - lowFreqFactor);

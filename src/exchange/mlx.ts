@@ -4,7 +4,8 @@
  */
 import { adapterModules, type AdapterWeights } from '../adapter/spec';
 import { FormatError, writeSafetensors, type TensorToWrite } from '../checkpoint/safetensors';
-import { linearName, type ModelConfig } from '../model/config';
+import type { ModelConfig } from '../model/config';
+import { linearName } from '../model/shapes';
 
 export interface MlxFiles {
   config: string;

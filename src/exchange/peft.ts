@@ -13,6 +13,7 @@ import {
   type SafetensorsFile,
 } from '../checkpoint/safetensors';
 import type { ModelConfig } from '../model/config';
+import { targetsOf } from '../model/shapes';
 import { AdapterError } from './adapterError';
 import { readPeftConfig, writePeftConfig } from './peftConfig';
 
@@ -54,6 +55,7 @@ export function writePeft(
 export function readPeft(configText: string, weights: Uint8Array, model: ModelConfig): PeftAdapter {
   const { spec: read, ...rest } = readPeftConfig(configText);
   const spec: AdapterSpec = { ...read, layers: model.layers };
+  checkTargets(spec, model);
   const file = readSafetensors(weights, LIMITS);
   const modules = adapterModules(spec, model);
   checkNames(file, modules, model);
@@ -71,6 +73,17 @@ export function readPeft(configText: string, weights: Uint8Array, model: ModelCo
     });
   }
   return { ...rest, spec, tensors, warnings };
+}
+
+function checkTargets({ targets }: AdapterSpec, model: ModelConfig): void {
+  const own = targetsOf(model);
+  const foreign = targets.filter((target) => !own.includes(target));
+  if (foreign.length === 0) return;
+  throw new AdapterError(
+    'This adapter changes layers that the chosen model does not have.',
+    own.join(', '),
+    foreign.join(', '),
+  );
 }
 
 /** Exactly the names the config promises. */

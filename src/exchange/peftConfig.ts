@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import type { AdapterSpec } from '../adapter/spec';
 import { FormatError } from '../checkpoint/safetensors';
 import { parseStrictJson } from '../checkpoint/strictJson';
-import { TARGETS, type Target } from '../protocol/settings';
+import { FUSED_TARGETS, TARGETS, type Target } from '../protocol/settings';
 
 const MAX_CHARACTERS = 1_000_000;
 
@@ -129,16 +129,18 @@ function parse(text: string): unknown {
   }
 }
 
-/** In the order of TARGETS. "q_proj" and "self_attn.q_proj" mean the same layer of every block. */
+const READABLE: readonly Target[] = [...TARGETS, ...FUSED_TARGETS];
+
+/** In the order of READABLE. "q_proj" and "self_attn.q_proj" mean the same layer of every block. */
 function readTargets(modules: string[]): Target[] {
   const names = modules.map((module) => module.split('.').at(-1) ?? module);
-  const unknown = names.filter((name) => !TARGETS.some((target) => target === name));
+  const unknown = names.filter((name) => !READABLE.some((target) => target === name));
   if (unknown.length > 0) {
     throw new FormatError(
-      `adapter_config.json adapts ${unknown.join(', ')}; Loratory adapts ${TARGETS.join(', ')}.`,
+      `adapter_config.json adapts ${unknown.join(', ')}; Loratory adapts ${READABLE.join(', ')}.`,
     );
   }
-  return TARGETS.filter((target) => names.includes(target));
+  return READABLE.filter((target) => names.includes(target));
 }
 
 function readPattern(pattern: Record<string, number>): Record<string, number> {

@@ -22,6 +22,7 @@ interface BackendInside {
   ensureCommandEncoderReady(): void;
   endComputePassEncoder(): void;
   submitQueue(): void;
+  disposeData(id: object): boolean;
   makeTensorInfo(shape: number[], dtype: tf.DataType): TensorInfo;
 }
 
@@ -99,6 +100,11 @@ export function output(shape: number[], dtype: 'float32' | 'int32' = 'float32'):
   return backendInside().makeTensorInfo(shape, dtype);
 }
 
+/** Gives back an output that only kernels of one operation read; tfjs knows nothing of it and would keep it for ever. */
+export function discard(tensor: TensorInfo): void {
+  tf.engine().makeTensorFromTensorInfo(tensor).dispose();
+}
+
 export function dispatch({
   name,
   code,
@@ -135,6 +141,45 @@ export function submit(): void {
   if (!backend.commandEncoder) return;
   backend.endComputePassEncoder();
   backend.submitQueue();
+}
+
+/** Overwrites a tensor, after all work recorded so far: that is handed over first, for a write goes ahead of what is not. */
+export function rewrite(
+  tensor: TensorInfo,
+  values: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>,
+): void {
+  const backend = backendInside();
+  backend.uploadToGPU(tensor.dataId);
+  submit();
+  const entry = backend.tensorMap.get(tensor.dataId);
+  if (!entry.resource) throw new Error('A tensor without a buffer cannot be overwritten.');
+  backend.device.queue.writeBuffer(entry.resource, 0, values);
+  entry.values = null;
+}
+
+/** Copies tensors one after the other into a buffer of our own, after all work recorded so far, and hands everything over. */
+export function copyOut(tensors: readonly TensorInfo[], target: GPUBuffer): void {
+  const backend = backendInside();
+  backend.ensureCommandEncoderReady();
+  backend.endComputePassEncoder();
+  let at = 0;
+  for (const tensor of tensors) {
+    const size = 4 * tf.util.sizeFromShape(tensor.shape);
+    const { buffer, offset } = rangeOf(backend, tensor, 'copyOut');
+    backend.commandEncoder?.copyBufferToBuffer(buffer, offset, target, at, size);
+    at += size;
+  }
+  submit();
+}
+
+/** What is kept between steps, to be seen not to grow. */
+export function cacheSizes(): { uniforms: number; bindGroups: number; pipelines: number } {
+  return { uniforms: uniformBuffers.size, bindGroups: bindGroups.size, pipelines: pipelines.size };
+}
+
+/** Gives back an output that only kernels recorded so far read. */
+export function release(tensor: TensorInfo): void {
+  backendInside().disposeData(tensor.dataId);
 }
 
 /** Kernels run so far; the difference of two calls is what a piece of work cost. */

@@ -1,14 +1,20 @@
-/** Reads a checkpoint's config.json. A family is a set of facts here, not a class. Old and new key styles are read. */
+/**
+ * Reads a checkpoint's config.json, in its classic and its transformers 5 form: `families.ts` holds the facts of each family, this
+ * file the checkpoint's own numbers and the shapes that follow from them.
+ */
+import type { Activation } from '../ops/glu';
+import type { NormAttrs } from '../ops/rmsNorm';
 import type { Target } from '../protocol/settings';
+import { count, isObject, optional, positive, type Json } from './configValues';
+import { factsOf, type Family, type FamilyFacts } from './families';
+import { readRope, ropeParts, type Rope } from './ropeConfig';
 
-export type Family = 'llama' | 'qwen2' | 'qwen3' | 'mistral';
-
-/** Frequency bands of Llama 3's long-context rope. */
-export interface Llama3Scaling {
-  factor: number;
-  lowFreqFactor: number;
-  highFreqFactor: number;
-  originalLength: number;
+/** How a layer looks at other tokens. */
+export interface LayerKind {
+  /** Keys a query sees, itself included; null for all before it. */
+  window: number | null;
+  /** null: no rotary embedding. */
+  rope: Rope | null;
 }
 
 export interface ModelConfig {
@@ -20,60 +26,62 @@ export interface ModelConfig {
   kvHeads: number;
   headDim: number;
   ffn: number;
-  normEpsilon: number;
-  ropeTheta: number;
-  ropeScaling: Llama3Scaling | null;
-  /** Keys a query sees, itself included; null for all before it. */
-  slidingWindow: number | null;
+  norm: NormAttrs;
+  activation: Activation;
+  /** The different kinds of layers, most models have one. */
+  kinds: LayerKind[];
+  /** [layers]: index into `kinds` */
+  kindOf: number[];
   /** The head shares the embedding's weights. */
   tied: boolean;
-  qkvBias: boolean;
+  /** Linear layers that have a bias. */
+  biased: readonly Target[];
   /** Each query and key head is normed before rope. */
   qkNorm: boolean;
+  /** q, k, v are one matrix, and so are gate and up. */
+  fused: boolean;
+  /** Attention and feed-forward are normed on their way out as well as on their way in. */
+  outputNorms: boolean;
+  /** Embeddings are multiplied by this. */
+  embeddingScale: number;
+  /** Scores are multiplied by this. */
+  attentionScale: number;
   contextLength: number;
   stopIds: number[];
 }
 
-const ARCHITECTURES: Record<string, Family> = {
-  LlamaForCausalLM: 'llama',
-  Qwen2ForCausalLM: 'qwen2',
-  Qwen3ForCausalLM: 'qwen3',
-  MistralForCausalLM: 'mistral',
-};
-
-type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null;
-
 /** Throws a sentence that names what is missing or not supported. */
 export function readConfig(json: unknown): ModelConfig {
   if (!isObject(json)) throw new Error('config.json does not hold an object.');
-  const architecture = Array.isArray(json['architectures']) ? String(json['architectures'][0]) : '';
-  const family = ARCHITECTURES[architecture];
-  if (!family)
-    throw new Error(
-      `The architecture ${architecture || '(none named)'} is not supported. Supported: ${Object.keys(ARCHITECTURES).join(', ')}.`,
-    );
-  if (json['hidden_act'] !== undefined && json['hidden_act'] !== 'silu')
-    throw new Error(`The activation ${JSON.stringify(json['hidden_act'])} is not supported; silu is.`);
-  if (json['mlp_bias'] === true) throw new Error('Biases in the feed-forward layers are not supported.');
-  const heads = number(json, 'num_attention_heads');
-  const hidden = number(json, 'hidden_size');
+  const architectures: unknown = json['architectures'];
+  const facts = factsOf(Array.isArray(architectures) ? String(architectures[0]) : '');
+  refuse(json, facts);
+  const heads = count(json, 'num_attention_heads');
+  const hidden = count(json, 'hidden_size');
+  const layers = count(json, 'num_hidden_layers');
+  const headDim = count(json, 'head_dim', facts.defaults.headDim ?? hidden / heads);
   const config: ModelConfig = {
-    family,
-    vocab: number(json, 'vocab_size'),
+    family: facts.family,
+    vocab: count(json, 'vocab_size'),
     hidden,
-    layers: number(json, 'num_hidden_layers'),
+    layers,
     heads,
-    kvHeads: number(json, 'num_key_value_heads', heads),
-    headDim: number(json, 'head_dim', hidden / heads),
-    ffn: number(json, 'intermediate_size'),
-    normEpsilon: number(json, 'rms_norm_eps', 1e-6),
-    ...readRope(json),
-    slidingWindow: readWindow(json, family),
-    tied: json['tie_word_embeddings'] === true,
-    qkvBias: family === 'qwen2' || json['attention_bias'] === true,
-    qkNorm: family === 'qwen3',
-    contextLength: number(json, 'max_position_embeddings', 2048),
+    kvHeads: count(json, 'num_key_value_heads', heads),
+    headDim,
+    ffn: count(json, 'intermediate_size'),
+    norm: { epsilon: positive(json, 'rms_norm_eps', 1e-6), offset: facts.normOffset },
+    activation: facts.activation,
+    ...readLayers(json, facts, layers, headDim),
+    tied:
+      typeof json['tie_word_embeddings'] === 'boolean' ? json['tie_word_embeddings'] : facts.defaults.tied,
+    biased: readBiases(json, facts),
+    qkNorm: facts.qkNorm,
+    fused: facts.fused,
+    outputNorms: facts.outputNorms,
+    embeddingScale: facts.scaledEmbedding ? Math.sqrt(hidden) : 1,
+    attentionScale:
+      1 / Math.sqrt(facts.ownAttentionScale ? positive(json, 'query_pre_attn_scalar', 256) : headDim),
+    contextLength: count(json, 'max_position_embeddings', facts.defaults.contextLength),
     stopIds: [json['eos_token_id']].flat().filter((id): id is number => typeof id === 'number'),
   };
   if (config.heads % config.kvHeads !== 0)
@@ -82,70 +90,99 @@ export function readConfig(json: unknown): ModelConfig {
   return config;
 }
 
-function number(json: Json, key: string, otherwise?: number): number {
-  const value = json[key] ?? otherwise;
-  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
-    throw new Error(`config.json has no usable ${key} (found ${JSON.stringify(json[key])}).`);
-  return value;
+/** What config.json may ask for and the decoder does not do. */
+function refuse(json: Json, { activation, activationKey }: FamilyFacts): void {
+  const wanted = activation === 'silu' ? 'silu' : 'gelu_pytorch_tanh';
+  const found = json[activationKey] ?? wanted;
+  if (found !== wanted)
+    throw new Error(`The activation ${JSON.stringify(found)} is not supported; ${wanted} is.`);
+  if (json['mlp_bias'] === true) throw new Error('Biases in the feed-forward layers are not supported.');
+  if (json['rope_interleaved'] === true) throw new Error('Rope over neighbouring pairs is not supported.');
+  if (json['use_bidirectional_attention'] === true)
+    throw new Error('Attention in both directions is not supported.');
+  for (const key of ['final_logit_softcapping', 'attn_logit_softcapping'])
+    if (typeof json[key] === 'number')
+      throw new Error(`config.json asks for ${key} ${json[key]}, which is not supported.`);
 }
 
-function readRope(json: Json): { ropeTheta: number; ropeScaling: Llama3Scaling | null } {
-  const fresh = isObject(json['rope_parameters']) ? json['rope_parameters'] : {};
-  const scaling = isObject(json['rope_scaling']) ? json['rope_scaling'] : fresh;
-  const ropeTheta = number({ rope_theta: fresh['rope_theta'] ?? json['rope_theta'] }, 'rope_theta', 10_000);
-  const named = scaling['rope_type'] ?? scaling['type'] ?? 'default';
-  const type = typeof named === 'string' ? named : JSON.stringify(named);
-  if (type === 'default') return { ropeTheta, ropeScaling: null };
-  if (type !== 'llama3')
-    throw new Error(`The rope scaling ${type} is not supported; default and llama3 are.`);
+function readBiases(json: Json, { bias }: FamilyFacts): Target[] {
+  if (bias === 'qkv') return ['q_proj', 'k_proj', 'v_proj'];
+  if (bias === 'none' || json['attention_bias'] !== true) return [];
+  return ['q_proj', 'k_proj', 'v_proj', 'o_proj'];
+}
+
+function readLayers(
+  json: Json,
+  facts: FamilyFacts,
+  layers: number,
+  headDim: number,
+): Pick<ModelConfig, 'kinds' | 'kindOf'> {
+  const contextLength = positive(json, 'max_position_embeddings', facts.defaults.contextLength);
+  const longropeNames = facts.family === 'phi3' ? ['su', 'yarn'] : [];
+  const defaults = { theta: facts.defaults.ropeTheta, headDim, contextLength, longropeNames };
+  const parts = ropeParts(json);
+  const global = readRope(json, parts.global, defaults);
+  let local = global;
+  if (facts.localTheta !== null) {
+    const theta = optional(json, 'rope_local_base_freq') ?? facts.localTheta;
+    // the classic form has no scaling for windowed layers, and rope_theta there is the other layers'
+    local = readRope({}, parts.local ?? { rope_theta: theta }, { ...defaults, theta });
+  }
+  const window = readWindow(json, facts);
+  const turned = readTurned(json, facts, layers);
+  const windowed = readWindowed(json, facts, layers, turned);
+  const all = turned.map((turns, layer): LayerKind => {
+    const narrow = window !== null && windowed[layer] === true;
+    return { window: narrow ? window : null, rope: turns ? (narrow ? local : global) : null };
+  });
+  const texts = all.map((kind) => JSON.stringify(kind));
+  const distinct = [...new Set(texts)];
   return {
-    ropeTheta,
-    ropeScaling: {
-      factor: number(scaling, 'factor'),
-      lowFreqFactor: number(scaling, 'low_freq_factor'),
-      highFreqFactor: number(scaling, 'high_freq_factor'),
-      originalLength: number(scaling, 'original_max_position_embeddings'),
-    },
+    kinds: distinct.map((text) => all[texts.indexOf(text)]).filter((kind) => kind !== undefined),
+    kindOf: texts.map((text) => distinct.indexOf(text)),
   };
 }
 
-/** Qwen names a window that is off unless `use_sliding_window` says so. */
-function readWindow(json: Json, family: Family): number | null {
-  const window = json['sliding_window'];
-  if (typeof window !== 'number') return null;
-  if (family !== 'mistral' && json['use_sliding_window'] !== true) return null;
-  return window;
+/** Keys a windowed layer sees; null where no layer has a window. */
+function readWindow(json: Json, { window }: FamilyFacts): number | null {
+  if (window === 'none') return null;
+  if (window === 'all') return optional(json, 'sliding_window');
+  if (window === 'pattern') return count(json, 'sliding_window', 4096);
+  // Qwen and SmolLM3 name a window that is off unless `use_sliding_window` says so
+  return json['use_sliding_window'] === true ? count(json, 'sliding_window', 4096) : null;
 }
 
-/** Output and input width of a target. */
-export function linearShape(config: ModelConfig, target: Target): { out: number; in: number } {
-  const { hidden, ffn, heads, kvHeads, headDim } = config;
-  switch (target) {
-    case 'q_proj':
-      return { out: heads * headDim, in: hidden };
-    case 'k_proj':
-    case 'v_proj':
-      return { out: kvHeads * headDim, in: hidden };
-    case 'o_proj':
-      return { out: hidden, in: heads * headDim };
-    case 'gate_proj':
-    case 'up_proj':
-      return { out: ffn, in: hidden };
-    case 'down_proj':
-      return { out: hidden, in: ffn };
+/** [layers]: whether the layer turns queries and keys. `no_rope_layers` holds 1 where it does. */
+function readTurned(json: Json, facts: FamilyFacts, layers: number): boolean[] {
+  if (!facts.ropelessLayers) return new Array<boolean>(layers).fill(true);
+  const given: unknown = json['no_rope_layers'];
+  if (given === undefined || given === null) {
+    const interval = count(json, 'no_rope_layer_interval', 4);
+    return Array.from({ length: layers }, (_, layer) => (layer + 1) % interval !== 0);
   }
+  if (!Array.isArray(given) || given.length !== layers || given.some((one) => one !== 0 && one !== 1))
+    throw new Error(`config.json's no_rope_layers must be 0 or 1 for each of ${layers} layers.`);
+  return given.map((one) => one === 1);
 }
 
-/** `model.layers.0.self_attn.q_proj`, as checkpoints and PEFT name it. */
-export function linearName(layer: number, target: Target): string {
-  const block = /^(gate|up|down)/.test(target) ? 'mlp' : 'self_attn';
-  return `model.layers.${layer}.${block}.${target}`;
-}
-
-export function parameterCount(config: ModelConfig): number {
-  const { vocab, hidden, layers, heads, kvHeads, headDim, ffn } = config;
-  const attention =
-    hidden * headDim * (2 * heads + 2 * kvHeads) + (config.qkvBias ? headDim * (heads + 2 * kvHeads) : 0);
-  const norms = 2 * hidden + (config.qkNorm ? 2 * headDim : 0);
-  return vocab * hidden * (config.tied ? 1 : 2) + layers * (attention + norms + 3 * hidden * ffn) + hidden;
+/** [layers]: whether the layer is one of those with a window */
+function readWindowed(json: Json, { window }: FamilyFacts, layers: number, turned: boolean[]): boolean[] {
+  if (window === 'none' || window === 'all') return new Array<boolean>(layers).fill(window === 'all');
+  const types: unknown = json['layer_types'];
+  if (Array.isArray(types)) {
+    if (types.length !== layers)
+      throw new Error(`config.json names ${types.length} layer_types for ${layers} layers.`);
+    return types.map((type: unknown) => {
+      if (type !== 'sliding_attention' && type !== 'full_attention')
+        throw new Error(`The layer type ${JSON.stringify(type)} is not supported.`);
+      return type === 'sliding_attention';
+    });
+  }
+  if (window === 'without rope') return turned.map((turns) => !turns);
+  if (window === 'from max_window_layers') {
+    const from = typeof json['max_window_layers'] === 'number' ? json['max_window_layers'] : 28;
+    return Array.from({ length: layers }, (_, layer) => layer >= from);
+  }
+  const every = optional(json, 'sliding_window_pattern') ?? optional(json, '_sliding_window_pattern') ?? 6;
+  return Array.from({ length: layers }, (_, layer) => (layer + 1) % every !== 0);
 }

@@ -1,19 +1,19 @@
 /** Runs a model forward: ids to the hidden state before the final norm, and from there to logits. Nothing is taped. */
 import * as tf from '@tensorflow/tfjs-core';
-import { embed } from '../ops/embed';
 import { linear } from '../ops/linear';
 import { rmsNorm } from '../ops/rmsNorm';
 import { submit } from '../gpu/dispatch';
 import type { ModelConfig } from './config';
-import { decoderLayer, type KeepKeys, type Linear, type Sight } from './decoder';
-import type { LayerWeights, ModelWeights } from './weights';
+import { decoderLayer, embedTokens, type KeepKeys, type Linear } from './decoder';
+import type { Sight } from './sight';
+import type { LayerNorms, ModelWeights } from './weights';
 
 /** A model ready to run: weights with whatever is adapted already put in. */
 export interface Runnable {
   config: ModelConfig;
   outside: Pick<ModelWeights, 'embedding' | 'norm' | 'head'>;
   layer(index: number): {
-    norms: Pick<LayerWeights, 'inputNorm' | 'postNorm' | 'qNorm' | 'kNorm'>;
+    norms: LayerNorms;
     linear: Linear;
   };
 }
@@ -25,12 +25,12 @@ export function hiddenStates(
   sight: Sight,
   keep?: (layer: number) => KeepKeys,
 ): tf.Tensor {
-  let x = tf.tidy(() => embed(outside.embedding, ids));
+  let x = tf.tidy(() => embedTokens(config, outside.embedding, ids));
   for (let index = 0; index < config.layers; index++) {
     const before = x;
     x = tf.tidy(() => {
       const { norms, linear: own } = layer(index);
-      return decoderLayer(config, norms, own, before, sight, keep?.(index));
+      return decoderLayer(config, index, norms, own, before, sight, keep?.(index));
     });
     before.dispose();
     if (tf.getBackend() === 'webgpu') submit();
@@ -40,5 +40,5 @@ export function hiddenStates(
 
 /** hidden [rows, hidden] → [rows, vocab] */
 export function logitsOf({ config, outside }: Runnable, hidden: tf.Tensor): tf.Tensor {
-  return tf.tidy(() => linear(rmsNorm(hidden, outside.norm, config.normEpsilon), outside.head));
+  return tf.tidy(() => linear(rmsNorm(hidden, outside.norm, config.norm), outside.head));
 }

@@ -3,12 +3,12 @@
  * layer in which every sequence owns a stretch of rows; then all sequences grow by a token a step.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { kvAppend } from '../ops/kvCache';
-import type { KeepKeys, Sight } from './decoder';
+import { scatterRows } from '../ops/pickRows';
+import type { KeepKeys } from './decoder';
 import { hiddenStates, logitsOf, type Runnable } from './forward';
-import { rotaryTable } from './rotary';
+import { rotaryTables, type RotaryTables } from './rotary';
 import { chooseToken, type Sampling } from './sample';
-import { sightOfStarts } from './sight';
+import { disposeSight, makeSight, sightOfDocuments, type Sight } from './sight';
 
 export interface GenerateOptions extends Sampling {
   maxTokens: number;
@@ -35,7 +35,7 @@ export async function* generate(
       `A prompt of ${Math.max(...lengths)} tokens and ${options.maxTokens} new ones pass the model's ${config.contextLength}.`,
     );
   const width = config.kvHeads * config.headDim;
-  const table = rotaryTable(config, room);
+  const tables = rotaryTables(config, room);
   const caches = Array.from({ length: config.layers }, () => ({
     keys: tf.zeros([prompts.length * room, width]) as tf.Tensor2D,
     values: tf.zeros([prompts.length * room, width]) as tf.Tensor2D,
@@ -43,7 +43,7 @@ export async function* generate(
   const alive = prompts.map(() => true);
 
   try {
-    let logits = await prefill(model, prompts, caches, room, table);
+    let logits = await prefill(model, prompts, caches, room, tables);
     for (let step = 0; step < options.maxTokens && !options.cancelled?.(); step++) {
       options.onLogits?.(logits);
       const next = choose(logits, config.vocab, alive, options);
@@ -52,11 +52,11 @@ export async function* generate(
         if (options.stopIds.includes(id)) alive[index] = false;
       });
       if (!alive.some(Boolean) || step + 1 === options.maxTokens) return;
-      logits = await decode(model, next, lengths, caches, room, table);
+      logits = await decode(model, next, lengths, caches, room, tables);
       lengths.forEach((length, index) => (lengths[index] = length + 1));
     }
   } finally {
-    table.dispose();
+    tf.dispose(tables);
     for (const { keys, values } of caches) tf.dispose([keys, values]);
   }
 }
@@ -78,7 +78,7 @@ async function prefill(
   prompts: readonly Int32Array[],
   caches: Cache[],
   room: number,
-  table: tf.Tensor,
+  tables: RotaryTables,
 ): Promise<Float32Array> {
   const count = prompts.reduce((sum, prompt) => sum + prompt.length, 0);
   const ids = new Int32Array(count);
@@ -93,7 +93,7 @@ async function prefill(
     offset += prompt.length;
     ends.push(offset - 1);
   });
-  const { positions, ranges } = sightOfStarts(starts, model.config.slidingWindow);
+  const sight = sightOfDocuments(model.config, starts, tables);
   const store = (places: tf.Tensor1D) => (layer: number) => {
     const keep: KeepKeys = (keys, values) => {
       append(caches[layer], keys, values, places);
@@ -101,7 +101,7 @@ async function prefill(
     };
     return keep;
   };
-  return run(model, ids, positions, ranges, at, table, store, ends);
+  return run(model, ids, sight, at, store, ends);
 }
 
 async function decode(
@@ -110,23 +110,25 @@ async function decode(
   lengths: readonly number[],
   caches: Cache[],
   room: number,
-  table: tf.Tensor,
+  tables: RotaryTables,
 ): Promise<Float32Array> {
   const count = tokens.length;
-  const window = model.config.slidingWindow;
   const ids = tokens.map((id) => Math.max(0, id));
   const at = Int32Array.from(lengths, (length, index) => index * room + Math.min(length, room - 1));
   const positions = Int32Array.from(lengths, (length) => Math.min(length, room - 1));
-  const ranges = new Int32Array(3 * count);
-  at.forEach((last, index) => {
-    ranges[index] = window === null ? index * room : Math.max(index * room, last - window + 1);
-    ranges[count + index] = last;
+  const sight = makeSight(model.config, tables, (window) => {
+    const ranges = new Int32Array(3 * count);
+    at.forEach((last, index) => {
+      ranges[index] = window === null ? index * room : Math.max(index * room, last - window + 1);
+      ranges[count + index] = last;
+    });
+    return { positions, ranges };
   });
   const store = (places: tf.Tensor1D) => (layer: number) => {
     const keep: KeepKeys = (keys, values) => append(caches[layer], keys, values, places);
     return keep;
   };
-  return run(model, ids, positions, ranges, at, table, store, null);
+  return run(model, ids, sight, at, store, null);
 }
 
 function append(
@@ -136,8 +138,8 @@ function append(
   at: tf.Tensor1D,
 ): [tf.Tensor, tf.Tensor] {
   if (!cache) throw new Error('A layer has no cache.');
-  cache.keys = kvAppend(cache.keys, keys, at);
-  cache.values = kvAppend(cache.values, values, at);
+  cache.keys = scatterRows(cache.keys, keys, at);
+  cache.values = scatterRows(cache.values, values, at);
   return [cache.keys, cache.values];
 }
 
@@ -145,20 +147,13 @@ function append(
 async function run(
   model: Runnable,
   ids: Int32Array,
-  positions: Int32Array,
-  ranges: Int32Array,
+  sight: Sight,
   at: Int32Array,
-  table: tf.Tensor,
   store: (places: tf.Tensor1D) => (layer: number) => KeepKeys,
   rows: number[] | null,
 ): Promise<Float32Array> {
   const idTensor = tf.tensor1d(ids, 'int32');
   const places = tf.tensor1d(at, 'int32');
-  const sight: Sight = {
-    positions: tf.tensor1d(positions, 'int32'),
-    ranges: tf.tensor2d(ranges, [3, ids.length], 'int32'),
-    table,
-  };
   const hidden = hiddenStates(model, idTensor, sight, store(places));
   const logits = tf.tidy(() => {
     if (!rows) return logitsOf(model, hidden);
@@ -166,6 +161,7 @@ async function run(
     return logitsOf(model, wanted);
   });
   const values = Float32Array.from(await logits.data());
-  tf.dispose([idTensor, places, sight.positions, sight.ranges, hidden, logits]);
+  tf.dispose([idTensor, places, hidden, logits]);
+  disposeSight(sight);
   return values;
 }

@@ -2,20 +2,37 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { WeightSource } from '../checkpoint/source';
 import { WeightBuilder } from '../checkpoint/upload';
-import { TARGETS, type Target } from '../protocol/settings';
 import { disposeWeight, type FrozenWeight, type Weight } from '../ops/weight';
+import type { Target } from '../protocol/settings';
 import { outsideFormat, type WeightFormat } from '../protocol/weightFormats';
-import { linearName, linearShape, type ModelConfig } from './config';
+import type { ModelConfig } from './config';
+import { linearName, linearShape, normNames, targetsOf } from './shapes';
+
+/** Gains of a layer's norms, null where the family has none. */
+export interface LayerNorms {
+  /** Before attention and before the feed-forward part. */
+  attention: tf.Tensor;
+  feedForward: tf.Tensor;
+  /** On their results, before these are added to the residual. */
+  attentionOut: tf.Tensor | null;
+  feedForwardOut: tf.Tensor | null;
+  /** Over each query and key head. */
+  query: tf.Tensor | null;
+  key: tf.Tensor | null;
+}
 
 export interface LayerWeights {
-  inputNorm: tf.Tensor;
-  postNorm: tf.Tensor;
-  /** Qwen3: gains of the norm over each query and key head. */
-  qNorm: tf.Tensor | null;
-  kNorm: tf.Tensor | null;
-  linear: Record<Target, Weight>;
-  /** Biases of q, k, v where the family has them. */
+  norms: LayerNorms;
+  /** The layers of `targetsOf`. */
+  linear: Partial<Record<Target, Weight>>;
   bias: Partial<Record<Target, tf.Tensor>>;
+}
+
+/** The weight of a layer that the family has. */
+export function linearOf({ linear }: LayerWeights, target: Target): Weight {
+  const weight = linear[target];
+  if (!weight) throw new Error(`This model has no layer ${target}.`);
+  return weight;
 }
 
 export interface ModelWeights {
@@ -32,14 +49,12 @@ export function weightShapes(config: ModelConfig): Map<string, number[]> {
   const shapes = new Map<string, number[]>([['model.embed_tokens.weight', [vocab, hidden]]]);
   for (let layer = 0; layer < config.layers; layer++) {
     const at = `model.layers.${layer}`;
-    shapes.set(`${at}.input_layernorm.weight`, [hidden]);
-    shapes.set(`${at}.post_attention_layernorm.weight`, [hidden]);
-    if (config.qkNorm)
-      for (const name of ['q_norm', 'k_norm']) shapes.set(`${at}.self_attn.${name}.weight`, [headDim]);
-    for (const target of TARGETS) {
+    for (const name of Object.values(normNames(config)))
+      shapes.set(`${at}.${name}.weight`, [name.startsWith('self_attn') ? headDim : hidden]);
+    for (const target of targetsOf(config)) {
       const { out, in: width } = linearShape(config, target);
       shapes.set(`${linearName(layer, target)}.weight`, [out, width]);
-      if (hasBias(config, target)) shapes.set(`${linearName(layer, target)}.bias`, [out]);
+      if (config.biased.includes(target)) shapes.set(`${linearName(layer, target)}.bias`, [out]);
     }
   }
   shapes.set('model.norm.weight', [hidden]);
@@ -47,8 +62,23 @@ export function weightShapes(config: ModelConfig): Map<string, number[]> {
   return shapes;
 }
 
-function hasBias(config: ModelConfig, target: Target): boolean {
-  return config.qkvBias && ['q_proj', 'k_proj', 'v_proj'].includes(target);
+/** The norms of a layer, each from its name in the checkpoint. */
+export function layerNorms(
+  config: ModelConfig,
+  layer: number,
+  tensor: (name: string) => tf.Tensor,
+): LayerNorms {
+  const names = normNames(config);
+  const at = (name: string) => tensor(`model.layers.${layer}.${name}.weight`);
+  const where = (name: string | undefined) => (name === undefined ? null : at(name));
+  return {
+    attention: at(names.attention),
+    feedForward: at(names.feedForward),
+    attentionOut: where(names.attentionOut),
+    feedForwardOut: where(names.feedForwardOut),
+    query: where(names.query),
+    key: where(names.key),
+  };
 }
 
 /** Checks every shape before the first byte goes to the device. */
@@ -88,21 +118,23 @@ export async function loadWeights(
   const embedding = await matrix('model.embed_tokens.weight', outsideFormat(format));
   const layers: LayerWeights[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
-    const at = `model.layers.${layer}`;
     const linear: Partial<Record<Target, Weight>> = {};
     const bias: Partial<Record<Target, tf.Tensor>> = {};
-    for (const target of TARGETS) {
+    for (const target of targetsOf(config)) {
       linear[target] = await matrix(`${linearName(layer, target)}.weight`);
-      if (hasBias(config, target)) bias[target] = await vector(`${linearName(layer, target)}.bias`);
+      if (config.biased.includes(target)) bias[target] = await vector(`${linearName(layer, target)}.bias`);
     }
-    layers.push({
-      inputNorm: await vector(`${at}.input_layernorm.weight`),
-      postNorm: await vector(`${at}.post_attention_layernorm.weight`),
-      qNorm: config.qkNorm ? await vector(`${at}.self_attn.q_norm.weight`) : null,
-      kNorm: config.qkNorm ? await vector(`${at}.self_attn.k_norm.weight`) : null,
-      linear: linear as Record<Target, Weight>,
-      bias,
-    });
+    const gains = new Map<string, tf.Tensor>();
+    for (const name of Object.values(normNames(config))) {
+      const whole = `model.layers.${layer}.${name}.weight`;
+      gains.set(whole, await vector(whole));
+    }
+    const gain = (name: string) => {
+      const tensor = gains.get(name);
+      if (!tensor) throw new Error(`${name} was not loaded.`);
+      return tensor;
+    };
+    layers.push({ norms: layerNorms(config, layer, gain), linear, bias });
   }
   const norm = await vector('model.norm.weight');
   const head = config.tied ? embedding : await matrix('lm_head.weight', outsideFormat(format));
@@ -118,9 +150,7 @@ export function makeWeight(values: Float32Array, n: number, k: number, format: W
 
 export function disposeWeights(weights: ModelWeights): void {
   const tensors = weights.layers.flatMap((layer) => [
-    layer.inputNorm,
-    layer.postNorm,
-    ...[layer.qNorm, layer.kNorm].filter((tensor) => tensor !== null),
+    ...Object.values<tf.Tensor | null>({ ...layer.norms }).filter((tensor) => tensor !== null),
     ...Object.values(layer.bias),
   ]);
   tf.dispose([...tensors, weights.norm]);

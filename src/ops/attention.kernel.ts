@@ -1,85 +1,148 @@
-/** attention.ts on the GPU: one kernel forward, three backward (row dots, dq, dk and dv), no atomics. */
+/**
+ * attention.ts on the GPU, without atomics: one kernel forward, three backward (row dots, dq, dk with dv), and a sum over the
+ * heads of a group where those were taken apart. Two forms of each that give the same: `lanes` for drivers on a processor,
+ * `tiles` for graphics cards.
+ */
 import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
-import forwardCode from '../../shaders/attention.wgsl?raw';
+import apartCode from '../../shaders/attentionApart.wgsl?raw';
 import dotCode from '../../shaders/attentionDot.wgsl?raw';
-import dqCode from '../../shaders/attentionDq.wgsl?raw';
-import dkvCode from '../../shaders/attentionDkv.wgsl?raw';
-import { dispatch, type Constants, floatBits, foldGroups, output } from '../gpu/dispatch';
+import dkvLanesCode from '../../shaders/attentionDkvLanes.wgsl?raw';
+import dkvTilesCode from '../../shaders/attentionDkvTiles.wgsl?raw';
+import dqLanesCode from '../../shaders/attentionDqLanes.wgsl?raw';
+import dqTilesCode from '../../shaders/attentionDqTiles.wgsl?raw';
+import forwardLanesCode from '../../shaders/attentionLanes.wgsl?raw';
+import forwardTilesCode from '../../shaders/attentionTiles.wgsl?raw';
+import groupSumCode from '../../shaders/groupSum.wgsl?raw';
+import tileCode from '../../shaders/shared/attentionTile.wgsl?raw';
+import { dispatch, floatBits, foldGroups, gpu, output, release, type Constants } from '../gpu/dispatch';
+import { unroll } from '../gpu/unroll';
 import { given, size } from './sizes';
 import type { AttentionAttrs } from './attention';
 
-const LANES = 32;
+/** Queries or keys of a workgroup in the `tiles` form, as in shared/attentionTile.wgsl. */
+const SIDE = 32;
+/** Workgroups that keep a graphics card busy: four for each of 32 compute units. */
+const ENOUGH_GROUPS = 128;
 
-/** Writes the loops over a head's vectors out: drivers keep an array in registers only where its indices are constants. */
-function unrolled(code: string, count: number): string {
-  return code.replace(/for \(var c = 0u; c < D4; c\+\+\) \{([^{}]*)\}/g, (_, body: string) =>
-    Array.from({ length: count }, (_, index) => `{${body.replace(/\bc\b/g, `${index}u`)}}`).join('\n'),
-  );
+interface Form {
+  /** Queries or keys that one workgroup owns. */
+  rows: number;
+  constants: Constants;
+  text(lanes: string, tiles: string): string;
 }
 
-function layout(rows: number, keys: number, { heads, kvHeads, headDim }: AttentionAttrs) {
+/** `owned` results to a lane and `parts` loads shared out at a time, in the `lanes` form. */
+function formOf({ form, headDim }: AttentionAttrs, owned: number, parts: number): Form {
+  const { software, fixedSubgroup } = gpu();
+  if ((form ?? (software && fixedSubgroup ? 'lanes' : 'tiles')) === 'tiles') {
+    const pieces = Math.ceil(headDim / 32);
+    const written = { OWN_ROWS: 4, OWN_COLS: 2, SUM_PIECES: pieces };
+    return {
+      rows: SIDE,
+      constants: { ...written, PIECES: pieces, SUMS: 2 * pieces },
+      text: (_, tiles) => unroll(`${tileCode}\n${tiles}`, written),
+    };
+  }
+  if (!fixedSubgroup)
+    throw new Error('This device does not say how wide its subgroups are: use the form `tiles`.');
+  const keys = parts * fixedSubgroup;
+  const counts = { LANES: fixedSubgroup, OWNED: owned, PARTS: parts, KEYS: keys, TILE: keys * owned };
+  const rows = owned * fixedSubgroup;
   return {
-    constants: { D4: headDim / 4, LANES } as Constants,
-    uniforms: [rows, keys, heads, kvHeads, floatBits(1 / Math.sqrt(headDim))],
+    rows,
+    constants: { ...counts, ROWS: rows },
+    text: (lanes) => `enable subgroups;\n${unroll(lanes, counts)}`,
   };
 }
 
-export function attentionKernel(
-  { q, k, v, ranges }: NamedTensorInfoMap,
-  attrs: AttentionAttrs,
-): TensorInfo[] {
-  const rows = size(q, 0);
-  const o = output([rows, attrs.heads * attrs.headDim]);
+const shapeOf = (
+  rows: number,
+  keys: number,
+  { heads, kvHeads, headDim, scale = 1 / Math.sqrt(headDim) }: AttentionAttrs,
+) => [rows, keys, heads, kvHeads, headDim / 4, floatBits(scale)];
+
+export function attentionKernel(inputs: NamedTensorInfoMap, attrs: AttentionAttrs): TensorInfo[] {
+  const [q, k, v, ranges] = ['q', 'k', 'v', 'ranges'].map((name) => given(inputs[name])) as Four;
+  const [rows, keys] = [size(q, 0), size(k, 0)];
+  const o = output(q.shape);
   const lse = output([rows, attrs.heads]);
-  const shape = layout(rows, size(k, 0), attrs);
-  dispatch({
-    name: 'attention',
-    code: unrolled(forwardCode, attrs.headDim / 4),
-    ...shape,
-    constants: { ...shape.constants, TOGETHER: attrs.together },
-    bind: [given(q), given(k), given(v), given(ranges), o, lse],
-    groups: foldGroups(Math.ceil(rows / LANES) * attrs.heads),
-  });
+  const bind = [q, k, v, ranges, o, lse];
+  const uniforms = shapeOf(rows, keys, attrs);
+  if (attrs.together) {
+    const form = formOf(attrs, 4, 1);
+    dispatch({
+      name: 'attention',
+      code: form.text(forwardLanesCode, forwardTilesCode),
+      constants: form.constants,
+      bind,
+      uniforms,
+      groups: foldGroups(Math.ceil(rows / form.rows) * attrs.heads),
+    });
+  } else {
+    const constants = { D4: attrs.headDim / 4, LANES: 32 };
+    dispatch({
+      name: 'attentionApart',
+      code: unroll(apartCode, { D4: constants.D4 }),
+      constants,
+      bind,
+      uniforms,
+      groups: foldGroups(Math.ceil(rows / constants.LANES) * attrs.heads),
+    });
+  }
   return [o, lse];
 }
 
+type Four = [TensorInfo, TensorInfo, TensorInfo, TensorInfo];
+
 export function attentionGradKernel(inputs: NamedTensorInfoMap, attrs: AttentionAttrs): TensorInfo[] {
-  const [q, k, v, ranges] = [
-    given(inputs['q']),
-    given(inputs['k']),
-    given(inputs['v']),
-    given(inputs['ranges']),
-  ];
-  const [o, lse, dy] = [given(inputs['o']), given(inputs['lse']), given(inputs['dy'])];
-  const rows = size(q, 0);
-  const keys = size(k, 0);
-  const shape = layout(rows, keys, attrs);
-  const dot = output([rows, attrs.heads]);
+  const [q, k, v, ranges] = ['q', 'k', 'v', 'ranges'].map((name) => given(inputs[name])) as Four;
+  const dy = given(inputs['dy']);
+  const { heads, kvHeads } = attrs;
+  const [rows, keys] = [size(q, 0), size(k, 0)];
+  const uniforms = shapeOf(rows, keys, attrs);
+  // the logarithms and dots lie in one buffer: every device binds eight, and dk and dv need two of them
+  const stats = output([rows, heads, 2]);
   dispatch({
     name: 'attentionDot',
-    code: unrolled(dotCode, attrs.headDim / 4),
-    ...shape,
-    bind: [o, dy, dot],
-    groups: foldGroups(Math.ceil((rows * attrs.heads) / LANES)),
+    code: dotCode,
+    bind: [given(inputs['o']), dy, given(inputs['lse']), stats],
+    uniforms,
+    groups: foldGroups(Math.ceil((rows * heads) / 64)),
   });
+  const form = formOf(attrs, 4, 1);
+  const read = [q, k, v, ranges, dy, stats];
   const dq = output(q.shape);
   dispatch({
     name: 'attentionDq',
-    code: unrolled(dqCode, attrs.headDim / 4),
-    ...shape,
-    bind: [q, k, v, ranges, dy, lse, dot, dq],
-    groups: foldGroups(Math.ceil(rows / LANES) * attrs.heads),
+    code: form.text(dqLanesCode, dqTilesCode),
+    constants: form.constants,
+    bind: [...read, dq],
+    uniforms,
+    groups: foldGroups(Math.ceil(rows / form.rows) * heads),
   });
-  // one after the other: with both outputs there would be nine storage buffers, and every device has eight
-  const dkv = [output(k.shape), output(k.shape)];
-  for (const [index, gradient] of dkv.entries())
-    dispatch({
-      name: index === 0 ? 'attentionDk' : 'attentionDv',
-      code: unrolled(dkvCode, attrs.headDim / 4),
-      ...shape,
-      constants: { ...shape.constants, VALUES: index === 1 },
-      bind: [q, k, v, ranges, dy, lse, dot, gradient],
-      groups: foldGroups(Math.ceil(keys / LANES) * attrs.kvHeads),
-    });
-  return [dq, ...dkv];
+  const strips = Math.ceil(keys / form.rows);
+  const tiled = form.rows === SIDE && 'SUMS' in form.constants;
+  const apart = tiled && heads > kvHeads && strips * kvHeads < ENOUGH_GROUPS;
+  const shape = apart ? [keys, heads * attrs.headDim] : k.shape;
+  const made = [output(shape), output(shape)];
+  dispatch({
+    name: 'attentionDkv',
+    code: form.text(dkvLanesCode, dkvTilesCode),
+    constants: tiled ? { ...form.constants, APART: apart } : form.constants,
+    bind: [...read, ...made],
+    uniforms,
+    groups: foldGroups(strips * (apart ? heads : kvHeads)),
+  });
+  release(stats);
+  if (!apart) return [dq, ...made];
+  const sums = [output(k.shape), output(k.shape)];
+  dispatch({
+    name: 'groupSum',
+    code: groupSumCode,
+    bind: [...made, ...sums],
+    uniforms,
+    groups: foldGroups(Math.ceil((keys * kvHeads * attrs.headDim) / 4 / 64)),
+  });
+  made.forEach(release);
+  return [dq, ...sums];
 }

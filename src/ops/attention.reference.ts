@@ -31,12 +31,13 @@ function mask(ranges: tf.Tensor, rows: number, keys: number): tf.Tensor {
   return tf.mul(tf.sub(1, tf.cast(seen, 'float32')), -1e38);
 }
 
-function scores({ q, k, ranges }: Inputs, { heads, kvHeads, headDim }: AttentionAttrs) {
+function scores({ q, k, ranges }: Inputs, attrs: AttentionAttrs) {
+  const { heads, kvHeads, headDim, scale = 1 / Math.sqrt(headDim) } = attrs;
   if (!q || !k || !ranges) throw new Error('Attention misses an input.');
   const qh = byHead(q, heads, headDim);
   const kh = byHead(k, kvHeads, headDim, heads / kvHeads);
-  const raw = tf.mul(tf.matMul(qh, kh, false, true), 1 / Math.sqrt(headDim));
-  return { qh, kh, s: tf.add(raw, mask(ranges, q.shape[0] ?? 0, k.shape[0] ?? 0)) };
+  const raw = tf.mul(tf.matMul(qh, kh, false, true), scale);
+  return { qh, kh, scale, s: tf.add(raw, mask(ranges, q.shape[0] ?? 0, k.shape[0] ?? 0)) };
 }
 
 export function attentionReference(inputs: Inputs, attrs: AttentionAttrs): tf.Tensor[] {
@@ -53,11 +54,11 @@ export function attentionGradReference(inputs: Inputs, attrs: AttentionAttrs): t
   const { v, dy } = inputs;
   if (!v || !dy) throw new Error('Attention misses an input.');
   const groups = heads / kvHeads;
-  const { qh, kh, s } = scores(inputs, attrs);
+  const { qh, kh, scale, s } = scores(inputs, attrs);
   const p = tf.softmax(s);
   const dyh = byHead(dy, heads, headDim);
   const dp = tf.matMul(dyh, byHead(v, kvHeads, headDim, groups), false, true);
-  const ds = tf.mul(tf.mul(p, tf.sub(dp, tf.sum(tf.mul(p, dp), -1, true))), 1 / Math.sqrt(headDim));
+  const ds = tf.mul(tf.mul(p, tf.sub(dp, tf.sum(tf.mul(p, dp), -1, true))), scale);
   return [
     toRows(tf.matMul(ds, kh) as tf.Tensor3D),
     toRows(tf.matMul(ds, qh, true, false) as tf.Tensor3D, groups),

@@ -1,7 +1,7 @@
 /**
  * Grouped-query attention over ranges of keys:
  *
- *   o[i] = Σj softmax_j(q[i] · k[j] / √d) v[j]     for first[i] ≤ j ≤ last[i]
+ *   o[i] = Σj softmax_j(scale · q[i] · k[j]) v[j]     for first[i] ≤ j ≤ last[i]
  *
  * q, o [rows, heads · d]; k, v [keys, kvHeads · d]. `ranges` [3, rows] int32: first and last key that a query sees, and, for
  * the gradient, the last query that sees the key of the same index. Causal order, sliding windows, packed documents and a
@@ -18,6 +18,10 @@ export interface AttentionAttrs {
   headDim: number;
   /** Neighbouring queries see overlapping keys, in order: true for packed rows, false for a cache of several sequences. */
   together: boolean;
+  /** Which of two kernels runs on the GPU, to test and to time both; chosen by the device when absent. */
+  form?: 'lanes' | 'tiles';
+  /** 1/√d where none is given. */
+  scale?: number;
 }
 
 /** → [o, lse], lse [rows, heads]: the logarithm of each softmax' denominator */

@@ -4,7 +4,7 @@ import forwardCode from '../../shaders/embed.wgsl?raw';
 import backwardCode from '../../shaders/embedGrad.wgsl?raw';
 import { dispatch, foldGroups, output } from '../gpu/dispatch';
 import { WEIGHT_FORMATS } from '../protocol/weightFormats';
-import { plainRight } from './product';
+import { plainRight } from './product/product';
 import { given, size } from './sizes';
 import type { EmbedAttrs } from './embed';
 

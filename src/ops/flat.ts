@@ -12,7 +12,8 @@ import accumulateCode from '../../shaders/accumulate.wgsl?raw';
 import adamwCode from '../../shaders/adamw.wgsl?raw';
 import normCode from '../../shaders/gradientNorm.wgsl?raw';
 import normFinishCode from '../../shaders/gradientNormFinish.wgsl?raw';
-import { dispatch, foldGroups, output } from '../gpu/dispatch';
+import { dispatch, floatBits, foldGroups, output, release } from '../gpu/dispatch';
+import { refill } from '../gpu/refill';
 import { adamwReference, normReference } from './flat.reference';
 
 export interface AdamwScalars {
@@ -25,12 +26,14 @@ export interface AdamwScalars {
   update: number;
 }
 
-/** Four tensors of one length [count] each. On the GPU they keep their buffers for the whole run. */
+/** Four tensors of one length [count] each, a multiple of 64, and the numbers of an update. On the GPU they keep their buffers for the whole run. */
 export interface FlatState {
   parameters: tf.Tensor;
   gradient: tf.Tensor;
   mean: tf.Tensor;
   square: tf.Tensor;
+  /** [7]: the numbers of the update under way, see adamw.wgsl */
+  scalars: tf.Tensor;
 }
 
 const onGpu = () => tf.getBackend() === 'webgpu';
@@ -63,8 +66,7 @@ export function gradientNorm(state: FlatState, clip: number): tf.Tensor {
   if (!onGpu()) return normReference(state.gradient, clip);
   const parts = output([PARTS]);
   const result = output([3]);
-  const limit = tf.tensor1d([clip]);
-  const count = [state.gradient.size];
+  const count = [state.gradient.size / 4];
   dispatch({
     name: 'gradientNorm',
     code: normCode,
@@ -77,12 +79,11 @@ export function gradientNorm(state: FlatState, clip: number): tf.Tensor {
     name: 'gradientNormFinish',
     code: normFinishCode,
     constants: { PARTS },
-    bind: [parts, limit, result],
-    uniforms: [0],
+    bind: [parts, result],
+    uniforms: [floatBits(clip)],
     groups: [1, 1, 1],
   });
-  limit.dispose();
-  tf.engine().makeTensorFromTensorInfo(parts).dispose();
+  release(parts);
   return tf.engine().makeTensorFromTensorInfo(result);
 }
 
@@ -94,7 +95,7 @@ export function adamw(state: FlatState, norm: tf.Tensor, scalars: AdamwScalars):
   }
   const { learningRate, beta1, beta2, epsilon, weightDecay, update } = scalars;
   // values that change every step are data, so that the uniform cache stays small
-  const data = tf.tensor1d([
+  const numbers = new Float32Array([
     learningRate,
     beta1,
     beta2,
@@ -103,14 +104,14 @@ export function adamw(state: FlatState, norm: tf.Tensor, scalars: AdamwScalars):
     1 - beta1 ** update,
     Math.sqrt(1 - beta2 ** update),
   ]);
+  state.scalars = refill(state.scalars, numbers, [numbers.length]);
   const { parameters, gradient, mean, square } = state;
   dispatch({
     name: 'adamw',
     code: adamwCode,
-    bind: [data, norm, parameters, gradient, mean, square],
-    uniforms: [parameters.size],
-    groups: foldGroups(Math.ceil(parameters.size / 64)),
+    bind: [state.scalars, norm, parameters, gradient, mean, square],
+    uniforms: [parameters.size / 4],
+    groups: foldGroups(Math.ceil(parameters.size / 256)),
     inPlace: [parameters, gradient, mean, square],
   });
-  data.dispose();
 }

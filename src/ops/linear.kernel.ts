@@ -3,7 +3,7 @@ import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import columnSumCode from '../../shaders/columnSum.wgsl?raw';
 import { dispatch, output } from '../gpu/dispatch';
 import { given, size } from './sizes';
-import { outerProductOf, plainRight, product, type Right } from './product';
+import { outerProductOf, plainRight, product, type Right } from './product/product';
 import type { LinearAttrs } from './linear';
 
 /** The frozen matrix, or a trained one as a single f32 part. */

@@ -4,32 +4,33 @@ import forwardCode from '../../shaders/rmsNorm.wgsl?raw';
 import backwardCode from '../../shaders/rmsNormDx.wgsl?raw';
 import gainCode from '../../shaders/rmsNormDg.wgsl?raw';
 import { dispatch, floatBits, output } from '../gpu/dispatch';
-import { rowLayout, withReduce } from './rows.kernel';
+import { byRows } from './rows.kernel';
 import { given, size } from './sizes';
 import type { NormAttrs } from './rmsNorm';
 
-export function rmsNormKernel({ x, g }: NamedTensorInfoMap, { epsilon }: NormAttrs): TensorInfo {
+export function rmsNormKernel({ x, g }: NamedTensorInfoMap, { epsilon, offset }: NormAttrs): TensorInfo {
   const [rows, cols] = [size(x, 0), size(x, 1)];
   const y = output([rows, cols]);
   dispatch({
     name: 'rmsNorm',
-    code: withReduce(forwardCode),
+    ...byRows(forwardCode, rows, cols),
     bind: [given(x), given(g), y],
-    uniforms: [rows, cols, floatBits(epsilon)],
-    ...rowLayout(rows),
+    uniforms: [rows, cols, floatBits(epsilon), floatBits(offset)],
   });
   return y;
 }
 
-export function rmsNormDxKernel({ x, g, dy }: NamedTensorInfoMap, { epsilon }: NormAttrs): TensorInfo {
+export function rmsNormDxKernel(
+  { x, g, dy }: NamedTensorInfoMap,
+  { epsilon, offset }: NormAttrs,
+): TensorInfo {
   const [rows, cols] = [size(x, 0), size(x, 1)];
   const dx = output([rows, cols]);
   dispatch({
     name: 'rmsNormDx',
-    code: withReduce(backwardCode),
+    ...byRows(backwardCode, rows, cols),
     bind: [given(x), given(g), given(dy), dx],
-    uniforms: [rows, cols, floatBits(epsilon)],
-    ...rowLayout(rows),
+    uniforms: [rows, cols, floatBits(epsilon), floatBits(offset)],
   });
   return dx;
 }

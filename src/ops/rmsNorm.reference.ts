@@ -5,17 +5,17 @@ import type { NormAttrs } from './rmsNorm';
 
 const rstd = (x: tf.Tensor, epsilon: number) => tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));
 
-export function rmsNormReference(inputs: Inputs, { epsilon }: NormAttrs): tf.Tensor {
+export function rmsNormReference(inputs: Inputs, { epsilon, offset }: NormAttrs): tf.Tensor {
   const { x, g } = need(inputs);
-  return tf.mul(tf.mul(x, rstd(x, epsilon)), g);
+  return tf.mul(tf.mul(x, rstd(x, epsilon)), tf.add(g, offset));
 }
 
-/** dx = r·(g·dy − x̂ · mean(g·dy·x̂)),  x̂ = r·x */
-export function rmsNormDxReference(inputs: Inputs, { epsilon }: NormAttrs): tf.Tensor {
+/** dx = r·(w·dy − x̂ · mean(w·dy·x̂)),  x̂ = r·x, w = offset + g */
+export function rmsNormDxReference(inputs: Inputs, { epsilon, offset }: NormAttrs): tf.Tensor {
   const { x, g, dy } = need(inputs);
   const r = rstd(x, epsilon);
   const unit = tf.mul(x, r);
-  const scaled = tf.mul(dy, g);
+  const scaled = tf.mul(dy, tf.add(g, offset));
   return tf.mul(r, tf.sub(scaled, tf.mul(unit, tf.mean(tf.mul(scaled, unit), -1, true))));
 }
 

@@ -1,5 +1,6 @@
 /**
- * Root-mean-square norm: y = g · x / √(mean(x²) + ε)  (Zhang & Sennrich, arXiv 1910.07467).
+ * Root-mean-square norm: y = (offset + g) · x / √(mean(x²) + ε)  (Zhang & Sennrich, arXiv 1910.07467). Gemma's checkpoints keep
+ * the gain's distance from 1, so its offset is 1.
  * x [rows, cols], g [cols], y [rows, cols].
  */
 import * as tf from '@tensorflow/tfjs-core';
@@ -9,6 +10,7 @@ import { rmsNormDgKernel, rmsNormDxKernel, rmsNormKernel } from './rmsNorm.kerne
 
 export interface NormAttrs {
   epsilon: number;
+  offset: 0 | 1;
 }
 
 const forward = defineOperation<NormAttrs>({
@@ -40,8 +42,8 @@ tf.registerGradient({
   },
 });
 
-export function rmsNorm(x: tf.Tensor, g: tf.Tensor, epsilon: number): tf.Tensor {
-  return only(forward({ x, g }, { epsilon }));
+export function rmsNorm(x: tf.Tensor, g: tf.Tensor, attrs: NormAttrs): tf.Tensor {
+  return only(forward({ x, g }, attrs));
 }
 
 /** The gradients of `rmsNorm` by hand: dx [rows, cols], and dg [cols] where it is wanted. */
@@ -49,12 +51,12 @@ export function rmsNormBackward(
   dy: tf.Tensor,
   x: tf.Tensor,
   g: tf.Tensor,
-  epsilon: number,
+  attrs: NormAttrs,
   wantGain: boolean,
 ): { dx: tf.Tensor; dg: tf.Tensor | undefined } {
   const given = { dy, x, g };
   return {
-    dx: only(backwardX(given, { epsilon })),
-    dg: wantGain ? only(backwardGain(given, { epsilon })) : undefined,
+    dx: only(backwardX(given, attrs)),
+    dg: wantGain ? only(backwardGain(given, attrs)) : undefined,
   };
 }

@@ -15,7 +15,7 @@ export function ropeKernel(
     name: 'rope',
     code,
     bind: [given(x), given(positions), given(table), y],
-    uniforms: [rows, heads, headDim / 2, floatBits(direction)],
+    uniforms: [rows, heads, headDim / 2, size(table, 1) / 2, floatBits(direction)],
     groups: foldGroups(Math.ceil((rows * heads * headDim) / 2 / 64)),
   });
   return y;

@@ -1,7 +1,7 @@
 /**
- * Rotary position embedding: the pair (i, i + d/2) of each head is turned by position · frequency i
- * (Su et al., arXiv 2104.09864, in the halves layout of Hugging Face).
- * x [rows, heads · d], positions [rows] int32, table [maxPosition, d]: cosines, then sines. The gradient turns back.
+ * Rotary position embedding: the pair (i, i + t/2) of each head is turned by position · frequency i, for the first t of its d
+ * numbers; the rest pass (Su et al., arXiv 2104.09864, in the halves layout of Hugging Face).
+ * x [rows, heads · d], positions [rows] int32, table [maxPosition, t]: cosines, then sines. The gradient turns back.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { defineOperation, only, readAttrs } from './define';

@@ -1,13 +1,24 @@
-/** How kernels that work row by row are laid out: one lane a row on processor drivers, 64 lanes a row elsewhere. */
+/**
+ * How kernels that work row by row are laid out: a subgroup a row on processor drivers (one lane a row where subgroups are
+ * missing), a workgroup of 64 or 256 lanes a row on graphics cards.
+ */
 import reduceCode from '../../shaders/shared/rowReduce.wgsl?raw';
-import { foldGroups, gpu, type Constants } from '../gpu/dispatch';
+import subgroupCode from '../../shaders/shared/rowReduceSubgroup.wgsl?raw';
+import { foldGroups, gpu, type Dispatch } from '../gpu/dispatch';
 
-export function rowLayout(rows: number): { constants: Constants; groups: [number, number, number] } {
-  const lanes = gpu().software ? 1 : 64;
-  const perGroup = 64 / lanes;
-  return { constants: { LANES: lanes, ROWS: perGroup }, groups: foldGroups(Math.ceil(rows / perGroup)) };
-}
+type Layout = Pick<Dispatch, 'code' | 'constants' | 'groups'>;
 
-export function withReduce(code: string): string {
-  return `${reduceCode}\n${code}`;
+/** Columns from which on 256 lanes share a row. */
+const WIDE = 8192;
+
+export function byRows(code: string, rows: number, cols: number): Layout {
+  const { software, fixedSubgroup } = gpu();
+  const of = (lanes: number, perGroup: number, reduce: string): Layout => ({
+    code: `${reduce}\n${code}`,
+    constants: { LANES: lanes, ROWS: perGroup },
+    groups: foldGroups(Math.ceil(rows / perGroup)),
+  });
+  if (software && fixedSubgroup) return of(fixedSubgroup, 1, subgroupCode);
+  if (software) return of(1, 64, reduceCode);
+  return of(cols >= WIDE ? 256 : 64, 1, reduceCode);
 }

@@ -5,8 +5,12 @@
 import * as v from 'valibot';
 import { WEIGHT_FORMATS } from './weightFormats';
 
+/** The linear layers of a block that a person chooses among. */
 export const TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
-export type Target = (typeof TARGETS)[number];
+/** Layers that some models keep in the place of three or two of those; see `model/shapes.ts`. */
+export const FUSED_TARGETS = ['qkv_proj', 'gate_up_proj'] as const;
+/** A linear layer by the name that checkpoints and PEFT give it. */
+export type Target = (typeof TARGETS)[number] | (typeof FUSED_TARGETS)[number];
 
 /** What a field means to a person: the form shows `label`, `unit`, `help` and, beside the default, `reason`. */
 export interface FieldNote {
@@ -172,7 +176,7 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
     label: 'Adapted layers',
     group: 'adapter',
     needsNewRun: true,
-    help: 'Which linear layers of every block get an adapter.',
+    help: 'Which linear layers of every block get an adapter. Where a model keeps several in one matrix, as Phi-3 does, choosing one adapts the whole matrix.',
     reason: 'Adapting all seven learns better than attention alone.',
   },
   weightFormat: {

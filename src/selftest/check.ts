@@ -11,7 +11,7 @@ import { readPeft } from '../exchange/peft';
 import { readConfig, type ModelConfig } from '../model/config';
 import { hiddenStates, logitsOf, type Runnable } from '../model/forward';
 import { generate } from '../model/generate';
-import { rotaryTable } from '../model/rotary';
+import { inverseFrequencies, rotaryTables } from '../model/rotary';
 import { disposeWeights, loadWeights } from '../model/weights';
 import { adamw, gradientNorm } from '../ops/flat';
 import type { WeightFormat } from '../protocol/weightFormats';
@@ -84,6 +84,17 @@ export async function checkOracle(
     outside: weights,
     layer: (index) => frozenLayers(weights)(index, noSlot, null),
   };
+
+  for (const { window, rope } of config.kinds) {
+    if (!rope) continue;
+    const part = config.family !== 'gemma3' ? '' : window === null ? 'full_attention_' : 'sliding_attention_';
+    const theirs = base(`rope.${part}inv_freq`).values;
+    note(
+      `inverse frequencies (layers seeing ${window ?? 'all'} keys)`,
+      relativeL2(inverseFrequencies(rope, packed.length), theirs),
+      1e-6,
+    );
+  }
 
   const logits = await packedLogits(bare, packed);
   note('base logits', realRows(logits, base('logits').values, packed, config.vocab), tolerances.forward);
@@ -206,26 +217,26 @@ const noSlot = (): tf.Tensor => {
 };
 
 async function packedLogits(model: Runnable, packed: PackedRows): Promise<ArrayLike<number>> {
-  const table = rotaryTable(model.config, packed.length);
+  const tables = rotaryTables(model.config, packed.length);
   const rows = [...Array(packed.rows).keys()];
-  const batch = makeBatch(packed, rows, rows.length, 1, model.config.slidingWindow, table);
+  const batch = makeBatch(packed, rows, rows.length, 1, model.config, tables, 32);
   const hidden = hiddenStates(model, batch.ids, batch.sight);
   const logits = logitsOf(model, hidden);
   const values = await logits.data();
   disposeBatch(batch);
-  tf.dispose([table, hidden, logits]);
+  tf.dispose([...tables, hidden, logits]);
   return values;
 }
 
 async function lossAndGradient(config: ModelConfig, trainable: Trainable, packed: PackedRows) {
-  const table = rotaryTable(config, packed.length);
+  const tables = rotaryTables(config, packed.length);
   const rows = [...Array(packed.rows).keys()];
   const count = supervisedIn(packed, rows);
-  const batch = makeBatch(packed, rows, rows.length, 1 / count, config.slidingWindow, table);
+  const batch = makeBatch(packed, rows, rows.length, 1 / count, config, tables, 32);
   const { logp } = forwardBackward(config, trainable, batch, null);
   const perToken = Array.from(await logp.data(), (value) => (value === 0 ? 0 : -value));
   disposeBatch(batch);
-  tf.dispose([table, logp]);
+  tf.dispose([...tables, logp]);
   return { loss: perToken.reduce((sum, value) => sum + value, 0) / count, perToken };
 }
 

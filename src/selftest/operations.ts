@@ -11,7 +11,8 @@ import { adamw, gradientNorm, type FlatState } from '../ops/flat';
 import { linear } from '../ops/linear';
 import { rmsNorm } from '../ops/rmsNorm';
 import { rope } from '../ops/rope';
-import { swiglu } from '../ops/swiglu';
+import { glu, type Activation } from '../ops/glu';
+import { splitColumns } from '../ops/splitColumns';
 import { embed } from '../ops/embed';
 import { WEIGHT_FORMATS, type WeightFormat } from '../protocol/weightFormats';
 import { randomFrom } from '../random';
@@ -75,7 +76,8 @@ function operations(): Operation[] {
     { name: 'rmsNorm', tolerance: 1e-4, run: norm },
     { name: 'rope', tolerance: 1e-4, run: turn },
     { name: 'attention', tolerance: 1e-4, run: attend },
-    { name: 'swiglu', tolerance: 1e-4, run: gated },
+    ...(['silu', 'gelu_tanh'] as const).map(gated),
+    { name: 'splitColumns', tolerance: 1e-6, run: split },
     { name: 'crossEntropy', tolerance: 1e-4, run: lossRows },
     { name: 'adamw', tolerance: 1e-5, run: update },
   ];
@@ -143,7 +145,7 @@ function embedding(): tf.Tensor[] {
 function norm(): tf.Tensor[] {
   const filled = filler();
   const [x, g, dy] = [filled(ROWS, 130), filled(130), filled(ROWS, 130)];
-  const run = (...[x1, g1]: tf.Tensor[]) => rmsNorm(given(x1), given(g1), 1e-6);
+  const run = (...[x1, g1]: tf.Tensor[]) => rmsNorm(given(x1), given(g1), { epsilon: 1e-6, offset: 1 });
   return [run(x, g), ...gradients(run, [x, g], dy)];
 }
 
@@ -169,11 +171,31 @@ function attend(): tf.Tensor[] {
   return [run(q, k, v), ...gradients(run, [q, k, v], dy)];
 }
 
-function gated(): tf.Tensor[] {
+function gated(activation: Activation): Operation {
+  return {
+    name: `glu, ${activation}`,
+    tolerance: 1e-4,
+    run: () => {
+      const filled = filler();
+      const [gate, up, dy] = [filled(ROWS, 130), filled(ROWS, 130), filled(ROWS, 130)];
+      const run = (...[gate1, up1]: tf.Tensor[]) => glu(given(gate1), given(up1), activation);
+      return [run(gate, up), ...gradients(run, [gate, up], dy)];
+    },
+  };
+}
+
+/** Weighted apart, so that a gradient which changes places with another is seen. */
+function split(): tf.Tensor[] {
   const filled = filler();
-  const [gate, up, dy] = [filled(ROWS, 130), filled(ROWS, 130), filled(ROWS, 130)];
-  const run = (...[gate1, up1]: tf.Tensor[]) => swiglu(given(gate1), given(up1));
-  return [run(gate, up), ...gradients(run, [gate, up], dy)];
+  const widths = [48, 16, 20];
+  const x = filled(ROWS, 84);
+  const run = (...[x1]: tf.Tensor[]) => {
+    const sums = splitColumns(given(x1), widths).map((part, index) =>
+      tf.mul(tf.sum(tf.square(part), 1), index + 1),
+    );
+    return tf.addN(sums);
+  };
+  return [...splitColumns(x, widths), ...gradients(run, [x], filled(ROWS))];
 }
 
 function lossRows(): tf.Tensor[] {
@@ -182,15 +204,16 @@ function lossRows(): tf.Tensor[] {
     Array.from({ length: ROWS }, (_, row) => (row % 5 === 0 ? -1 : (row * 31) % 261)),
     'int32',
   );
-  const { logp, dz } = crossEntropy(filled(ROWS, 261), targets, tf.fill([ROWS], 1 / ROWS));
-  return [logp, dz];
+  const { logp, dz } = crossEntropy(filled(ROWS, 261), targets, tf.fill([ROWS], 1 / ROWS), true);
+  return [logp, given(dz)];
 }
 
-/** One update of 300 numbers, clipped. */
+/** One update of 320 numbers, clipped. */
 function update(): tf.Tensor[] {
   const filled = filler();
   const state: FlatState = {
-    ...{ parameters: filled(300), gradient: filled(300), mean: filled(300), square: tf.abs(filled(300)) },
+    ...{ parameters: filled(320), gradient: filled(320), mean: filled(320), square: tf.abs(filled(320)) },
+    scalars: tf.zeros([7]),
   };
   const scalars = {
     learningRate: 0.01,

@@ -1,18 +1,25 @@
 /**
- * The end of the model: final norm, logits and loss, in chunks of rows so that logits never fill the memory. Loss and gradient
- * are made together, by hand: nothing here is taped.
+ * The end of the model: final norm, logits and loss of the supervised rows, in chunks, so that logits never fill the memory and
+ * nothing is computed where nothing is learned. Loss and gradient are made together, by hand: nothing here is taped.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { submit } from '../gpu/dispatch';
 import type { ModelConfig } from '../model/config';
 import type { ModelWeights } from '../model/weights';
 import { crossEntropy } from '../ops/crossEntropy';
 import { linear, linearDx, outerProduct } from '../ops/linear';
+import { gatherRows, scatterRows, zerosOnDevice } from '../ops/pickRows';
 import { rmsNorm, rmsNormBackward } from '../ops/rmsNorm';
+import type { Chunk } from './batch';
 
 const LOGIT_BYTES = 64 * 2 ** 20;
+/** Longer chunks save dispatches, shorter ones leave fewer rows to fill up. */
+const MOST_ROWS = 256;
 
-export function chunkRows(vocab: number): number {
-  return Math.min(512, Math.max(32, Math.floor(LOGIT_BYTES / (4 * vocab) / 32) * 32));
+/** Rows of logits at once: 64 MiB of them at the most, 32 rows at the least where a micro-batch has as many. */
+export function chunkRows(vocab: number, tokens: number): number {
+  const room = Math.max(32, Math.floor(LOGIT_BYTES / (4 * vocab) / 32) * 32);
+  return Math.min(MOST_ROWS, room, tokens);
 }
 
 type Outside = Pick<ModelWeights, 'norm' | 'head'>;
@@ -26,40 +33,44 @@ export type HeadResult = {
   dHead: tf.Tensor | undefined;
 };
 
-/** loss = −Σ weights · logp. `want` says which gradients are made. */
+/** hidden [tokens, hidden]; loss = −Σ weights · logp. `want` says which gradients are made. */
 export function headLoss(
-  config: ModelConfig,
+  config: Pick<ModelConfig, 'norm'>,
   { norm, head }: Outside,
   hidden: tf.Tensor,
-  targets: tf.Tensor1D,
-  weights: tf.Tensor1D,
+  chunks: readonly Chunk[],
   want: { dx: boolean; weights: boolean },
 ): HeadResult {
   return tf.tidy(() => {
-    const x = rmsNorm(hidden, norm, config.normEpsilon);
-    const rows = x.shape[0] ?? 0;
-    const chunk = chunkRows(config.vocab);
-    const logps: tf.Tensor[] = [];
-    const dxs: tf.Tensor[] = [];
+    const [tokens = 0] = hidden.shape;
+    let logp = zerosOnDevice([tokens]);
+    let dx = want.dx ? zerosOnDevice(hidden.shape) : undefined;
+    let dNorm: tf.Tensor | undefined;
     let dHead: tf.Tensor | undefined;
-    for (let start = 0; start < rows; start += chunk) {
-      const size = Math.min(chunk, rows - start);
-      const whole = size === rows;
-      const part = whole ? x : tf.slice(x, [start, 0], [size, -1]);
-      const cut = (t: tf.Tensor1D) => (whole ? t : tf.slice(t, start, size));
-      const logits = linear(part, head);
-      const { logp, dz } = crossEntropy(logits, cut(targets), cut(weights));
-      logps.push(logp);
-      if (want.dx) dxs.push(linearDx(dz, head));
-      if (want.weights) {
-        const own = outerProduct(dz, part, 1);
-        dHead = dHead ? tf.add(dHead, own) : own;
-      }
+    for (const { at, targets, weights } of chunks) {
+      const made = tf.tidy(() => {
+        const rows = gatherRows(hidden, at);
+        const x = rmsNorm(rows, norm, config.norm);
+        const { logp: own, dz } = crossEntropy(linear(x, head), targets, weights, want.dx);
+        logp = scatterRows(logp, own, at);
+        if (!dz || !dx) return { logp, dx };
+        const back = rmsNormBackward(linearDx(dz, head), rows, norm, config.norm, want.weights);
+        dx = scatterRows(dx, back.dx, at);
+        if (!want.weights) return { logp, dx };
+        const dW = outerProduct(dz, x, 1);
+        const dg = back.dg;
+        return {
+          logp,
+          dx,
+          dHead: dHead ? tf.add(dHead, dW) : dW,
+          dNorm: dg && dNorm ? tf.add(dNorm, dg) : dg,
+        };
+      });
+      ({ logp, dx } = made);
+      if (made.dHead) ({ dHead, dNorm } = made);
+      // the next chunk takes over this one's logits
+      if (tf.getBackend() === 'webgpu') submit();
     }
-    const logp = tf.concat(logps);
-    if (!want.dx) return { logp, dx: undefined, dNorm: undefined, dHead };
-    const dy = tf.concat(dxs);
-    const { dx, dg } = rmsNormBackward(dy, hidden, norm, config.normEpsilon, want.weights);
-    return { logp, dx, dNorm: dg, dHead };
+    return { logp, dx, dNorm, dHead };
   });
 }

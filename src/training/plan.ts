@@ -1,6 +1,7 @@
 /** Predicts steps and bytes of a run before anything is allocated. Formulas follow what step.ts and weights.ts allocate. */
 import { adapterModules, specOf } from '../adapter/spec';
-import { linearShape, parameterCount, type ModelConfig } from '../model/config';
+import type { ModelConfig } from '../model/config';
+import { linearShape, parameterCount } from '../model/shapes';
 import { weightShapes } from '../model/weights';
 import type { PackedRows } from '../protocol/data';
 import type { MemoryPart, Plan } from '../protocol/events';
@@ -26,7 +27,7 @@ export function planRun(
   const rows = microRows(train.length, rowsPerStep);
   const tokens = rows * train.length;
   const full = settings.method === 'full';
-  const modules = full ? [] : adapterModules(specOf(settings, config.layers), config);
+  const modules = full ? [] : adapterModules(specOf(settings, config), config);
   const trainableParameters = full
     ? parameterCount(config)
     : modules.reduce((sum, module) => sum + module.rank * (module.in + module.out), 0);
@@ -37,7 +38,7 @@ export function planRun(
     { part: 'optimizer', bytes: 12 * trainableParameters },
     { part: 'activations', bytes: activationBytes(config, tokens, settings.recompute) },
     { part: 'head', bytes: headBytes(config, tokens, full) },
-    { part: 'staging', bytes: 4 * config.headDim * train.length + 8 * tokens * 8 },
+    { part: 'staging', bytes: stagingBytes(config, tokens, train.length) },
   ];
   return {
     ...machine,
@@ -61,18 +62,31 @@ function frozenBytes(config: ModelConfig, format: WeightFormat): number {
   return bytes;
 }
 
+/** Ranges of each window and turns of each kind of layer, ids, targets and weights. */
+function stagingBytes({ kinds }: ModelConfig, tokens: number, length: number): number {
+  const windows = new Set(kinds.map(({ window }) => window)).size;
+  const turned = kinds.reduce((sum, { rope }) => sum + (rope?.dim ?? 0), 0);
+  return 4 * turned * length + 4 * tokens * (4 + 3 * windows);
+}
+
 /** The input of every layer, and everything one layer keeps while it is differentiated. */
 function activationBytes(config: ModelConfig, tokens: number, recompute: boolean): number {
   const { hidden, layers, ffn } = config;
   const q = linearShape(config, 'q_proj').out;
   const k = linearShape(config, 'k_proj').out;
-  const layer = 6 * hidden + 5 * q + 6 * k + 6 * ffn + 3 * config.heads;
+  // what is normed on its way out is kept before and after; what is fused is kept whole and split
+  const extra = (config.outputNorms ? 4 * hidden : 0) + (config.fused ? q + 2 * k + 2 * ffn : 0);
+  const layer = 6 * hidden + 5 * q + 6 * k + 6 * ffn + 3 * config.heads + extra;
   return 4 * tokens * (recompute ? hidden * (layers + 1) + layer : layers * layer);
 }
 
 function headBytes(config: ModelConfig, tokens: number, full: boolean): number {
-  const rows = Math.min(tokens, chunkRows(config.vocab));
+  const rows = chunkRows(config.vocab, tokens);
   return (
-    4 * (2 * rows * config.vocab + 4 * tokens * config.hidden + (full ? 2 * config.vocab * config.hidden : 0))
+    4 *
+    (rows * config.vocab +
+      4 * rows * config.hidden +
+      tokens * config.hidden +
+      (full ? 2 * config.vocab * config.hidden : 0))
   );
 }

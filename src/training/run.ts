@@ -5,15 +5,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Trainable } from '../adapter/trainable';
 import { allocatedBytes } from '../gpu/memory';
+import { ReadRing } from '../gpu/readRing';
+import { refill } from '../gpu/refill';
 import type { ModelConfig } from '../model/config';
 import type { Runnable } from '../model/forward';
-import { rotaryTable } from '../model/rotary';
+import { rotaryTables } from '../model/rotary';
 import { adamw, gradientNorm } from '../ops/flat';
 import type { PackedRows } from '../protocol/data';
 import type { FinishReason, Plan, RunEvent } from '../protocol/events';
 import type { Settings } from '../protocol/settings';
 import type { Milliseconds } from '../units';
-import { disposeBatch, makeBatch, supervisedIn } from './batch';
+import { disposeBatch, makeBatch, supervisedIn, type Batch } from './batch';
+import { chunkRows } from './head';
 import { heldOutLoss } from './heldOut';
 import { planSteps, rowsOfStep } from './order';
 import { microRows } from './plan';
@@ -68,6 +71,18 @@ export interface RunOutcome {
   peakBytes: number;
 }
 
+/** Steps recorded beyond the one whose numbers are awaited: the GPU always has work, and a pause is not far. */
+const STEPS_AHEAD = 1;
+
+interface StepUnderWay {
+  step: number;
+  learningRate: number;
+  supervised: number;
+  tokens: number;
+  /** [scale, norm, finite] of the gradient, then Σ logp of each micro-batch */
+  numbers: Promise<Float32Array>;
+}
+
 export class NotFinite extends Error {
   constructor(
     readonly step: number,
@@ -86,10 +101,16 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   if (request.from) flat.write(request.from);
   const steps = planSteps(settings, train);
   const rowsAtOnce = microRows(train.length, steps.rowsPerStep);
-  const table = rotaryTable(config, Math.max(train.length, validation.length));
+  const tables = rotaryTables(config, Math.max(train.length, validation.length));
   const own = runnable(config, trainable);
   const pass = settings.recompute ? forwardBackward : forwardBackwardWhole;
+  const chunk = chunkRows(config.vocab, rowsAtOnce * train.length);
+  const ring = new ReadRing(3 + Math.ceil(steps.rowsPerStep / rowsAtOnce), STEPS_AHEAD + 1);
+  const flight: StepUnderWay[] = [];
+  let batch: Batch | undefined;
+  let dropoutSeed: tf.Tensor | undefined;
   let lastStepTime = 0;
+  let lastEnd = performance.now();
   let watch = request.from?.watch ?? freshWatch();
   let best = request.from?.best ?? null;
   let step = request.from?.step ?? 0;
@@ -103,75 +124,97 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
         break;
       }
       if (control.pauseRequested) {
+        await finishSteps(0);
         await keep();
         emit({ type: 'paused', step });
         await control.resumed();
+        lastEnd = performance.now();
         emit({ type: 'resumed', step });
         continue;
       }
-      await oneStep();
+      recordStep();
+      const last = step === steps.steps;
+      const checks = step % settings.evaluateEvery === 0 || last;
+      await finishSteps(checks ? 0 : STEPS_AHEAD);
       peakBytes = Math.max(peakBytes, allocatedBytes());
       request.check();
-      const last = step === steps.steps;
-      if (step % settings.evaluateEvery === 0 || last) {
+      if (checks) {
         const stop = await checkHeldOut();
         await keep();
+        lastEnd = performance.now();
         if (stop && !last) {
           reason = 'early-stop';
           break;
         }
       }
     }
+    await finishSteps(0);
+    request.check();
     const parameters = best ?? Float32Array.from(await flat.state.parameters.data());
     return { reason, parameters, watch, lastStep: step, peakBytes };
   } finally {
-    table.dispose();
+    await Promise.allSettled(flight.map(({ numbers }) => numbers));
+    ring.dispose();
+    tf.dispose([tables, dropoutSeed ?? []]);
+    if (batch) disposeBatch(batch);
   }
 
-  async function oneStep(): Promise<void> {
-    const started = performance.now();
+  /** Hands a step's work to the GPU without waiting for it. */
+  function recordStep(): void {
     const rows = rowsOfStep(train.rows, steps, step, settings.seed);
     const supervised = supervisedIn(train, rows);
-    const seed = settings.dropout > 0 ? tf.tensor1d([settings.seed + step * 31], 'int32') : null;
+    if (settings.dropout > 0)
+      dropoutSeed = refill(dropoutSeed, Int32Array.of(settings.seed + step * 31), [1]);
     const sums: tf.Tensor[] = [];
     for (let at = 0; at < rows.length; at += rowsAtOnce) {
       const micro = rows.slice(at, at + rowsAtOnce);
-      const batch = makeBatch(train, micro, rowsAtOnce, 1 / supervised, config.slidingWindow, table);
-      const { logp } = pass(config, trainable, batch, seed);
+      batch = makeBatch(train, micro, rowsAtOnce, 1 / supervised, config, tables, chunk, batch);
+      const { logp } = pass(config, trainable, batch, dropoutSeed ?? null);
       sums.push(tf.tidy(() => tf.sum(logp)));
       logp.dispose();
-      disposeBatch(batch);
     }
     const learningRate = learningRateAt(settings, step, steps.steps);
     const norm = gradientNorm(flat.state, settings.clip);
     const { beta1, beta2, epsilon, weightDecay } = settings;
     adamw(flat.state, norm, { learningRate, beta1, beta2, epsilon, weightDecay, update: step + 1 });
-    await request.beforeRead?.(lastStepTime);
-    const [numbers, ...parts] = await Promise.all([norm.data(), ...sums.map((sum) => sum.data())]);
-    tf.dispose([norm, ...sums]);
-    seed?.dispose();
-    const loss = -parts.reduce((sum, part) => sum + (part[0] ?? NaN), 0) / supervised;
-    if (numbers[2] !== 1 || !Number.isFinite(loss)) throw new NotFinite(step + 1, learningRate);
     step++;
-    lastStepTime = performance.now() - started;
-    emit({
-      type: 'step',
-      report: {
-        step,
-        steps: steps.steps,
-        epoch: step / steps.stepsPerEpoch,
-        loss,
-        learningRate,
-        gradientNorm: numbers[1] ?? NaN,
-        supervised,
-        tokens: rows.length * train.length,
-        stepTime: lastStepTime,
-      },
-    });
+    const tokens = rows.length * train.length;
+    flight.push({ step, learningRate, supervised, tokens, numbers: ring.read([norm, ...sums]) });
+  }
+
+  /** Reports steps in order until only `ahead` of them are still under way. */
+  async function finishSteps(ahead: number): Promise<void> {
+    while (flight.length > ahead) {
+      const [first] = flight;
+      if (!first) return;
+      const { learningRate, supervised, tokens } = first;
+      await request.beforeRead?.(lastStepTime);
+      const [, gradientLength = NaN, finite, ...sums] = await first.numbers;
+      flight.shift();
+      const loss = -sums.reduce((total, sum) => total + sum, 0) / supervised;
+      if (finite !== 1 || !Number.isFinite(loss)) throw new NotFinite(first.step, learningRate);
+      const now = performance.now();
+      lastStepTime = now - lastEnd;
+      lastEnd = now;
+      emit({
+        type: 'step',
+        report: {
+          step: first.step,
+          steps: steps.steps,
+          epoch: first.step / steps.stepsPerEpoch,
+          loss,
+          learningRate,
+          gradientNorm: gradientLength,
+          supervised,
+          tokens,
+          stepTime: lastStepTime,
+        },
+      });
+    }
   }
 
   async function checkHeldOut(): Promise<boolean> {
-    const loss = await heldOutLoss(own, validation, rowsAtOnce, table);
+    const loss = await heldOutLoss(own, validation, rowsAtOnce, tables);
     if (loss === null) return false;
     const result = watchLoss(watch, step, loss, settings);
     watch = result.watch;

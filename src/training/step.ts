@@ -7,8 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Slot, Trainable } from '../adapter/trainable';
 import { submit } from '../gpu/dispatch';
 import type { ModelConfig } from '../model/config';
-import { decoderLayer } from '../model/decoder';
-import { embed } from '../ops/embed';
+import { decoderLayer, embedTokens } from '../model/decoder';
 import { accumulate } from '../ops/flat';
 import { trainedWeight } from '../ops/weight';
 import type { Batch } from './batch';
@@ -35,12 +34,14 @@ export function forwardBackward(
   };
   const own = (slot: Slot) => flat.tensor(slot);
 
-  const inputs: tf.Tensor[] = [tf.tidy(() => embed(trainable.outside(own).embedding, batch.ids))];
+  const inputs: tf.Tensor[] = [
+    tf.tidy(() => embedTokens(config, trainable.outside(own).embedding, batch.ids)),
+  ];
   for (let index = 0; index < config.layers; index++) {
     inputs.push(
       tf.tidy(() => {
         const { norms, linear } = trainable.layer(index, own, dropoutSeed);
-        return decoderLayer(config, norms, linear, last(inputs), batch.sight);
+        return decoderLayer(config, index, norms, linear, last(inputs), batch.sight);
       }),
     );
     flush();
@@ -50,7 +51,7 @@ export function forwardBackward(
   if (!end) throw new Error('The model has no layers.');
   const head = tf.tidy(() => {
     const want = { dx: true, weights: trainsOutside };
-    return headLoss(config, trainable.outside(own), end, batch.targets, batch.weights, want);
+    return headLoss(config, trainable.outside(own), end, batch.chunks, want);
   });
   end.dispose();
   flush();
@@ -85,7 +86,7 @@ export function forwardBackward(
   }
   tf.dispose(inputs);
 
-  if (trainsOutside) addOutside(trainable, batch, head, dy, add);
+  if (trainsOutside) addOutside(config, trainable, batch, head, dy, add);
   dy.dispose();
   return { logp: head.logp };
 }
@@ -109,7 +110,7 @@ function backThroughLayer(
         return tensor;
       };
       const { norms, linear } = trainable.layer(index, at, dropoutSeed);
-      return decoderLayer(config, norms, linear, input, batch.sight);
+      return decoderLayer(config, index, norms, linear, input, batch.sight);
     };
     const parameters = mine.map((slot) => trainable.flat.tensor(slot));
     if (needsDx)
@@ -123,6 +124,7 @@ function backThroughLayer(
 
 /** Embedding, final norm and head of full fine-tuning; a tied table gets both its gradients. */
 function addOutside(
+  config: ModelConfig,
   trainable: Trainable,
   batch: Batch,
   head: ReturnType<typeof headLoss>,
@@ -135,7 +137,7 @@ function addOutside(
   if (!embedding || !norm || !head.dNorm || !head.dHead)
     throw new Error('The gradients outside the layers are missing.');
   const [table] = tf.tidy(() => {
-    const run = (table: tf.Tensor) => embed(trainedWeight(table), batch.ids);
+    const run = (table: tf.Tensor) => embedTokens(config, trainedWeight(table), batch.ids);
     return tf.grads((t) => run(t as tf.Tensor))([trainable.flat.tensor(embedding)], dx);
   });
   if (table) add(embedding, table);

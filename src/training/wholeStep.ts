@@ -6,8 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Slot, Trainable } from '../adapter/trainable';
 import { submit } from '../gpu/dispatch';
 import type { ModelConfig } from '../model/config';
-import { decoderLayer } from '../model/decoder';
-import { embed } from '../ops/embed';
+import { decoderLayer, embedTokens } from '../model/decoder';
 import { accumulate } from '../ops/flat';
 import type { Batch } from './batch';
 import { headLoss } from './head';
@@ -33,21 +32,21 @@ export function forwardBackwardWhole(
         return tensor;
       };
       const outside = trainable.outside(at);
-      let x = embed(outside.embedding, batch.ids);
+      let x = embedTokens(config, outside.embedding, batch.ids);
       for (let index = 0; index < config.layers; index++) {
         const { norms, linear } = trainable.layer(index, at, dropoutSeed);
-        x = decoderLayer(config, norms, linear, x, batch.sight);
+        x = decoderLayer(config, index, norms, linear, x, batch.sight);
       }
       const head = tf.customGrad((...inputs) => {
         const hidden = inputs[0] as tf.Tensor;
         const want = { dx: true, weights: trainsOutside };
-        const result = headLoss(config, outside, hidden, batch.targets, batch.weights, want);
+        const result = headLoss(config, outside, hidden, batch.chunks, want);
         logp = tf.keep(result.logp);
         const all = trainsOutside ? [result.dx, result.dNorm, result.dHead] : [result.dx];
         const made = all.filter((tensor) => tensor !== undefined).map((tensor) => tf.keep(tensor));
         kept = made;
         // the tape ends here, so the gradient of the loss with respect to itself is 1
-        return { value: tf.sum(tf.mul(result.logp, batch.weights)), gradFunc: () => made };
+        return { value: tf.sum(result.logp), gradFunc: () => made };
       });
       if (outside.head.format !== 'trained') return head(x);
       return head(x, outside.norm, outside.head.tensor);

@@ -10,9 +10,10 @@ import type {
   Peer,
   Prepared,
   ProductTask,
+  Projection,
 } from '../../src/benchmark/task';
 import { inverseFrequencies } from '../../src/model/rotary';
-import { TARGETS, type Target } from '../../src/protocol/settings';
+import { TARGETS } from '../../src/protocol/settings';
 
 type NdArray = numpy.Array;
 type Numbers = Float32Array<ArrayBuffer>;
@@ -100,10 +101,16 @@ export async function jaxPeer(version: string): Promise<Peer> {
 
   function layer(task: LayerTask): Prepared {
     const { config, rows, rank, scale } = task;
-    const { hidden, heads, kvHeads, headDim, normEpsilon } = config;
+    const {
+      hidden,
+      heads,
+      kvHeads,
+      headDim,
+      norm: { epsilon },
+    } = config;
     const norm = (x: NdArray, gain: NdArray) => {
       const mean = np.mean(np.square(x.ref), -1, { keepdims: true });
-      return x.div(np.sqrt(mean.add(normEpsilon))).mul(gain);
+      return x.div(np.sqrt(mean.add(epsilon))).mul(gain);
     };
     const turn = (x: NdArray, count: number, cos: NdArray, sin: NdArray) => {
       const parts = x.reshape([rows, count, 2, headDim / 2]);
@@ -125,7 +132,7 @@ export async function jaxPeer(version: string): Promise<Peer> {
       ];
       const weights = consts.slice(6, 6 + TARGETS.length);
       const biases = consts.slice(6 + TARGETS.length);
-      const project = (x: NdArray, target: Target): NdArray => {
+      const project = (x: NdArray, target: Projection): NdArray => {
         const at = TARGETS.indexOf(target);
         const [w, a, b] = [weights[at], params.ab[2 * at], params.ab[2 * at + 1]];
         if (!w || !a || !b) throw new Error(`${target} misses a matrix.`);
@@ -145,7 +152,9 @@ export async function jaxPeer(version: string): Promise<Peer> {
       const wide = gate.mul(project(inner, 'up_proj'));
       return np.sum(project(wide, 'down_proj').add(h).mul(dy));
     };
-    const angles = inverseFrequencies(config);
+    const rope = config.kinds[0]?.rope;
+    if (!rope) throw new Error('The layer turns nothing.');
+    const angles = inverseFrequencies(rope, rows);
     const table = (turned: (angle: number) => number) =>
       Float32Array.from({ length: rows * angles.length }, (_, index) => {
         const position = Math.floor(index / angles.length);

@@ -29,7 +29,7 @@ afterEach(() => engine.check());
 const tasks: Task[] = [
   productTask('nt', 17, 64, 36),
   productTask('nn', 17, 64, 36),
-  adamwTask(1000),
+  adamwTask(1088),
   attentionTask(37, 4, 2, 16),
   layerTask(smallQwen(), 24, 4),
   headTask(7, 64, 260),

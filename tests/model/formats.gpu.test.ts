@@ -10,7 +10,7 @@ import { sourceFromSafetensors, type WeightSource } from '../../src/checkpoint/s
 import { readPeft } from '../../src/exchange/peft';
 import { startEngine, type Engine } from '../../src/gpu/backend';
 import { readConfig } from '../../src/model/config';
-import { rotaryTable } from '../../src/model/rotary';
+import { rotaryTables } from '../../src/model/rotary';
 import { disposeWeights, loadWeights } from '../../src/model/weights';
 import type { PackedRows } from '../../src/protocol/data';
 import { outsideFormat, type WeightFormat } from '../../src/protocol/weightFormats';
@@ -45,8 +45,8 @@ async function pass(source: WeightSource, format: WeightFormat) {
     config,
   );
   const trainable = loraTrainable(config, weights, adapter.spec, adapter);
-  const table = rotaryTable(config, rows.length);
-  const batch = makeBatch(rows, [0, 1], 2, 1 / rows.supervised, null, table);
+  const tables = rotaryTables(config, rows.length);
+  const batch = makeBatch(rows, [0, 1], 2, 1 / rows.supervised, config, tables, 32);
   const { logp } = forwardBackward(config, trainable, batch, null);
   const result = { logp: await logp.data(), gradient: await trainable.flat.state.gradient.data() };
   disposeBatch(batch);

@@ -3,12 +3,14 @@
  * and in several, with adapter, bias and residual; sizes that end inside a tile, a subgroup and a part.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decode, encode } from '../../src/checkpoint/planes';
 import { WeightBuilder } from '../../src/checkpoint/upload';
 import { startEngine, type Engine } from '../../src/gpu/backend';
+import { gpu } from '../../src/gpu/dispatch';
 import { embed } from '../../src/ops/embed';
-import { linear, linearDx } from '../../src/ops/linear';
+import { linear, linearDx, outerProduct } from '../../src/ops/linear';
+import { preferDesign } from '../../src/ops/product/choose';
 import { disposeWeight } from '../../src/ops/weight';
 import { WEIGHT_FORMATS, type WeightFormat } from '../../src/protocol/weightFormats';
 import { randomFrom } from '../../src/random';
@@ -65,7 +67,35 @@ function made(format: WeightFormat, n: number, k: number, partRows: number | nul
   return { weight, values: decode(encode(values, format), format, n * k) };
 }
 
-describe.each(WEIGHT_FORMATS)('%s', (format) => {
+const DESIGNS: Record<string, Parameters<typeof preferDesign>[0]> = {
+  'the chosen design': null,
+  'tiles of workgroup memory': (shape) =>
+    shape.form === 'tn' ? null : { design: 'tiled', bm: 64, bn: 64, tm: 4, tn: 4, stage: 'f32' },
+  'tiles, 32 rows, 8 columns an invocation': (shape) =>
+    shape.form === 'tn' ? null : { design: 'tiled', bm: 32, bn: 128, tm: 4, tn: 8, stage: 'f32' },
+  'lanes along the contraction, added in workgroup memory': (shape) =>
+    shape.form === 'nt' || (shape.form === 'nn' && shape.format === 'f32')
+      ? { design: 'reduce', rows: 4, cols: 8, lanes: 64, subgroup: false }
+      : null,
+  'lanes along the contraction, added by the subgroup': (shape) =>
+    shape.form === 'nt' && gpu().fixedSubgroup > 0
+      ? { design: 'reduce', rows: 8, cols: 4, lanes: gpu().fixedSubgroup, subgroup: true }
+      : null,
+  'registers without subgroups': (shape) => ({
+    design: 'registers',
+    rows: 4,
+    cols: shape.form === 'nt' ? 2 : 1,
+    broadcast: 0,
+  }),
+};
+const CASES = Object.keys(DESIGNS).flatMap((design) =>
+  WEIGHT_FORMATS.map((format) => [design, format] as const),
+);
+
+describe.each(CASES)('%s, %s', (design, format) => {
+  beforeEach(() => preferDesign(DESIGNS[design] ?? null));
+  afterEach(() => preferDesign(null));
+
   // rows, out, in, rows of a part: one row, one past a tile of 16, a tail of columns past a part, Qwen2.5-0.5B's k projection
   it.each([
     [1, 64, 64, null],
@@ -113,5 +143,26 @@ describe.each(WEIGHT_FORMATS)('%s', (format) => {
     const rows = await embed(weight, tf.tensor1d(ids, 'int32')).data();
     expect(relativeL2(rows, expected)).toBeLessThan(1e-7);
     disposeWeight(weight);
+  });
+});
+
+describe('outer products', () => {
+  afterEach(() => preferDesign(null));
+  // rows, columns of p and of q: an adapter's dA and dB at Qwen2.5-0.5B's k and o; sides that are no multiple of 4; wide and narrow
+  it.each([
+    [65, 8, 896],
+    [65, 896, 8],
+    [33, 6, 130],
+    [33, 130, 7],
+    [17, 40, 36],
+  ])('%i rows, %i × %i', async (m, n, k) => {
+    const [p, q] = [filled(m * n), filled(m * k)];
+    const expected = times(transposed(p, m, n), transposed(q, m, k), n, k, m).map((value) => 0.5 * value);
+    for (const broadcast of [gpu().fixedSubgroup, 0]) {
+      preferDesign(() => ({ design: 'registers', rows: 4, cols: 1, broadcast }));
+      const ours = outerProduct(tf.tensor2d(p, [m, n]), tf.tensor2d(q, [m, k]), 0.5);
+      expect(ours.shape).toEqual([n, k]);
+      expect(relativeL2(await ours.data(), expected)).toBeLessThan(2e-6);
+    }
   });
 });

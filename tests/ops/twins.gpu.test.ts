@@ -2,19 +2,20 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
-import { sightOfStarts } from '../../src/model/sight';
-import { attention } from '../../src/ops/attention';
-import { attentionGradReference, attentionReference } from '../../src/ops/attention.reference';
 import { crossEntropy } from '../../src/ops/crossEntropy';
 import { crossEntropyReference } from '../../src/ops/crossEntropy.reference';
 import { dropout } from '../../src/ops/dropout';
 import { dropoutReference } from '../../src/ops/dropout.reference';
+import { glu } from '../../src/ops/glu';
+import { gluGradReference, gluReference } from '../../src/ops/glu.reference';
 import { linear } from '../../src/ops/linear';
 import { dxReference, linearReference, outerReference } from '../../src/ops/linear.reference';
 import { rmsNorm } from '../../src/ops/rmsNorm';
+import { ropeReference } from '../../src/ops/rope.reference';
+import { rope } from '../../src/ops/rope';
+import { splitColumns } from '../../src/ops/splitColumns';
+import { joinColumnsReference, splitColumnsReference } from '../../src/ops/splitColumns.reference';
 import { rmsNormDgReference, rmsNormDxReference, rmsNormReference } from '../../src/ops/rmsNorm.reference';
-import { swiglu } from '../../src/ops/swiglu';
-import { swigluGradReference, swigluReference } from '../../src/ops/swiglu.reference';
 import { plainWeight } from '../../src/ops/weight';
 import { relativeL2 } from '../../src/selftest/distance';
 
@@ -57,11 +58,7 @@ describe('linear', () => {
     const [expected] = linearReference({ x, w, a, b, bias, residual }, { weight: null, scale });
     const run = (...[x1, a1, b1]: tf.Tensor[]) => {
       if (!x1 || !a1 || !b1) throw new Error('An input is missing.');
-      return linear(
-        x1,
-        plainWeight(w),
-        { bias, residual, lora: { a: a1, b: b1, scale } },
-      );
+      return linear(x1, plainWeight(w), { bias, residual, lora: { a: a1, b: b1, scale } });
     };
     await close(run(x, a, b), expected, 1e-5);
     const [dx, da, db] = tf.grads((...inputs) => run(...(inputs as tf.Tensor[])))([x, a, b], dy);
@@ -80,59 +77,83 @@ describe('rmsNorm', () => {
     [513, 896],
   ])('gives the twin’s result and gradients for %i × %i', async (rows, cols) => {
     const [x, g, dy] = [filled(rows, cols), filled(cols), filled(rows, cols)];
-    const attrs = { epsilon: 1e-6 };
-    await close(rmsNorm(x, g, attrs.epsilon), rmsNormReference({ x, g }, attrs), 1e-6);
-    const [dx, dg] = tf.grads((a, b) => rmsNorm(a as tf.Tensor, b as tf.Tensor, attrs.epsilon))([x, g], dy);
-    await close(dx, rmsNormDxReference({ x, g, dy }, attrs), 1e-5);
-    await close(dg, rmsNormDgReference({ x, g, dy }, attrs), 1e-5);
+    for (const offset of [0, 1] as const) {
+      const attrs = { epsilon: 1e-6, offset };
+      await close(rmsNorm(x, g, attrs), rmsNormReference({ x, g }, attrs), 1e-6);
+      const [dx, dg] = tf.grads((a, b) => rmsNorm(a as tf.Tensor, b as tf.Tensor, attrs))([x, g], dy);
+      await close(dx, rmsNormDxReference({ x, g, dy }, attrs), 1e-5);
+      await close(dg, rmsNormDgReference({ x, g, dy }, attrs), 1e-5);
+    }
   });
 });
 
-describe('attention', () => {
-  // one document; three with a window; one row past a workgroup of 32; groups of 1, 2 and 7
+describe('rope and splitColumns', () => {
+  // heads · d: one pair past a workgroup; Phi-4-mini's heads, of which three quarters are turned
   it.each([
-    [24, [0], null, 4, 2, 16],
-    [65, [0, 10, 40], 8, 2, 2, 32],
-    [33, [0, 32], null, 14, 2, 64],
+    [65, 1, 4, 4],
+    [33, 24, 128, 96],
   ])(
-    'gives the twin’s result and gradients: %i rows, documents at %j, window %s',
-    async (rows, documents, window, heads, kvHeads, headDim) => {
-      const starts = Int32Array.from({ length: rows }, (_, i) =>
-        Math.max(...documents.filter((start) => start <= i)),
+    'rope gives the twin’s result and turns back: %i rows, %i heads of %i, %i turned',
+    async (rows, heads, d, turned) => {
+      const [x, dy, table] = [filled(rows, heads * d), filled(rows, heads * d), filled(rows, turned)];
+      const positions = tf.tensor1d(
+        Int32Array.from({ length: rows }, (_, i) => (i * 7) % rows),
+        'int32',
       );
-      const ranges = tf.tensor2d(sightOfStarts(starts, window).ranges, [3, rows], 'int32');
-      const [q, dy] = [filled(rows, heads * headDim), filled(rows, heads * headDim)];
-      const [k, v] = [filled(rows, kvHeads * headDim), filled(rows, kvHeads * headDim)];
-      const attrs = { heads, kvHeads, headDim, together: true };
-      const [expected] = attentionReference({ q, k, v, ranges }, attrs);
-      await close(attention(q, k, v, ranges, attrs), expected, 1e-5);
-      await close(attention(q, k, v, ranges, { ...attrs, together: false }), expected, 1e-5);
-      const run = (...[a, b, c]: tf.Tensor[]) => {
-        if (!a || !b || !c) throw new Error('An input is missing.');
-        return attention(a, b, c, ranges, attrs);
-      };
-      const ours = tf.grads((...inputs) => run(...(inputs as tf.Tensor[])))([q, k, v], dy);
-      const theirs = attentionGradReference({ q, k, v, ranges, dy }, attrs);
-      for (const index of [0, 1, 2]) await close(ours[index], theirs[index], 1e-4);
+      const attrs = { heads, headDim: d };
+      await close(
+        rope(x, positions, table, heads, d),
+        ropeReference({ x, positions, table }, { ...attrs, direction: 1 }),
+        1e-6,
+      );
+      const dx = tf.grad((t) => rope(t as tf.Tensor, positions, table, heads, d))(x, dy);
+      await close(dx, ropeReference({ x: dy, positions, table }, { ...attrs, direction: -1 }), 1e-6);
     },
   );
+
+  // odd widths; Phi-3's gate and up
+  it.each([
+    [7, [5, 1, 4]],
+    [33, [3072, 3072, 3072]],
+  ])('splitColumns gives the twin’s parts and gradient: %i rows, %j', async (rows, widths) => {
+    const x = filled(
+      rows,
+      widths.reduce((a, b) => a + b, 0),
+    );
+    const parts = splitColumns(x, widths);
+    const expected = splitColumnsReference({ x }, { widths });
+    for (const index of widths.keys()) await close(parts[index], expected[index], 1e-9);
+    const dys = widths.map((width) => filled(rows, width));
+    const dx = tf.grad((t) =>
+      tf.addN(splitColumns(t as tf.Tensor, widths).map((part, i) => tf.sum(tf.mul(part, dys[i] ?? NaN)))),
+    )(x);
+    await close(
+      dx,
+      joinColumnsReference(Object.fromEntries(dys.map((dy, i) => [String(i), dy])), { widths }),
+      1e-6,
+    );
+  });
 });
 
-describe('swiglu, cross entropy, dropout', () => {
-  it('swiglu does not overflow at ±100 and gives the twin’s gradients', async () => {
-    const gate = tf.concat([
-      filled(3, 65),
-      tf.pad(tf.tensor2d([[100, -100, 30, -30, 0.5]]), [
-        [0, 0],
-        [0, 60],
-      ]),
-    ]);
-    const [up, dy] = [filled(4, 65), filled(4, 65)];
-    await close(swiglu(gate, up), swigluReference({ gate, up }), 1e-5);
-    const ours = tf.grads((a, b) => swiglu(a as tf.Tensor, b as tf.Tensor))([gate, up], dy);
-    const theirs = swigluGradReference({ gate, up, dy });
-    for (const index of [0, 1]) await close(ours[index], theirs[index], 1e-5);
-  });
+describe('glu, cross entropy, dropout', () => {
+  it.each(['silu', 'gelu_tanh'] as const)(
+    'glu with %s does not overflow at ±100 and gives the twin’s gradients',
+    async (activation) => {
+      const gate = tf.concat([
+        filled(3, 65),
+        tf.pad(tf.tensor2d([[100, -100, 30, -30, 0.5]]), [
+          [0, 0],
+          [0, 60],
+        ]),
+      ]);
+      const [up, dy] = [filled(4, 65), filled(4, 65)];
+      const attrs = { activation };
+      await close(glu(gate, up, activation), gluReference({ gate, up }, attrs), 1e-5);
+      const ours = tf.grads((a, b) => glu(a as tf.Tensor, b as tf.Tensor, activation))([gate, up], dy);
+      const theirs = gluGradReference({ gate, up, dy }, attrs);
+      for (const index of [0, 1]) await close(ours[index], theirs[index], 1e-5);
+    },
+  );
 
   it('cross entropy holds for logits of ±1e4 and leaves rows without a target out', async () => {
     const logits = tf.concat([tf.mul(filled(66, 130), 10), tf.mul(filled(1, 130), 1e4)]);
@@ -141,8 +162,11 @@ describe('swiglu, cross entropy, dropout', () => {
       'int32',
     );
     const weights = tf.abs(filled(67));
-    const { logp, dz } = crossEntropy(logits, targets, weights);
     const [expected, gradient] = crossEntropyReference({ logits, targets, weights });
+    const alone = crossEntropy(tf.add(logits, 0), targets, weights, false);
+    await close(alone.logp, expected, 1e-5);
+    expect(alone.dz).toBeUndefined();
+    const { logp, dz } = crossEntropy(logits, targets, weights, true);
     await close(logp, expected, 1e-5);
     await close(dz, gradient, 1e-5);
     expect((await logp.data())[0]).toBe(0);

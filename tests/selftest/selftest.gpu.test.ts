@@ -2,6 +2,7 @@
 import type { NamedTensorInfoMap } from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
+import type { GluAttrs } from '../../src/ops/glu';
 import type { SelfTestCheck } from '../../src/protocol/benchmark';
 import { SELF_TEST_FILES } from '../../src/selftest/files';
 import { selfTest } from '../../src/selftest/run';
@@ -10,13 +11,13 @@ import { filesIn } from '../oracle/folder';
 vi.setConfig({ testTimeout: 300_000 });
 
 const sabotage = vi.hoisted(() => ({ on: false }));
-vi.mock('../../src/ops/swiglu.kernel', async (original) => {
-  const kernels = await original<typeof import('../../src/ops/swiglu.kernel')>();
+vi.mock('../../src/ops/glu.kernel', async (original) => {
+  const kernels = await original<typeof import('../../src/ops/glu.kernel')>();
   return {
     ...kernels,
-    // silu(up) · gate instead of silu(gate) · up
-    swigluKernel: (inputs: NamedTensorInfoMap) =>
-      kernels.swigluKernel(sabotage.on ? { ...inputs, gate: inputs['up'], up: inputs['gate'] } : inputs),
+    // act(up) · gate instead of act(gate) · up
+    gluKernel: (inputs: NamedTensorInfoMap, attrs: GluAttrs) =>
+      kernels.gluKernel(sabotage.on ? { ...inputs, gate: inputs['up'], up: inputs['gate'] } : inputs, attrs),
   };
 });
 
@@ -56,7 +57,7 @@ describe('the self-test', () => {
     sabotage.on = true;
     try {
       const report = await selfTest(engine, shipped, () => undefined, signal);
-      expect(report.broken).toEqual(['swiglu']);
+      expect(report.broken).toEqual(['glu, silu', 'glu, gelu_tanh']);
       expect(report.checks.find(({ part, check }) => part === 'f32' && check === 'base logits')?.ok).toBe(
         false,
       );

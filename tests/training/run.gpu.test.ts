@@ -51,7 +51,7 @@ const settings = (changes: Partial<Settings> = {}) =>
 async function run(chosen: Settings, from: Checkpoint | null = null, stopAt = Infinity) {
   const losses: number[] = [];
   const saved: Checkpoint[] = [];
-  const trainable = loraTrainable(config, weights, specOf(chosen, config.layers), { seed: 3 });
+  const trainable = loraTrainable(config, weights, specOf(chosen, config), { seed: 3 });
   const [train, validation] = [rows(1), rows(2)];
   const control = {
     get stopRequested() {

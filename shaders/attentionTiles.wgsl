@@ -1,0 +1,111 @@
+// attentionTiles: o[i] = sum over j of softmax_j(scale * q[i] . k[j]) v[j],  first[i] <= j <= last[i]
+//
+// q, o   [rows, heads * d]      k, v [keys, kvHeads * d]
+// ranges [3, rows]              first key, last key (the third row serves the gradient)
+// lse    [rows, heads]          log of the softmax' denominator
+//
+// For graphics cards: a workgroup owns 32 queries of one head and walks the keys from the first query's first to the last one's
+// last, 32 at a time, with a running maximum. Needs no feature and 14 KB of workgroup memory at any d.
+// shared/attentionTile.wgsl is put in front. PIECES = SUM_PIECES = ceil(d / 32), d4 = d / 4; loops over SUM_PIECES, OWN_ROWS = 4
+// and OWN_COLS = 2 are written out by the dispatch.
+struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f32 }
+
+@group(0) @binding(0) var<storage, read> q: array<vec4f>;
+@group(0) @binding(1) var<storage, read> k: array<vec4f>;
+@group(0) @binding(2) var<storage, read> v: array<vec4f>;
+@group(0) @binding(3) var<storage, read> ranges: array<u32>;
+@group(0) @binding(4) var<storage, read_write> o: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(6) var<uniform> shape: Shape;
+
+var<workgroup> most: array<f32, SIDE>;
+var<workgroup> keep: array<f32, SIDE>;
+
+@compute @workgroup_size(128)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let group = wg.x + wg.y * groups.x;
+  let strips = (shape.rows + SIDE - 1u) / SIDE;
+  let head = group / strips;
+  if (head >= shape.heads) { return; }
+  let row0 = (group % strips) * SIDE;
+  let kvHead = head / (shape.heads / shape.kvHeads);
+  var first: array<u32, 4>;
+  var last: array<u32, 4>;
+  for (var r = 0u; r < OWN_ROWS; r++) {
+    let row = min(row0 + tileRow(lane, r), shape.rows - 1u);
+    first[r] = ranges[row];
+    last[r] = ranges[shape.rows + row];
+  }
+  var sum: array<vec4f, SUMS>;
+  var total: array<f32, 2>;
+  if (lane < SIDE) { most[lane] = -1e38; }
+  let end = ranges[shape.rows + min(row0 + SIDE, shape.rows) - 1u];
+  for (var j = ranges[row0]; j <= end; j += SIDE) {
+    var s: array<f32, 8>;
+    for (var piece = 0u; piece < PIECES; piece++) {
+      workgroupBarrier();
+      for (var n = 0u; n < 2u; n++) {
+        let row = (lane + 128u * n) / WIDTH;
+        let c = piece * WIDTH + lane % WIDTH;
+        left[row * STRIDE + lane % WIDTH] = select(vec4f(), q[(min(row0 + row, shape.rows - 1u) * shape.heads + head) * shape.d4 + min(c, shape.d4 - 1u)], c < shape.d4);
+      }
+      for (var n = 0u; n < 2u; n++) {
+        let row = (lane + 128u * n) / WIDTH;
+        let c = piece * WIDTH + lane % WIDTH;
+        right[row * STRIDE + lane % WIDTH] = select(vec4f(), k[(min(j + row, shape.keys - 1u) * shape.kvHeads + kvHead) * shape.d4 + min(c, shape.d4 - 1u)], c < shape.d4);
+      }
+      workgroupBarrier();
+      addProducts(&s, lane);
+    }
+    for (var r = 0u; r < OWN_ROWS; r++) {
+      for (var c = 0u; c < OWN_COLS; c++) {
+        let key = j + tileCol(lane, c);
+        s[r * 2u + c] = select(-1e38, s[r * 2u + c] * shape.scale, key >= first[r] && key <= last[r]);
+        weights[tileRow(lane, r) * (SIDE + 1u) + tileCol(lane, c)] = s[r * 2u + c];
+      }
+    }
+    workgroupBarrier();
+    if (lane < SIDE) {
+      let before = most[lane];
+      var next = before;
+      for (var i = 0u; i < SIDE; i++) { next = max(next, weights[lane * (SIDE + 1u) + i]); }
+      keep[lane] = exp(before - next);
+      most[lane] = next;
+    }
+    workgroupBarrier();
+    for (var r = 0u; r < OWN_ROWS; r++) {
+      for (var c = 0u; c < OWN_COLS; c++) {
+        let weight = select(exp(s[r * 2u + c] - most[tileRow(lane, r)]), 0.0, s[r * 2u + c] == -1e38);
+        weights[tileRow(lane, r) * (SIDE + 1u) + tileCol(lane, c)] = weight;
+      }
+    }
+    workgroupBarrier();
+    for (var n = 0u; n < OWN_COLS; n++) {
+      let less = keep[sumRow(lane, n)];
+      total[n] *= less;
+      for (var piece = 0u; piece < SUM_PIECES; piece++) { sum[piece * 2u + n] *= less; }
+      for (var i = 0u; i < SIDE; i++) { total[n] += weights[sumRow(lane, n) * (SIDE + 1u) + i]; }
+    }
+    for (var piece = 0u; piece < SUM_PIECES; piece++) {
+      workgroupBarrier();
+      for (var n = 0u; n < 2u; n++) {
+        let row = (lane + 128u * n) / WIDTH;
+        let c = piece * WIDTH + lane % WIDTH;
+        right[row * STRIDE + lane % WIDTH] = select(vec4f(), v[(min(j + row, shape.keys - 1u) * shape.kvHeads + kvHead) * shape.d4 + min(c, shape.d4 - 1u)], c < shape.d4);
+      }
+      workgroupBarrier();
+      for (var i = 0u; i < SIDE; i++) {
+        let other = right[i * STRIDE + lane % WIDTH];
+        for (var n = 0u; n < OWN_COLS; n++) { sum[piece * 2u + n] = fma(vec4f(weights[sumRow(lane, n) * (SIDE + 1u) + i]), other, sum[piece * 2u + n]); }
+      }
+    }
+  }
+  for (var n = 0u; n < OWN_COLS; n++) {
+    let row = row0 + sumRow(lane, n);
+    for (var piece = 0u; piece < SUM_PIECES; piece++) {
+      let c = piece * WIDTH + lane % WIDTH;
+      if (row < shape.rows && c < shape.d4) { o[(row * shape.heads + head) * shape.d4 + c] = sum[piece * 2u + n] / total[n]; }
+    }
+    if (row < shape.rows && lane % WIDTH == 0u) { lse[row * shape.heads + head] = most[sumRow(lane, n)] + log(total[n]); }
+  }
+}

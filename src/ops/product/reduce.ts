@@ -1,0 +1,137 @@
+/**
+ * A product whose lanes lie along the contraction: for few rows (generation, where every weight is read once) and for few columns (the
+ * down-projections of an adapter). Every lane adds up its share of ROWS × COLS results, then the lanes are added up: by the subgroup
+ * where a workgroup is one, in workgroup memory elsewhere.
+ */
+import { dotInto, extras, operands, range, rightOf, type ProductShape } from './operands';
+
+export interface Reduce {
+  design: 'reduce';
+  rows: number;
+  /** Columns of a workgroup; a multiple of 4 in nn. */
+  cols: number;
+  lanes: number;
+  /** The workgroup is one subgroup. */
+  subgroup: boolean;
+}
+
+type Tile = ProductShape & Reduce;
+
+export function reduceGroups(tile: Reduce, rows: number, width: number): [number, number] {
+  return [Math.ceil(rows / tile.rows), Math.ceil(width / tile.cols)];
+}
+
+export function reduceSource(tile: Tile): string {
+  const { form, rows, cols, lanes, subgroup } = tile;
+  if (tile.vector !== 4) throw new Error('This design reads vectors of four.');
+  const all = range(rows).flatMap((i) => range(cols).map((j) => ({ i, j, index: i * cols + j })));
+  const name = (i: number, j: number) => (form === 'nt' ? `c_${i}_${j}` : `c_${i}_${j >> 2}[${j % 4}]`);
+  const collect = subgroup
+    ? all.map(({ i, j, index }) =>
+        [
+          `let sum_${index} = subgroupAdd(${name(i, j)});`,
+          `if (lane == ${index % lanes}u) { finish(row0 + ${i}u, col0 + ${j}u, sum_${index}); }`,
+        ].join('\n'),
+      )
+    : [
+        ...all.map(({ i, j, index }) => `shared_sums[${index * lanes}u + lane] = ${name(i, j)};`),
+        'workgroupBarrier();',
+        `for (var cell = lane; cell < ${all.length}u; cell += ${lanes}u) {`,
+        'var sum = 0.0;',
+        `for (var l = 0u; l < ${lanes}u; l++) { sum += shared_sums[cell * ${lanes}u + l]; }`,
+        `finish(row0 + cell / ${cols}u, col0 + cell % ${cols}u, sum);`,
+        '}',
+      ];
+  return [
+    subgroup ? 'enable subgroups;' : '',
+    // results are written one by one, so nn binds its vectors as numbers
+    ...operands(tile).map((line) => (form === 'nn' ? scalarResult(line) : line)),
+    subgroup ? '' : `var<workgroup> shared_sums: array<f32, ${all.length * lanes}>;`,
+    finish(tile),
+    `@compute @workgroup_size(${lanes})`,
+    'fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {',
+    `let row0 = wg.x * ${rows}u;`,
+    `let col0 = wg.y * ${cols}u;`,
+    'let width = shape.k / 4u;',
+    `let words = shape.k / ${rightOf(tile).width}u;`,
+    ...(form === 'nt' ? alongK(tile) : alongN(tile)),
+    ...collect,
+    '}',
+  ].join('\n');
+}
+
+function scalarResult(line: string): string {
+  return /> (result|added|up):/.test(line) ? line.replace('array<vec4f>', 'array<f32>') : line;
+}
+
+/** Lanes over the words of k. */
+function alongK(tile: Tile): string[] {
+  const { rows, cols, lanes } = tile;
+  const right = rightOf(tile);
+  const vectors = right.width / 4;
+  const cells = range(rows).flatMap((i) => range(cols).map((j) => ({ i, j, name: `c_${i}_${j}` })));
+  return [
+    ...range(rows).map((i) => `let row_${i} = min(row0 + ${i}u, shape.m - 1u) * width;`),
+    ...range(cols).map((j) => `let col_${j} = min(col0 + ${j}u, shape.n - 1u) * words;`),
+    ...cells.map(({ name }) => `var ${name} = 0.0;`),
+    `for (var s = lane; s < words; s += ${lanes}u) {`,
+    ...range(rows).flatMap((i) =>
+      range(vectors).map((v) => `let a_${i}_${v} = left[row_${i} + s * ${vectors}u + ${v}u];`),
+    ),
+    ...range(cols).flatMap((j) => [
+      '{',
+      `let word = right[col_${j} + s];`,
+      right.wordsPerBlock > 0
+        ? `let scale = ${right.scale(`(col_${j} + s) / ${right.wordsPerBlock}u`)};`
+        : '',
+      ...right.vectors('word', 'scale').map((text, v) => `let b_${v} = ${text};`),
+      ...range(rows).flatMap((i) =>
+        range(vectors).map((v) => dotInto(`c_${i}_${j}`, `a_${i}_${v}`, `b_${v}`, 4)),
+      ),
+      '}',
+    ]),
+    '}',
+  ];
+}
+
+/** Lanes over vectors of n; w is f32 [n, k]. */
+function alongN(tile: Tile): string[] {
+  const { rows, cols, lanes } = tile;
+  const vectors = cols / 4;
+  return [
+    ...range(rows).map(
+      (i) => `let row_${i} = (min(row0 + ${i}u, shape.m - 1u) * shape.all + shape.n0) / 4u;`,
+    ),
+    ...range(vectors).map((v) => `let col_${v} = min(col0 / 4u + ${v}u, width - 1u);`),
+    ...range(rows).flatMap((i) => range(vectors).map((v) => `var c_${i}_${v} = vec4f();`)),
+    `for (var s = lane; s < shape.n / 4u; s += ${lanes}u) {`,
+    ...range(rows).map((i) => `let a_${i} = left[row_${i} + s];`),
+    ...['x', 'y', 'z', 'w'].flatMap((part, p) => [
+      '{',
+      ...range(vectors).map((v) => `let b_${v} = right[(s * 4u + ${p}u) * width + col_${v}];`),
+      ...range(rows).flatMap((i) =>
+        range(vectors).map((v) => `c_${i}_${v} = fma(vec4f(a_${i}.${part}), b_${v}, c_${i}_${v});`),
+      ),
+      '}',
+    ]),
+    '}',
+  ];
+}
+
+/** Scales one sum, adds what is folded in, and writes it. */
+function finish(tile: Tile): string {
+  const nt = tile.form === 'nt';
+  const at = nt ? 'row * shape.all + shape.n0 + col' : 'row * shape.k + col';
+  const up = nt ? 'up[(shape.n0 + col) * shape.rank + r]' : 'up[r * shape.k + col]';
+  return [
+    'fn finish(row: u32, col: u32, sum: f32) {',
+    `if (row >= shape.m || col >= ${nt ? 'shape.n' : 'shape.k'}) { return; }`,
+    'var value = sum * shape.scale;',
+    tile.lora
+      ? `for (var r = 0u; r < shape.rank; r++) { value = fma(low[row * shape.rank + r], shape.loraScale * ${up}, value); }`
+      : '',
+    `let at = ${at};`,
+    `result[at] = ${['value', ...extras(tile, 'at', 'col')].join(' + ')};`,
+    '}',
+  ].join('\n');
+}

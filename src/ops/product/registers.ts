@@ -1,0 +1,246 @@
+/**
+ * A product in registers: every invocation keeps ROWS × COLS results; the loops over them are written out here because drivers
+ * unroll badly. With `broadcast` a workgroup is one subgroup and the left operand is loaded once and passed round by shuffle:
+ * 3 to 5 times faster on processor drivers (no shared memory, no barriers). Without it any device runs it.
+ */
+import { dotInto, extras, operands, range, rightOf, type ProductShape } from './operands';
+
+export interface Registers {
+  design: 'registers';
+  rows: number;
+  cols: number;
+  /** Subgroup size to broadcast within, 0 for none. */
+  broadcast: number;
+}
+
+type Tile = ProductShape & Registers;
+
+/** Workgroup width: lanes lie along the columns of the result. */
+function lanesOf(tile: Registers): number {
+  return tile.broadcast || 64;
+}
+
+/** Result columns that one workgroup covers. In nn and tn a lane owns whole words of columns. */
+function columnsPerGroup(tile: Tile): number {
+  const own = tile.form === 'nt' ? 1 : tile.form === 'nn' ? rightOf(tile).width : tile.vector;
+  return lanesOf(tile) * tile.cols * own;
+}
+
+/** Rows fastest: what was read of w stays in the cache for the next rows. */
+export function registersGroups(tile: Tile, rows: number, width: number): [number, number] {
+  return [Math.ceil(rows / tile.rows), Math.ceil(width / columnsPerGroup(tile))];
+}
+
+export function registersSource(tile: Tile): string {
+  const { form, broadcast } = tile;
+  const lanes = lanesOf(tile);
+  return [
+    broadcast ? 'enable subgroups;' : '',
+    ...operands(tile),
+    `@compute @workgroup_size(${lanes})`,
+    `fn main(@builtin(workgroup_id) wg: vec3u, @builtin(${broadcast ? 'subgroup_invocation_id' : 'local_invocation_index'}) lane: u32) {`,
+    `  let row0 = wg.x * ${tile.rows}u;`,
+    `  let col0 = wg.y * ${lanes * tile.cols}u + lane;`,
+    form === 'nt' ? nt(tile) : form === 'nn' ? nn(tile) : tn(tile),
+    '}',
+  ].join('\n');
+}
+
+/**
+ * Text that defines a_0 … a_(rows-1): element `at(row)` of the left operand for each row of the tile.
+ * Rows past `limit` read the last row; their results are never written.
+ */
+function leftRows(tile: Tile, at: (row: string) => string, limit: string, name = 'a'): string[] {
+  const { rows, broadcast } = tile;
+  const clamp = (row: string) => `min(${row}, ${limit} - 1u)`;
+  if (!broadcast) return range(rows).map((i) => `let ${name}_${i} = ${at(clamp(`row0 + ${i}u`))};`);
+  const loads = range(Math.ceil(rows / broadcast)).map(
+    (l) =>
+      `let own${name}_${l} = ${at(clamp(`row0 + ${l * broadcast}u + lane % ${Math.min(rows, broadcast)}u`))};`,
+  );
+  const shares = range(rows).map(
+    (i) =>
+      `let ${name}_${i} = subgroupBroadcast(own${name}_${Math.floor(i / broadcast)}, ${i % broadcast}u);`,
+  );
+  return [...loads, ...shares];
+}
+
+/** Sums of the tile: names and their zero. */
+const cells = (tile: Tile, parts = 1) =>
+  range(tile.rows).flatMap((i) =>
+    range(tile.cols).flatMap((j) =>
+      range(parts).map((v) => ({ i, j, v, name: parts === 1 ? `c_${i}_${j}` : `c_${i}_${j}_${v}` })),
+    ),
+  );
+
+function nt(tile: Tile): string {
+  const { cols, vector, lora } = tile;
+  const lanes = lanesOf(tile);
+  const right = rightOf(tile);
+  const vectors = right.width === 1 ? 1 : right.width / 4;
+  const all = cells(tile);
+  /** One word of every column against the matching vectors of every row; `s` is the word's number in its row. */
+  const step = [
+    ...range(cols).map((j) => `let word_${j} = right[col_${j} * words + s];`),
+    ...range(vectors).flatMap((v) => [
+      '{',
+      ...leftRows(tile, (row) => `left[${row} * width + s * ${vectors}u + ${v}u]`, 'shape.m'),
+      ...range(cols).map((j) => `let b_${j} = ${right.vectors(`word_${j}`, `scale_${j}`)[v] ?? ''};`),
+      ...all.map(({ i, j, name }) => dotInto(name, `a_${i}`, `b_${j}`, vector)),
+      '}',
+    ]),
+  ];
+  const { wordsPerBlock } = right;
+  const loop =
+    wordsPerBlock === 0
+      ? ['for (var s = 0u; s < words; s++) {', ...step, '}']
+      : [
+          `let blocks = words / ${wordsPerBlock}u;`,
+          'for (var block = 0u; block < blocks; block++) {',
+          ...range(cols).map((j) => `let scale_${j} = ${right.scale(`col_${j} * blocks + block`)};`),
+          `for (var w = 0u; w < ${wordsPerBlock}u; w++) {`,
+          `let s = block * ${wordsPerBlock}u + w;`,
+          ...step,
+          '}',
+          '}',
+        ];
+  const body = [
+    ...range(cols).map((j) => `let col_${j} = min(col0 + ${j * lanes}u, shape.n - 1u);`),
+    ...all.map(({ name }) => `var ${name} = 0.0;`),
+    `let width = shape.k / ${vector}u;`,
+    `let words = shape.k / ${right.width}u;`,
+    ...loop,
+    ...all.map(({ name }) => `${name} *= shape.scale;`),
+  ];
+  if (lora)
+    body.push(
+      'for (var s = 0u; s < shape.rank; s++) {',
+      ...leftRows(tile, (row) => `low[${row} * shape.rank + s]`, 'shape.m'),
+      ...range(cols).map((j) => `let b_${j} = shape.loraScale * up[(shape.n0 + col_${j}) * shape.rank + s];`),
+      ...all.map(({ i, j, name }) => `${name} = fma(a_${i}, b_${j}, ${name});`),
+      '}',
+    );
+  for (const i of range(tile.rows)) {
+    body.push(`if (row0 + ${i}u < shape.m) {`);
+    for (const j of range(cols)) {
+      const at = `(row0 + ${i}u) * shape.all + shape.n0 + col0 + ${j * lanes}u`;
+      const sum = [`c_${i}_${j}`, ...extras(tile, at, `col_${j}`)];
+      body.push(`  if (col0 + ${j * lanes}u < shape.n) { result[${at}] = ${sum.join(' + ')}; }`);
+    }
+    body.push('}');
+  }
+  return body.join('\n');
+}
+
+function nn(tile: Tile): string {
+  const { cols, vector, lora } = tile;
+  const lanes = lanesOf(tile);
+  const right = rightOf(tile);
+  const vectors = right.width === 1 ? 1 : right.width / 4;
+  const parts = vector === 4 ? ['.x', '.y', '.z', '.w'] : [''];
+  const all = cells(tile, vectors);
+  const splat = (a: string) => (vector === 4 ? `vec4f(${a})` : a);
+  const body = [
+    `let width = shape.k / ${vector}u;`,
+    `let words = shape.k / ${right.width}u;`,
+    ...range(cols).map((j) => `let word_${j} = min(col0 + ${j * lanes}u, words - 1u);`),
+    ...all.map(({ name }) => `var ${name} = ${vector === 4 ? 'vec4f()' : '0.0'};`),
+    // n, n0 and all are multiples of `vector` here, so dy is read in vectors too
+    `let steps = shape.n / ${vector}u;`,
+    'for (var s = 0u; s < steps; s++) {',
+    ...leftRows(tile, (row) => `left[(${row} * shape.all + shape.n0) / ${vector}u + s]`, 'shape.m'),
+  ];
+  // all the rows of w that a vector of dy meets are read first, so that a sum is fetched and put away once for four steps
+  parts.forEach((_, p) => {
+    body.push(`let n_${p} = (s * ${vector}u + ${p}u) * words;`);
+    for (const j of range(cols)) {
+      body.push(`let own_${j}_${p} = right[n_${p} + word_${j}];`);
+      if (right.wordsPerBlock > 0)
+        body.push(`let scale_${j}_${p} = ${right.scale(`(n_${p} + word_${j}) / ${right.wordsPerBlock}u`)};`);
+      right
+        .vectors(`own_${j}_${p}`, `scale_${j}_${p}`)
+        .forEach((text, v) => body.push(`let b_${j}_${v}_${p} = ${text};`));
+    }
+  });
+  for (const { i, j, v, name } of all) {
+    const sum = parts.reduceRight(
+      (inner, part, p) => `fma(${splat(`a_${i}${part}`)}, b_${j}_${v}_${p}, ${inner})`,
+      name,
+    );
+    body.push(`${name} = ${sum};`);
+  }
+  body.push('}', ...all.map(({ name }) => `${name} *= shape.scale;`));
+  if (lora)
+    body.push(
+      'for (var s = 0u; s < shape.rank; s++) {',
+      ...leftRows(tile, (row) => `low[${row} * shape.rank + s]`, 'shape.m'),
+      ...range(cols).flatMap((j) =>
+        range(vectors).map(
+          (v) => `let b_${j}_${v} = shape.loraScale * up[s * width + word_${j} * ${vectors}u + ${v}u];`,
+        ),
+      ),
+      ...all.map(({ i, j, v, name }) => `${name} = fma(${splat(`a_${i}`)}, b_${j}_${v}, ${name});`),
+      '}',
+    );
+  body.push(...writeVectors(tile, 'shape.m', 'words', vectors));
+  return body.join('\n');
+}
+
+function tn(tile: Tile): string {
+  const { cols, vector } = tile;
+  const lanes = lanesOf(tile);
+  const all = cells(tile);
+  const left = (i: number) => (vector === 4 ? `vec4f(a_${i})` : `a_${i}`);
+  return [
+    `let width = shape.k / ${vector}u;`,
+    ...range(cols).map((j) => `let col_${j} = min(col0 + ${j * lanes}u, width - 1u);`),
+    ...all.map(({ name }) => `var ${name} = ${vector === 4 ? 'vec4f()' : '0.0'};`),
+    'let begin = wg.z * shape.chunk;',
+    'let end = min(begin + shape.chunk, shape.m);',
+    'for (var s = begin; s < end; s++) {',
+    ...leftRows(tile, (row) => `left[s * shape.n + ${row}]`, 'shape.n'),
+    ...range(cols).map((j) => `let b_${j} = right[s * width + col_${j}];`),
+    ...all.map(({ i, j, name }) => `${name} = fma(${left(i)}, b_${j}, ${name});`),
+    '}',
+    ...all.map(({ name }) => `${name} *= shape.scale;`),
+    // each group of rows writes a sum of its own; the sums are added up afterwards
+    `let part = wg.z * shape.n * ${tile.flip ? 'shape.k' : 'width'};`,
+    ...(tile.flip ? writeFlipped(tile) : writeVectors(tile, 'shape.n', 'width', 1)),
+  ].join('\n');
+}
+
+/** Each lane writes the `vectors` vectors of its words; `words` is the name of a row's length in words. */
+function writeVectors(tile: Tile, limit: string, words: string, vectors: number): string[] {
+  const lanes = lanesOf(tile);
+  return range(tile.rows).flatMap((i) => [
+    `if (row0 + ${i}u < ${limit}) {`,
+    ...range(tile.cols).flatMap((j) => {
+      const word = `col0 + ${j * lanes}u`;
+      const lines = range(vectors).map((v) => {
+        const at = `${tile.form === 'tn' ? 'part + ' : ''}(row0 + ${i}u) * width + (${word}) * ${vectors}u + ${v}u`;
+        const sum = [vectors === 1 ? `c_${i}_${j}` : `c_${i}_${j}_${v}`, ...extras(tile, at, '')];
+        return `result[${at}] = ${sum.join(' + ')};`;
+      });
+      return [`  if (${word} < ${words}) {`, ...lines, '  }'];
+    }),
+    '}',
+  ]);
+}
+
+/** The result turned: element [column, row]. */
+function writeFlipped(tile: Tile): string[] {
+  const lanes = lanesOf(tile);
+  const parts = tile.vector === 4 ? ['.x', '.y', '.z', '.w'] : [''];
+  return range(tile.rows).flatMap((i) => [
+    `if (row0 + ${i}u < shape.n) {`,
+    ...range(tile.cols).flatMap((j) => [
+      `  if (col0 + ${j * lanes}u < width) {`,
+      ...parts.map(
+        (part, index) =>
+          `result[part + ((col0 + ${j * lanes}u) * ${tile.vector}u + ${index}u) * shape.n + row0 + ${i}u] = c_${i}_${j}${part};`,
+      ),
+      '  }',
+    ]),
+    '}',
+  ]);
+}

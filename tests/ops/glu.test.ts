@@ -1,0 +1,55 @@
+/** The twin of the gated unit against the formulas in f64, and its gradient against finite differences. */
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { glu, type Activation } from '../../src/ops/glu';
+import { relativeL2 } from '../../src/selftest/distance';
+import { differences, filled, numbers } from './numbers';
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+
+const ACTIVATIONS: Record<Activation, (z: number) => number> = {
+  silu: (z) => z / (1 + Math.exp(-z)),
+  gelu_tanh: (z) => 0.5 * z * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z ** 3))),
+};
+
+describe.each(['silu', 'gelu_tanh'] as const)('%s', (activation) => {
+  const gate = filled(15, 3).map((value) => value * 4);
+  const up = filled(15, 5);
+  const shape = [3, 5];
+
+  it('gives act(gate) · up', () => {
+    const expected = Array.from(gate, (z, i) => ACTIVATIONS[activation](z) * (up[i] ?? NaN));
+    expect(
+      relativeL2(numbers(glu(tf.tensor(gate, shape), tf.tensor(up, shape), activation)), expected),
+    ).toBeLessThan(1e-6);
+  });
+
+  it('has the gradients that finite differences have', () => {
+    const dy = filled(15, 7);
+    const [dgate, dup] = tf.grads((a, b) => glu(a as tf.Tensor, b as tf.Tensor, activation))(
+      [tf.tensor(gate, shape), tf.tensor(up, shape)],
+      tf.tensor(dy, shape),
+    );
+    const run = (g: Float32Array, u: Float32Array) =>
+      g.map((z, i) => ACTIVATIONS[activation](z) * (u[i] ?? NaN));
+    expect(
+      relativeL2(
+        numbers(dgate),
+        differences((g) => run(g, up), gate, dy),
+      ),
+    ).toBeLessThan(1e-3);
+    expect(
+      relativeL2(
+        numbers(dup),
+        differences((u) => run(gate, u), up, dy),
+      ),
+    ).toBeLessThan(1e-3);
+  });
+});
+
+it('gelu at 1 is 0.8412 (its table value 0.8413 in the tanh form)', () => {
+  expect(numbers(glu(tf.tensor([[1]]), tf.tensor([[1]]), 'gelu_tanh'))[0]).toBeCloseTo(0.841192, 6);
+});
