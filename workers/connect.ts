@@ -129,6 +129,8 @@ export function connectTrainer(start: () => Worker, watcher: Watcher): Connectio
     importAdapter: (id, files) => call((remote) => remote.importAdapter(id, moved(files))),
     answer: (request, onText) => call((remote) => remote.answer(request, proxy(onText))),
     score: (request, onProgress) => call((remote) => remote.score(request, proxy(onProgress))),
+    benchmark: (names, onRow) => call((remote) => remote.benchmark(names, proxy(onRow))),
+    selfTest: (onCheck) => call((remote) => remote.selfTest(proxy(onCheck))),
     cancel: () => call((remote) => remote.cancel()),
   };
   return { trainer, restart: lose, end: () => life.worker.terminate() };

@@ -1,11 +1,13 @@
 /** The trainer as an object: the whole TrainerApi over one database and one engine. Knows nothing of how it is called. */
 import { planRun } from '../src/training/plan';
 import type { TrainerApi } from '../src/protocol/apis';
+import type { RunEvent } from '../src/protocol/events';
 import type { Storage } from '../src/storage/database';
 import { removedIds } from '../src/storage/removals';
 import { listRuns } from '../src/storage/runs';
 import { Answering } from './answering';
-import { attempt } from './failures';
+import { Benchmarking } from './benchmarking';
+import { attempt, failureOf } from './failures';
 import { browserSurroundings, Intake, type Surroundings } from './intake';
 import { Keeping } from './keeping';
 import { Library } from './library';
@@ -32,6 +34,7 @@ export function trainerService(
     (id) => intake.cancel(id),
   );
   keeping.tidy().catch((error: unknown) => console.warn('Tidying the stored data failed.', error));
+  const benchmarking = new Benchmarking(demo);
   const nothing = () => null;
   /** Work on the device outside a run: after a loss the next call finds a new device. */
   const onDevice = <T>(work: () => Promise<T>) =>
@@ -47,6 +50,16 @@ export function trainerService(
         throw lost;
       }
     });
+
+  const idle = (onEvent: (event: RunEvent) => void): boolean => {
+    try {
+      benchmarking.mustBeIdle();
+      return true;
+    } catch (error) {
+      onEvent({ type: 'failed', failure: failureOf(error) });
+      return false;
+    }
+  };
 
   return {
     ping: () => Promise.resolve(),
@@ -73,8 +86,12 @@ export function trainerService(
         const weightFormat = await library.formatOf(modelId, settings.weightFormat);
         return planRun(config, { ...settings, weightFormat }, train, own);
       }),
-    train: (request, onEvent) => runs.start(request, onEvent),
-    continueRun: (runId, onEvent) => runs.goOn(runId, onEvent),
+    train: async (request, onEvent) => {
+      if (idle(onEvent)) await runs.start(request, onEvent);
+    },
+    continueRun: async (runId, onEvent) => {
+      if (idle(onEvent)) await runs.goOn(runId, onEvent);
+    },
     pause: async () => runs.pause(),
     resume: async () => runs.resume(),
     stop: async () => runs.stop(),
@@ -95,15 +112,29 @@ export function trainerService(
       }),
     adapters: () => attempt(() => shelf.list()),
     renameAdapter: (id, name) => attempt(() => shelf.rename(id, name).then(nothing)),
-    exportAdapter: (id) => onDevice(() => shelf.hand(id, answering)),
+    exportAdapter: (id) =>
+      onDevice(async () => {
+        benchmarking.mustBeIdle();
+        return shelf.hand(id, answering);
+      }),
     importAdapter: (modelId, files) => attempt(() => shelf.take(modelId, files)),
-    answer: (request, onText) => onDevice(() => answering.answer(request, onText)),
+    answer: (request, onText) =>
+      onDevice(async () => {
+        benchmarking.mustBeIdle();
+        return answering.answer(request, onText);
+      }),
     score: (request, onProgress) =>
       onDevice(async () => {
+        benchmarking.mustBeIdle();
         const scores = await answering.score(request, onProgress);
         shelf.noteScores(request.adapterId, scores);
         return scores;
       }),
-    cancel: async () => answering.cancel(),
+    benchmark: (names, onRow) => onDevice(() => benchmarking.benchmark(names, onRow)),
+    selfTest: (onCheck) => onDevice(() => benchmarking.selfTest(onCheck)),
+    cancel: async () => {
+      answering.cancel();
+      benchmarking.cancel();
+    },
   };
 }

@@ -182,6 +182,11 @@ export function dispatchCount(): number {
   return dispatches;
 }
 
+/** Names of the kernels made for this device so far. */
+export function kernelsMade(): string[] {
+  return [...new Set([...pipelines.keys()].map((key) => key.slice(0, key.indexOf('|'))))].sort();
+}
+
 /** Bytes that tfjs' pool holds on the GPU now, used or free. */
 export function pooledBytes(): number {
   return inside?.bufferManager.numBytesAllocated ?? 0;

@@ -3,6 +3,7 @@
  * tests hand in an object of it. Every call that can fail for a reason a person can mend resolves to a `Result`.
  */
 import type { Bytes, Milliseconds, Tokens } from '../units';
+import type { BenchmarkName, BenchmarkRow, SelfTestCheck, SelfTestReport } from './benchmark';
 import type { ChatAssets, Message, PackedRows, TrainingData, EvalRow } from './data';
 import type { Failure, Plan, RunEvent, FinishReason, Evaluated, StepReport } from './events';
 import type { ModelsApi } from './models';
@@ -265,6 +266,10 @@ export interface TrainerApi extends ModelsApi {
   importAdapter(modelId: string, files: NamedFile[]): Promise<Result<AdapterSummary>>;
   answer(request: AnswerRequest, onText: (text: string) => void): Promise<Result<Answer>>;
   score(request: ScoreRequest, onProgress: (done: number, of: number) => void): Promise<Result<Scores>>;
-  /** Ends a running answer or scoring. */
+  /** Measures this machine; each row is handed over as it is made. */
+  benchmark(names: BenchmarkName[], onRow: (row: BenchmarkRow) => void): Promise<Result<BenchmarkRow[]>>;
+  /** Compares every operation and a tiny model with what they should give. */
+  selfTest(onCheck: (check: SelfTestCheck) => void): Promise<Result<SelfTestReport>>;
+  /** Ends a running answer, scoring, benchmark or self-test. */
   cancel(): Promise<void>;
 }

@@ -8,6 +8,7 @@ import type { WeightFormat } from '../protocol/weightFormats';
 import type { Milliseconds } from '../units';
 import { AdaptersState } from './adapters.svelte';
 import { AnswersState } from './answers.svelte';
+import { BenchmarkState } from './benchmark.svelte';
 import { DataState } from './data.svelte';
 import { DownloadsState } from './downloads.svelte';
 import { Fits } from './fits.svelte';
@@ -58,6 +59,7 @@ export class Session {
   readonly answers: AnswersState;
   readonly adapters: AdaptersState;
   readonly runs: RunsState;
+  readonly benchmark: BenchmarkState;
   /** The adapter used in Try. */
   chosenAdapter: string | null = $state(null);
   /** The run has ended and its lists and scores have been made too. */
@@ -90,6 +92,7 @@ export class Session {
     this.adapters = new AdaptersState(around.trainer);
     this.runs = new RunsState(around.trainer);
     this.restartTrainer = around.restartTrainer;
+    this.benchmark = new BenchmarkState(around.trainer);
   }
 
   busy = $derived.by(() => this.run.active || this.starting !== null);

@@ -18,7 +18,7 @@ import type { WeightFormat } from '../../src/protocol/weightFormats';
 import { disposeBatch, makeBatch } from '../../src/training/batch';
 import { forwardBackward } from '../../src/training/step';
 import { sourceOfFolder } from '../checkpoint/folder';
-import { relativeL2 } from '../oracle/tensors';
+import { relativeL2 } from '../../src/selftest/distance';
 
 vi.setConfig({ testTimeout: 240_000 });
 const folder = 'tests/fixtures/models/qwen2';

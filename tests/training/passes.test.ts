@@ -19,7 +19,7 @@ import { disposeBatch, makeBatch } from '../../src/training/batch';
 import { forwardBackward } from '../../src/training/step';
 import { forwardBackwardWhole } from '../../src/training/wholeStep';
 import { sourceOfFolder } from '../checkpoint/folder';
-import { relativeL2 } from '../oracle/tensors';
+import { relativeL2 } from '../../src/selftest/distance';
 
 const models = join(import.meta.dirname, '../fixtures/models');
 

@@ -10,7 +10,16 @@ import { adapter, evaluations, FakeTrainer, lessons, plan, run, steps } from './
 import { screen } from './mountable';
 
 type State =
-  'fresh' | 'opened' | 'running' | 'finished' | 'failed' | 'locked' | 'downloading' | 'found' | 'deleted';
+  | 'measured'
+  | 'fresh'
+  | 'opened'
+  | 'running'
+  | 'finished'
+  | 'failed'
+  | 'locked'
+  | 'downloading'
+  | 'found'
+  | 'deleted';
 
 /** Brings a screen into a state through the same events a run would send. */
 async function show(state: State, hash: string) {
@@ -36,6 +45,10 @@ async function show(state: State, hash: string) {
     await session.lookup.ask();
   }
   if (state === 'deleted' && storedItems[1] !== undefined) await session.keeping.remove(storedItems[1]);
+  if (state === 'measured') {
+    await session.benchmark.selfTest();
+    await session.benchmark.measure();
+  }
   if (state === 'opened') await session.openLesson(lesson);
   if (state === 'locked') {
     channel.onmessage?.(
@@ -104,6 +117,8 @@ const cases: [State, string][] = [
   ['locked', '#/train'],
   ['finished', '#/try'],
   ['finished', '#/adapters'],
+  ['fresh', '#/benchmark'],
+  ['measured', '#/benchmark'],
 ];
 document.documentElement.lang = 'en';
 document.title = 'Loratory';
@@ -163,6 +178,16 @@ describe('what stands on the page', () => {
     expect(document.querySelector<HTMLInputElement>('#setting-learningRate')?.valueAsNumber).toBe(
       lessons[0]?.settings.learningRate,
     );
+  });
+
+  it('a measurement: figures beside their limit, a wrong peer said to be wrong, the broken operation named', async () => {
+    await show('measured', '#/benchmark');
+    const rows = page.getByTestId('benchmark-rows');
+    await expect.element(rows).toHaveTextContent('89 % of 50 GFLOP/s');
+    await expect.element(rows).toHaveTextContent('TensorFlow.js: 900 ms, 9 times ours');
+    await expect.element(rows).toHaveTextContent('Another: wrong results (1.4e+0 away), so not timed');
+    await expect.element(rows).toHaveTextContent('This GPU allows 128 MiB in one binding.');
+    await expect.element(page.getByTestId('selftest-verdict')).toHaveTextContent('The cause: attention.');
   });
 
   it('a download shows its receipt', async () => {

@@ -64,7 +64,7 @@ export function product(p: Product): TensorInfo {
     const design = chooseDesign(shape, m, width, gpu());
     const scales = [floatBits(p.scale ?? 1), floatBits(lora?.scale ?? 0)];
     dispatch({
-      name: `product-${form}`,
+      name: nameOf(shape, design),
       code: source(shape, design),
       bind: [...bind, result],
       uniforms: [m, part.rows, right.k, lora?.rank ?? 0, ...scales, part.row, right.n, 0],
@@ -96,7 +96,7 @@ export function outerProductOf(p: TensorInfo, q: TensorInfo, scale: number): Ten
   const result = output(flip ? [k, n] : [n, k]);
   const parts = splits === 1 ? result : output([splits, n * k]);
   dispatch({
-    name: 'product-tn',
+    name: nameOf(shape, design),
     code: source(shape, design),
     bind: [left, right, parts],
     uniforms: [m, n, k, 0, floatBits(scale), 0, 0, n, chunk],
@@ -114,6 +114,10 @@ export function outerProductOf(p: TensorInfo, q: TensorInfo, scale: number): Ten
   }
   return result;
 }
+
+/** Tells apart what runs on a device in lists of kernels and in timings: `product-nt-tiled-f16`. */
+const nameOf = ({ form, format }: ProductShape, { design }: Design): string =>
+  `product-${form}-${design}-${format}`;
 
 const sources = new Map<string, string>();
 function source(shape: ProductShape, design: Design): string {
