@@ -1,8 +1,11 @@
 /** How the app is built: Svelte, ES-module workers, a strict CSP in the page, and everything precached for offline use. */
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineConfig, type Plugin } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
 import { CSP_META } from './scripts/csp.mjs';
+import { SELF_TEST_FILES } from './src/selftest/files';
 
 // Only in the built page: the dev server needs inline scripts and a web socket.
 const contentSecurityPolicy: Plugin = {
@@ -17,6 +20,27 @@ const contentSecurityPolicy: Plugin = {
   ],
 };
 
+// The oracle of the page's self-test is a fixture of the tests: served and built from there, not copied into public/.
+const oracle = join(import.meta.dirname, 'tests/fixtures/models/qwen2');
+const selfTestFiles: Plugin = {
+  name: 'self-test-files',
+  configureServer({ middlewares }) {
+    middlewares.use((request, response, next) => {
+      const name = SELF_TEST_FILES.find((file) => request.url?.endsWith(`/demo/selftest/${file}`));
+      if (name) response.end(readFileSync(join(oracle, name)));
+      else next();
+    });
+  },
+  generateBundle() {
+    for (const name of SELF_TEST_FILES)
+      this.emitFile({
+        type: 'asset',
+        fileName: `demo/selftest/${name}`,
+        source: readFileSync(join(oracle, name)),
+      });
+  },
+};
+
 export default defineConfig({
   base: './', // works under any path of any static host
   build: {
@@ -28,6 +52,7 @@ export default defineConfig({
   plugins: [
     svelte({ configFile: false }),
     contentSecurityPolicy,
+    selfTestFiles,
     VitePWA({
       registerType: 'prompt', // a reload during a run would lose work: the person decides
       injectRegister: null, // the screen registers it and shows "update ready"

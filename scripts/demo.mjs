@@ -132,6 +132,7 @@ function look(page) {
   return page.evaluate(() => {
     /** @param {string} id @param {string} name */
     const read = (id, name) => document.querySelector(`[data-testid=${id}]`)?.getAttribute(name) ?? null;
+    const scoring = document.querySelector('progress[aria-label=Scoring]');
     const { loratory } =
       /** @type {{ loratory?: { lastResult: unknown, failure: { message: string } | null } }} */ (
         /** @type {unknown} */ (window)
@@ -142,6 +143,7 @@ function look(page) {
       steps: read('run-step', 'data-steps'),
       loss: read('run-loss', 'data-loss'),
       evalLoss: read('run-eval-loss', 'data-loss'),
+      scored: scoring instanceof HTMLProgressElement ? `${scoring.value} of ${scoring.max} answers` : null,
       result: loratory?.lastResult ?? null,
       failure: loratory?.failure?.message ?? null,
     };
@@ -153,7 +155,7 @@ async function watch(page, troubles) {
   let last = '';
   let changed = Date.now();
   for (;;) {
-    const { phase, step, steps, loss, evalLoss, result, failure } = await look(page);
+    const { phase, step, steps, loss, evalLoss, scored, result, failure } = await look(page);
     if (failure) throw new Error(failure);
     if (troubles.length > 0) throw new Error(troubles.join('\n'));
     if (result) return /** @type {Record<string, unknown>} */ (result);
@@ -161,7 +163,9 @@ async function watch(page, troubles) {
     const line =
       step && phase === 'running'
         ? `step ${step} of ${steps}  loss ${number(loss)}  held-out ${number(evalLoss)}`
-        : (phase ?? 'starting');
+        : phase === 'scoring' && scored !== null
+          ? `scoring: ${scored}`
+          : (phase ?? 'starting');
     if (line !== last) {
       say(line);
       last = line;
@@ -181,6 +185,16 @@ async function download(page, folder) {
   const path = join(folder, file.suggestedFilename());
   await file.saveAs(path);
   return path;
+}
+
+/** SwiftShader has no shader-f16, lavapipe has it: tells which of the two the browser really uses. @param {Page} page */
+async function checkLavapipe(page) {
+  const half = await page.evaluate(async () => {
+    const adapter = await navigator.gpu?.requestAdapter();
+    return adapter?.features.has('shader-f16') ?? false;
+  });
+  if (!half)
+    throw new Error('--driver lavapipe: Chromium did not take lavapipe; its WebGPU has no shader-f16.');
 }
 
 async function main() {
@@ -207,8 +221,11 @@ async function main() {
       if (message.type() === 'error') console.error(`page: ${message.text()}`);
     });
     await page.goto(server.url);
+    if (options.driver === 'lavapipe') await checkLavapipe(page);
     await start(page);
     const result = await watch(page, troubles);
+    // Chromium takes it only under SwiftShader's id, so the page cannot know its name
+    if (options.driver === 'lavapipe') result.device = 'lavapipe (software driver)';
     const adapter = await download(page, folder);
     if (troubles.length > 0) throw new Error(troubles.join('\n'));
     report(result, adapter);
@@ -227,7 +244,9 @@ function report(result, adapter) {
     `${result.model} on ${result.device} (${result.backend}), ${result.steps} steps in ${result.seconds} s`,
   );
   say(
-    `exact match on ${result.rows} held-out rows: base ${percent(result.exactMatchBase)}, tuned ${percent(result.exactMatchTuned)}`,
+    result.rows === 0
+      ? 'exact match: not scored, since no held-out row ends in an answer'
+      : `exact match on ${result.rows} held-out rows: base ${percent(result.exactMatchBase)}, tuned ${percent(result.exactMatchTuned)}`,
   );
   say(`adapter: ${adapter} (${statSync(adapter).size} bytes)`);
   const names = [

@@ -52,6 +52,19 @@ function addBackports() {
   apt(['update']);
 }
 
+function mayInstall() {
+  return release().ID === 'debian' && process.getuid?.() === 0 && findCommand('apt-get') !== null;
+}
+
+const VULKAN_HEADER = '/usr/include/vulkan/vulkan_core.h';
+
+/** What a small C library against Vulkan needs; installed where that is possible. Says whether it is there. */
+export function ensureVulkanHeaders() {
+  if (!existsSync(VULKAN_HEADER) && mayInstall())
+    apt(['install', '-y', '--no-install-recommends', 'libvulkan-dev']);
+  return existsSync(VULKAN_HEADER);
+}
+
 /** @param {boolean} browser @param {boolean} driver */
 function installOnDebian(browser, driver) {
   apt(['update']);
@@ -77,8 +90,7 @@ export function ensureSystem({ driver }) {
   const browserMissing = findChromium() === null;
   const driverMissing = driver && !driverFound();
   if (browserMissing || driverMissing) {
-    const debian = release().ID === 'debian' && process.getuid?.() === 0 && findCommand('apt-get') !== null;
-    if (debian) installOnDebian(browserMissing, driverMissing);
+    if (mayInstall()) installOnDebian(browserMissing, driverMissing);
   }
   const chromium = findChromium();
   const missing = [];

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { ensureVulkanHeaders } from './install.mjs';
 import { findLavapipe } from './system.mjs';
 
 const root = resolve(import.meta.dirname, '..');
@@ -18,6 +19,8 @@ export function lavapipeInChromium() {
   const source = resolve(root, '../shared/rig/lvp_chrome.c');
   if (!existsSync(source)) return { reason: 'lvp_chrome.c is not beside this project' };
   if (!findLavapipe()) return { reason: 'Mesa’s lavapipe is not installed' };
+  if (!ensureVulkanHeaders())
+    return { reason: 'Vulkan’s headers are missing (Debian and Ubuntu: libvulkan-dev)' };
   const folder = join(root, 'node_modules/.cache/loratory');
   mkdirSync(folder, { recursive: true });
   const library = join(folder, 'lvp_chrome.so');

@@ -96,6 +96,7 @@ export class Answering {
       });
     const answered = rows.slice(0, texts.tuned.length).map((row, index) => ({
       prompt: row.promptText,
+      question: row.question,
       reference: row.reference,
       base: texts.base[index] ?? '',
       tuned: texts.tuned[index] ?? '',

@@ -12,7 +12,9 @@ import { specOf } from '../src/adapter/spec';
 import { assetsFrom } from '../src/chat/assets';
 import { openFormat } from '../src/chat/format';
 import { prepareData } from '../src/chat/prepare';
-import { sourceFromSafetensors } from '../src/checkpoint/source';
+import { fileInMemory } from '../src/checkpoint/fileBytes';
+import { openCheckpoint } from '../src/checkpoint/openCheckpoint';
+import { sourceOf } from '../src/checkpoint/source';
 import { openDataset } from '../src/dataset/open';
 import { scoreAnswers } from '../src/evaluation/score';
 import { writeGgufAdapter } from '../src/exchange/gguf';
@@ -52,13 +54,13 @@ const texts = new Map(
     .filter((name) => /\.(json|jinja|txt)$/.test(name))
     .map((name) => [name, readFileSync(join(job.model, name), 'utf8')]),
 );
-const rawConfig: unknown = JSON.parse(texts.get('config.json') ?? 'null');
-const config = readConfig(rawConfig);
-const assets = assetsFrom(texts, rawConfig);
 const shards = names
   .filter((name) => name.endsWith('.safetensors'))
-  .map((name) => new Uint8Array(readFileSync(join(job.model, name))));
-const weights = await loadWeights(config, sourceFromSafetensors(shards), settings.weightFormat);
+  .map((name) => fileInMemory(name, new Uint8Array(readFileSync(join(job.model, name)))));
+const checkpoint = await openCheckpoint(shards, texts);
+const config = readConfig(checkpoint.config);
+const assets = assetsFrom(checkpoint.texts, checkpoint.config);
+const weights = await loadWeights(config, sourceOf(checkpoint), settings.weightFormat);
 
 const opened = await openDataset(job.data, new Uint8Array(readFileSync(job.data)));
 const { report } = opened;
@@ -148,6 +150,7 @@ async function scoreRows() {
   const result = scoreAnswers(
     rows.map((row, i) => ({
       prompt: row.promptText,
+      question: row.question,
       reference: row.reference,
       base: plain[i] ?? '',
       tuned: tuned[i] ?? '',

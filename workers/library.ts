@@ -1,8 +1,10 @@
 /** The models at hand: those that come with the page and those kept in this browser; one of them open on the device. */
 import { assetsFrom } from '../src/chat/assets';
 import { openFormat, type ChatFormat } from '../src/chat/format';
-import { readSafetensors, tensorBytes } from '../src/checkpoint/safetensors';
-import { sourceFromSafetensors, type WeightSource } from '../src/checkpoint/source';
+import type { Checkpoint, Encoding } from '../src/checkpoint/checkpoint';
+import { fileInMemory, type FileBytes } from '../src/checkpoint/fileBytes';
+import { openCheckpoint } from '../src/checkpoint/openCheckpoint';
+import { sourceOf, type WeightSource } from '../src/checkpoint/source';
 import { readConfig, type ModelConfig } from '../src/model/config';
 import { titleOf } from '../src/model/families';
 import { parameterCount } from '../src/model/shapes';
@@ -123,26 +125,17 @@ export class Library {
   async add(files: NamedFile[]): Promise<ModelSummary> {
     const byName = new Map(files.map((file) => [baseName(file.name), file]));
     const texts = textsOf(files);
-    const configText = texts.get('config.json');
-    if (configText === undefined)
-      throw new BadRequest('config.json is missing among the files of the model.');
-    const rawConfig = parse(configText, 'config.json');
-    const config = readConfig(rawConfig);
-    const shards = [...byName]
-      .filter(([name]) => WEIGHTS.test(name))
-      .map(([, file]) => new Uint8Array(file.bytes));
-    if (shards.length === 0)
-      throw new BadRequest('There is no .safetensors file among the files of the model.');
-    checkShapes(config, sourceFromSafetensors(shards));
-    const assets = assetsFrom(texts, rawConfig);
-    const entries = shards.flatMap((bytes) =>
-      [...readSafetensors(bytes).entries.values()].map((entry) => ({ entry, bytes })),
-    );
+    const checkpoint = await openCheckpoint(filesOf([...byName.values()]), texts);
+    const config = readConfig(checkpoint.config);
+    checkShapes(config, sourceOf(checkpoint));
+    const assets = assetsFrom(checkpoint.texts, checkpoint.config);
+    const tensors = [...checkpoint.tensors.values()];
+    const bytes = tensors.reduce((sum, { at }) => sum + at.end - at.begin, 0);
     const folder = files
       .find((file) => baseName(file.name) === 'config.json')
       ?.name.split('/')
       .at(-2);
-    const id = `kept-${(await sha256(new TextEncoder().encode(configText + String(shards[0]?.length)))).slice(0, 12)}`;
+    const id = `kept-${(await sha256(new TextEncoder().encode(`${JSON.stringify(checkpoint.config)}${bytes}`))).slice(0, 12)}`;
     const stored = await saveModel(
       this.#db,
       {
@@ -150,16 +143,16 @@ export class Library {
         name: folder ?? titleOf(config.family),
         revision: null,
         family: titleOf(config.family),
-        config: rawConfig,
+        config: checkpoint.config,
         assets,
         parameters: parameterCount(config),
-        bytes: shards.reduce((sum, shard) => sum + shard.length, 0),
+        bytes,
         created: Date.now(),
-        tensors: entries.map(({ entry: { name, dtype, shape } }) => ({ name, dtype, shape })),
+        tensors: tensors.map(({ name, encoding, shape }) => ({ name, dtype: keptAs(encoding), shape })),
       },
-      tensorsOf(entries),
+      tensorsOf(checkpoint),
     );
-    const { name, family, parameters, bytes } = stored;
+    const { name, family, parameters } = stored;
     return { id, name, family, parameters, bytes, source: 'kept', contextLength: config.contextLength };
   }
 
@@ -225,15 +218,15 @@ export class Library {
       embedded.files.map(async (name) => ({ name, bytes: await this.#fetch(`${embedded.folder}/${name}`) })),
     );
     const texts = textsOf(files);
-    const rawConfig = parse(texts.get('config.json') ?? '', 'config.json');
-    const shards = files.filter(({ name }) => WEIGHTS.test(name)).map(({ bytes }) => new Uint8Array(bytes));
-    const bytes = shards.reduce((sum, shard) => sum + shard.length, 0);
+    const shards = filesOf(files);
+    const checkpoint = await openCheckpoint(shards, texts);
+    const bytes = shards.reduce((sum, shard) => sum + shard.size, 0);
     return {
       summary: { ...summaryOfEmbedded(embedded), bytes },
-      config: readConfig(rawConfig),
-      rawConfig,
-      assets: assetsFrom(texts, rawConfig),
-      source: sourceFromSafetensors(shards),
+      config: readConfig(checkpoint.config),
+      rawConfig: checkpoint.config,
+      assets: assetsFrom(checkpoint.texts, checkpoint.config),
+      source: sourceOf(checkpoint),
     };
   }
 
@@ -261,10 +254,26 @@ function textsOf(files: NamedFile[]): Map<string, string> {
   return new Map(small.map(({ name, bytes }) => [baseName(name), new TextDecoder().decode(bytes)]));
 }
 
-async function* tensorsOf(
-  entries: { entry: Parameters<typeof tensorBytes>[1]; bytes: Uint8Array }[],
-): AsyncGenerator<{ name: string; bytes: Uint8Array }> {
-  for (const { entry, bytes } of entries) yield { name: entry.name, bytes: tensorBytes(bytes, entry) };
+function filesOf(files: NamedFile[]): FileBytes[] {
+  return files
+    .filter(({ name }) => WEIGHTS.test(name))
+    .map(({ name, bytes }) => fileInMemory(baseName(name), new Uint8Array(bytes)));
+}
+
+/** Plain numbers are kept as they came; other encodings as f32. */
+function keptAs(encoding: Encoding): 'F32' | 'F16' | 'BF16' {
+  return encoding === 'F16' || encoding === 'BF16' ? encoding : 'F32';
+}
+
+async function* tensorsOf(checkpoint: Checkpoint): AsyncGenerator<{ name: string; bytes: Uint8Array }> {
+  const source = sourceOf(checkpoint);
+  for (const { name, encoding, at } of checkpoint.tensors.values()) {
+    const plain = encoding === keptAs(encoding);
+    const bytes = plain
+      ? await at.file.read(at.begin, at.end)
+      : new Uint8Array((await source.read(name)).buffer);
+    yield { name, bytes };
+  }
 }
 
 function parse(text: string, name: string): unknown {

@@ -1,10 +1,12 @@
 /** The trainer as an object: the whole TrainerApi over one database and one engine. Knows nothing of how it is called. */
 import { planRun } from '../src/training/plan';
 import type { TrainerApi } from '../src/protocol/apis';
+import type { RunEvent } from '../src/protocol/events';
 import type { Storage } from '../src/storage/database';
 import { deleteRun, listRuns } from '../src/storage/runs';
 import { Answering } from './answering';
-import { attempt } from './failures';
+import { Benchmarking } from './benchmarking';
+import { attempt, failureOf } from './failures';
 import { Library } from './library';
 import { capabilities, lossBehind, restartMachine } from './machine';
 import { RunBook } from './runBook';
@@ -18,6 +20,7 @@ export function trainerService(db: Storage, demo: URL): TrainerApi {
   const shelf = new Shelf(db, book, library);
   const answering = new Answering(library, (id, model) => shelf.weights(id, model));
   const runs = new Runs(db, book, library, shelf);
+  const benchmarking = new Benchmarking(demo);
   const nothing = () => null;
   /** Work on the device outside a run: after a loss the next call finds a new device. */
   const onDevice = <T>(work: () => Promise<T>) =>
@@ -33,7 +36,18 @@ export function trainerService(db: Storage, demo: URL): TrainerApi {
       }
     });
 
+  const idle = (onEvent: (event: RunEvent) => void): boolean => {
+    try {
+      benchmarking.mustBeIdle();
+      return true;
+    } catch (error) {
+      onEvent({ type: 'failed', failure: failureOf(error) });
+      return false;
+    }
+  };
+
   return {
+    ping: () => Promise.resolve(),
     capabilities: () => attempt(capabilities),
     models: () => attempt(() => library.list()),
     addModel: (files) => attempt(() => library.add(files)),
@@ -44,8 +58,12 @@ export function trainerService(db: Storage, demo: URL): TrainerApi {
         const [{ config }, machine] = await Promise.all([library.files(modelId), capabilities()]);
         return planRun(config, settings, train, machine);
       }),
-    train: (request, onEvent) => runs.start(request, onEvent),
-    continueRun: (runId, onEvent) => runs.goOn(runId, onEvent),
+    train: async (request, onEvent) => {
+      if (idle(onEvent)) await runs.start(request, onEvent);
+    },
+    continueRun: async (runId, onEvent) => {
+      if (idle(onEvent)) await runs.goOn(runId, onEvent);
+    },
     pause: async () => runs.pause(),
     resume: async () => runs.resume(),
     stop: async () => runs.stop(),
@@ -64,15 +82,29 @@ export function trainerService(db: Storage, demo: URL): TrainerApi {
     adapters: () => attempt(() => shelf.list()),
     renameAdapter: (id, name) => attempt(() => shelf.rename(id, name).then(nothing)),
     removeAdapter: (id) => attempt(() => shelf.remove(id).then(nothing)),
-    exportAdapter: (id) => onDevice(() => shelf.hand(id, answering)),
+    exportAdapter: (id) =>
+      onDevice(async () => {
+        benchmarking.mustBeIdle();
+        return shelf.hand(id, answering);
+      }),
     importAdapter: (modelId, files) => attempt(() => shelf.take(modelId, files)),
-    answer: (request, onText) => onDevice(() => answering.answer(request, onText)),
+    answer: (request, onText) =>
+      onDevice(async () => {
+        benchmarking.mustBeIdle();
+        return answering.answer(request, onText);
+      }),
     score: (request, onProgress) =>
       onDevice(async () => {
+        benchmarking.mustBeIdle();
         const scores = await answering.score(request, onProgress);
         shelf.noteScores(request.adapterId, scores);
         return scores;
       }),
-    cancel: async () => answering.cancel(),
+    benchmark: (names, onRow) => onDevice(() => benchmarking.benchmark(names, onRow)),
+    selfTest: (onCheck) => onDevice(() => benchmarking.selfTest(onCheck)),
+    cancel: async () => {
+      answering.cancel();
+      benchmarking.cancel();
+    },
   };
 }

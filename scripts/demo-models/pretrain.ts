@@ -14,7 +14,9 @@ import { ChatTokenizer } from '../../src/chat/tokenizer';
 import type { MaskedRow } from '../../src/chat/mask';
 import { pack } from '../../src/chat/pack';
 import { writeSafetensors } from '../../src/checkpoint/safetensors';
-import { sourceFromSafetensors, type WeightSource } from '../../src/checkpoint/source';
+import { fileInMemory } from '../../src/checkpoint/fileBytes';
+import { openCheckpoint } from '../../src/checkpoint/openCheckpoint';
+import { sourceOf, type WeightSource } from '../../src/checkpoint/source';
 import { startEngine } from '../../src/gpu/backend';
 import { restBeforeRead } from '../../src/gpu/rest';
 import { readConfig, type ModelConfig } from '../../src/model/config';
@@ -77,7 +79,7 @@ const settings = parseSettings({
   recompute: false,
   seed: 7,
 });
-const trainable = await fullTrainable(config, startWeights(config, 11));
+const trainable = await fullTrainable(config, await startWeights(config, 11));
 const plan = planRun(config, settings, train, { backend: engine.backend, device: engine.gpu?.name ?? '' });
 const started = performance.now();
 const outcome = await trainRun({
@@ -137,11 +139,16 @@ function tokenised(rowCount: number): MaskedRow[] {
 }
 
 /** Fresh weights, with those of the model `from` put in where names and shapes agree; an untied head starts as its embedding. */
-function startWeights(model: ModelConfig, seed: number): WeightSource {
+async function startWeights(model: ModelConfig, seed: number): Promise<WeightSource> {
   const fresh = freshWeights(model, seed);
   if (from === null) return fresh;
-  const path = join('public/demo/models', from, 'model.safetensors');
-  const known = sourceFromSafetensors([new Uint8Array(readFileSync(path))]);
+  const folder = join('public/demo/models', from);
+  const file = fileInMemory(
+    'model.safetensors',
+    new Uint8Array(readFileSync(join(folder, 'model.safetensors'))),
+  );
+  const texts = new Map([['config.json', readFileSync(join(folder, 'config.json'), 'utf8')]]);
+  const known = sourceOf(await openCheckpoint([file], texts));
   const names = new Set(known.names());
   return {
     ...fresh,

@@ -78,11 +78,11 @@ export class Flat {
     return view;
   }
 
-  /** Copies of parameters and moments, to be saved. */
+  /** Copies of parameters and moments, to be saved. One after the other: each is copied through a buffer of its size. */
   async read(): Promise<{ parameters: Float32Array; mean: Float32Array; square: Float32Array }> {
     const { parameters, mean, square } = this.state;
-    const [p, m, v] = await Promise.all([parameters.data(), mean.data(), square.data()]);
-    return { parameters: Float32Array.from(p), mean: Float32Array.from(m), square: Float32Array.from(v) };
+    const copy = async (tensor: tf.Tensor) => Float32Array.from(await tensor.data());
+    return { parameters: await copy(parameters), mean: await copy(mean), square: await copy(square) };
   }
 
   /** Puts saved numbers back. Lengths must be those of this run. */

@@ -6,6 +6,9 @@ import type { ChatAssets } from '../protocol/data';
 import { openTemplate } from './template';
 import { ChatTokenizer } from './tokenizer';
 
+/** The largest known, of 262,144 tokens, have about 35 million. */
+const LARGEST_TOKENIZER = 100_000_000;
+
 /** `files`: names to texts (tokenizer.json, tokenizer_config.json, chat_template.jinja, …). `config`: config.json, parsed. */
 export function assetsFrom(files: ReadonlyMap<string, string>, config: unknown): ChatAssets {
   const tokenizerText = files.get('tokenizer.json');
@@ -43,6 +46,10 @@ export function assetsFrom(files: ReadonlyMap<string, string>, config: unknown):
 
 /** A tokenizer.json is one long value of little depth; the limits of dataset rows do not apply to it. */
 function readTokenizer(text: string): unknown {
+  if (text.length > LARGEST_TOKENIZER)
+    throw new DataProblem(
+      `tokenizer.json has ${text.length} characters; at most ${LARGEST_TOKENIZER} are read.`,
+    );
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {

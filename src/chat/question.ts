@@ -1,6 +1,6 @@
 /** A held-out row as a question with its answer, for scoring. */
 import { answerOf, type Lesson } from '../dataset/example';
-import type { EvalRow } from '../protocol/data';
+import type { EvalRow, Message } from '../protocol/data';
 import type { ChatFormat } from './format';
 import { completionIds } from './mask';
 import { openConversation } from './conversation';
@@ -16,16 +16,27 @@ export function questionOf(format: ChatFormat, lesson: Lesson | undefined): Eval
       return {
         promptIds: Int32Array.from(conversation.promptIds(turn)),
         promptText: conversation.promptText(turn),
+        question: lastAsked(lesson.messages.slice(0, turn)),
         reference,
       };
     }
     case 'completion': {
       const { prompt } = completionIds(format, lesson.prompt, lesson.completion);
-      return { promptIds: Int32Array.from(prompt), promptText: lesson.prompt, reference };
+      return {
+        promptIds: Int32Array.from(prompt),
+        promptText: lesson.prompt,
+        question: lesson.prompt,
+        reference,
+      };
     }
     case 'text':
       return null;
     default:
       return lesson satisfies never;
   }
+}
+
+/** The turn that the answer answers: the person's last, or the last of any kind where no person speaks. */
+function lastAsked(before: readonly Message[]): string {
+  return (before.findLast(({ role }) => role === 'user') ?? before.at(-1))?.content ?? '';
 }

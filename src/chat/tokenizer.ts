@@ -4,6 +4,7 @@
  */
 import { Tokenizer } from '@huggingface/tokenizers';
 import { GUARD } from '../dataset/checkText';
+import { DataProblem } from '../dataset/problem';
 import { field, isRow, type Row } from '../dataset/record';
 import type { ChatAssets } from '../protocol/data';
 import {
@@ -40,7 +41,7 @@ export class ChatTokenizer {
     this.#added = readAddedTokens(assets.tokenizer, assets.vocabSize);
     this.#file = isRow(assets.tokenizer) ? assets.tokenizer : {};
     this.#config = isRow(assets.tokenizerConfig) ? assets.tokenizerConfig : {};
-    this.#engine = new Tokenizer(withGuard(this.#file), this.#config);
+    this.#engine = startEngine(withGuard(this.#file), this.#config);
     this.#scheme = prefixScheme(this.#file);
     const special = this.#added.filter((token) => token.special);
     const control = this.#added.filter((token) => token.special || /^(<.+>|\[.+\])$/.test(token.content));
@@ -158,6 +159,21 @@ export class ChatTokenizer {
     const start = whole.findIndex((_, i) => bare.every((id, k) => whole[i + k] === id));
     if (start > 0) return whole.slice(0, start);
     return field(this.#config, 'add_bos_token') === true && this.bosId !== null ? [this.bosId] : [];
+  }
+}
+
+/** The engine takes a file of the right form on trust; what it cannot run must be said in the file's own terms. */
+function startEngine(file: Row, config: Row): Tokenizer {
+  try {
+    const engine = new Tokenizer(file, config);
+    engine.encode('a', { add_special_tokens: true });
+    return engine;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DataProblem(
+      `tokenizer.json cannot be run: ${reason}. Take the file of the model’s own repository.`,
+      { cause },
+    );
   }
 }
 

@@ -12,7 +12,7 @@ export interface AddedToken {
 /** Where a tokenizer puts a word-start mark in front of text: nowhere, at its very start, or after every added token too. */
 export type PrefixScheme = 'never' | 'first' | 'always';
 
-/** A tokenizer.json object; its added tokens are checked. */
+/** A tokenizer.json object; its vocabulary and its added tokens are checked. */
 export function readAddedTokens(tokenizer: unknown, vocabSize: number): AddedToken[] {
   if (!isRow(tokenizer) || !isRow(field(tokenizer, 'model'))) {
     throw new DataProblem(
@@ -22,7 +22,7 @@ export function readAddedTokens(tokenizer: unknown, vocabSize: number): AddedTok
   const list = field(tokenizer, 'added_tokens') ?? [];
   if (!Array.isArray(list)) throw new DataProblem('tokenizer.json: added_tokens is not a list.');
   const seen = new Set<number>();
-  return list.map((entry: unknown) => {
+  const added = list.map((entry: unknown) => {
     const id = isRow(entry) ? field(entry, 'id') : undefined;
     const content = isRow(entry) ? field(entry, 'content') : undefined;
     if (
@@ -43,6 +43,53 @@ export function readAddedTokens(tokenizer: unknown, vocabSize: number): AddedTok
     seen.add(id);
     return { id, content, special: isRow(entry) && field(entry, 'special') === true };
   });
+  checkVocabulary(field(tokenizer, 'model'), vocabSize);
+  return added;
+}
+
+const KINDS = ['BPE', 'Unigram', 'WordPiece', 'WordLevel'];
+
+/** Ids are whole, lie within the embedding and occur once; a BPE has merges, each of two pieces. */
+function checkVocabulary(model: unknown, vocabSize: number): void {
+  const vocab = isRow(model) ? field(model, 'vocab') : undefined;
+  const type = isRow(model) ? field(model, 'type') : undefined;
+  if (type !== undefined && !KINDS.some((kind) => kind === type))
+    throw new DataProblem(
+      `tokenizer.json has a model of the kind ${JSON.stringify(type)}; ${KINDS.join(', ')} are read.`,
+    );
+  // Unigram keeps a list of pieces with scores; an id is a place in it
+  if (Array.isArray(vocab)) return checkId(`${vocab.length} pieces`, vocab.length - 1, vocabSize);
+  if (!isRow(vocab)) throw new DataProblem('tokenizer.json: the model has no vocabulary (vocab).');
+  const seen = new Set<number>();
+  for (const token of Object.keys(vocab)) {
+    const id = field(vocab, token);
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0)
+      throw new DataProblem(
+        `tokenizer.json: ${JSON.stringify(token)} has the id ${String(id)}, which is no whole number from 0.`,
+      );
+    checkId(JSON.stringify(token), id, vocabSize);
+    if (seen.has(id)) throw new DataProblem(`tokenizer.json: two tokens have the id ${id}.`);
+    seen.add(id);
+  }
+  if (isRow(model) && type === 'BPE') checkMerges(field(model, 'merges'));
+}
+
+function checkId(what: string, id: number, vocabSize: number): void {
+  if (id >= vocabSize)
+    throw new DataProblem(
+      `The tokenizer has the token id ${id} (${what}); the model has ${vocabSize} embedding rows. They do not belong together.`,
+    );
+}
+
+function checkMerges(merges: unknown): void {
+  if (!Array.isArray(merges)) throw new DataProblem('tokenizer.json: the merges are missing.');
+  const isPair = (merge: unknown) =>
+    typeof merge === 'string'
+      ? merge.includes(' ')
+      : Array.isArray(merge) && merge.length === 2 && merge.every((piece) => typeof piece === 'string');
+  const wrong: unknown = merges.find((merge) => !isPair(merge));
+  if (wrong !== undefined)
+    throw new DataProblem(`tokenizer.json: the merge ${JSON.stringify(wrong)} is not two pieces.`);
 }
 
 /**

@@ -9,6 +9,8 @@ const F16_OVERFLOW = 0x477ff000;
 const F16_NORMAL = 0x38800000;
 /** 2^-25, halfway between zero and the smallest f16; the tie goes to zero. */
 const F16_UNDERFLOW = 0x33000000;
+/** Value of the last fraction bit at each exponent above 0. */
+const POWERS = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (exponent - 25));
 
 export function float32ToFloat16Bits(values: Float32Array): Uint16Array<ArrayBuffer> {
   const words = wordsOf(values);
@@ -39,6 +41,21 @@ export function bfloat16BitsToFloat32(bits: Uint16Array): Float32Array<ArrayBuff
   const words = new Uint32Array(bits.length);
   for (let i = 0; i < words.length; i++) words[i] = (bits[i] ?? 0) << 16;
   return new Float32Array(words.buffer);
+}
+
+/** The two bytes at `at` as an f16 pattern. */
+export function halfAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+}
+
+/** The f16 at byte `at` as a number. */
+export function float16At(bytes: Uint8Array, at: number): number {
+  const bits = halfAt(bytes, at);
+  const exponent = (bits >>> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  const sign = bits & 0x8000 ? -1 : 1;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * (POWERS[exponent] ?? 0);
 }
 
 function wordsOf(values: Float32Array): Uint32Array {

@@ -15,13 +15,16 @@ export const NF4 = Float32Array.of(
 
 export type Planes = Uint32Array<ArrayBuffer>[];
 
-/** `values`: whole blocks. Blocks of f16 scales are written in pairs, so an odd last block leaves half a word at zero. */
+/**
+ * `values`: whole blocks. Blocks of f16 scales are written in pairs, so an odd last block leaves half a word at zero. What f16
+ * cannot reach, weight or scale, becomes ±65504, so that no plane holds an infinity.
+ */
 export function encode(values: Float32Array, format: WeightFormat): Planes {
   switch (format) {
     case 'f32':
-      return [new Uint32Array(Float32Array.from(values).buffer)];
+      return [new Uint32Array(values.slice().buffer)];
     case 'f16':
-      return [packHalves(float32ToFloat16Bits(values))];
+      return [packHalves(finiteHalves(values))];
     case 'q8':
       return encodeQ8(values);
     case 'q4':
@@ -29,6 +32,16 @@ export function encode(values: Float32Array, format: WeightFormat): Planes {
     case 'nf4':
       return encodeNf4(values);
   }
+}
+
+/** f16 patterns; infinities and what rounds to one become the largest number of the same sign. */
+function finiteHalves(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const bits = float32ToFloat16Bits(values);
+  for (let i = 0; i < bits.length; i++) {
+    const half = bits[i] ?? 0;
+    if ((half & 0x7fff) === 0x7c00) bits[i] = half - 1;
+  }
+  return bits;
 }
 
 /** `count` numbers out of planes. */
@@ -82,12 +95,15 @@ function encodeQ8(values: Float32Array): Planes {
   const codes = new Int8Array(values.length);
   const scales = new Float32Array(values.length / 32);
   for (let block = 0; block < scales.length; block++) scales[block] = largest(values, 32 * block, 32) / 127;
-  const bits = float32ToFloat16Bits(scales);
+  const bits = finiteHalves(scales);
   const rounded = float16BitsToFloat32(bits);
-  for (let i = 0; i < values.length; i++) {
-    const scale = rounded[i >> 5] ?? 0;
-    const code = scale > 0 ? Math.round((values[i] ?? 0) / scale) : 0;
-    codes[i] = Math.max(-127, Math.min(127, code));
+  for (let block = 0; block < scales.length; block++) {
+    const scale = divisor(rounded[block]);
+    for (let i = 32 * block; i < 32 * block + 32; i++) {
+      // shifted above zero, where cutting the fraction off rounds down
+      const shifted = (values[i] ?? 0) / scale + 128.5;
+      codes[i] = (shifted >= 255 ? 255 : shifted < 1 ? 1 : shifted | 0) - 128;
+    }
   }
   return [new Uint32Array(codes.buffer), packHalves(bits)];
 }
@@ -99,21 +115,33 @@ function encodeQ4(values: Float32Array): Planes {
     let low = Infinity;
     let high = -Infinity;
     for (let i = 32 * block; i < 32 * block + 32; i++) {
-      low = Math.min(low, values[i] ?? 0);
-      high = Math.max(high, values[i] ?? 0);
+      const value = values[i] ?? 0;
+      if (value < low) low = value;
+      if (value > high) high = value;
     }
     pairs[2 * block] = (high - low) / 15;
     pairs[2 * block + 1] = low;
   }
-  const bits = float32ToFloat16Bits(pairs);
+  const bits = finiteHalves(pairs);
   const rounded = float16BitsToFloat32(bits);
-  const codes = new Uint8Array(values.length / 2);
-  for (let i = 0; i < values.length; i++) {
-    const scale = rounded[2 * (i >> 5)] ?? 0;
-    const code = scale > 0 ? Math.round(((values[i] ?? 0) - (rounded[2 * (i >> 5) + 1] ?? 0)) / scale) : 0;
-    codes[i >> 1] = (codes[i >> 1] ?? 0) | (Math.max(0, Math.min(15, code)) << (4 * (i & 1)));
+  const words = new Uint32Array(values.length / 8);
+  for (let word = 0; word < words.length; word++) {
+    const block = word >> 2;
+    const scale = divisor(rounded[2 * block]);
+    const low = rounded[2 * block + 1] ?? 0;
+    let codes = 0;
+    for (let i = 8 * word + 7; i >= 8 * word; i--) {
+      const shifted = ((values[i] ?? 0) - low) / scale + 0.5;
+      codes = (codes << 4) | (shifted >= 15 ? 15 : shifted > 0 ? shifted | 0 : 0);
+    }
+    words[word] = codes;
   }
-  return [new Uint32Array(codes.buffer), packHalves(bits)];
+  return [words, packHalves(bits)];
+}
+
+/** A block of scale zero has code zero throughout. */
+function divisor(scale = 0): number {
+  return scale > 0 ? scale : Infinity;
 }
 
 /** Halfway between two neighbours of NF4: a number above `middle[c]` takes a code above c. */
@@ -122,21 +150,31 @@ const MIDDLES = Float64Array.from({ length: 15 }, (_, c) => ((NF4[c] ?? 0) + (NF
 function encodeNf4(values: Float32Array): Planes {
   const scales = new Float32Array(values.length / 64);
   for (let block = 0; block < scales.length; block++) scales[block] = largest(values, 64 * block, 64);
-  const bits = float32ToFloat16Bits(scales);
+  const bits = finiteHalves(scales);
   const rounded = float16BitsToFloat32(bits);
-  const codes = new Uint8Array(values.length / 2);
-  for (let i = 0; i < values.length; i++) {
-    const scale = rounded[i >> 6] ?? 0;
-    const x = scale > 0 ? (values[i] ?? 0) / scale : 0;
-    let code = 0;
-    while (code < 15 && x > (MIDDLES[code] ?? Infinity)) code++;
-    codes[i >> 1] = (codes[i >> 1] ?? 0) | (code << (4 * (i & 1)));
+  const words = new Uint32Array(values.length / 8);
+  for (let word = 0; word < words.length; word++) {
+    const scale = divisor(rounded[word >> 3]);
+    let codes = 0;
+    for (let i = 8 * word + 7; i >= 8 * word; i--) {
+      const x = (values[i] ?? 0) / scale;
+      // halving: how many of the 15 middles lie below x
+      let code = x > (MIDDLES[7] ?? 0) ? 8 : 0;
+      if (x > (MIDDLES[code + 3] ?? 0)) code += 4;
+      if (x > (MIDDLES[code + 1] ?? 0)) code += 2;
+      if (x > (MIDDLES[code] ?? 0)) code += 1;
+      codes = (codes << 4) | code;
+    }
+    words[word] = codes;
   }
-  return [new Uint32Array(codes.buffer), packHalves(bits)];
+  return [words, packHalves(bits)];
 }
 
 function largest(values: Float32Array, begin: number, count: number): number {
   let most = 0;
-  for (let i = begin; i < begin + count; i++) most = Math.max(most, Math.abs(values[i] ?? 0));
+  for (let i = begin; i < begin + count; i++) {
+    const size = Math.abs(values[i] ?? 0);
+    if (size > most) most = size;
+  }
   return most;
 }

@@ -1,9 +1,10 @@
 /**
  * Reads safetensors files as strictly as the reference reader, and writes them: nothing of the data is touched before
- * the whole header has been checked. Knows nothing of models; `source.ts` puts several files together.
+ * the whole header has been checked. Knows nothing of models; `safetensorsFiles.ts` puts several files together.
  *
  * Layout: u64 little-endian header length · header (UTF-8 JSON, first byte `{`) · data.
  */
+import type { FileBytes } from './fileBytes';
 import { bfloat16BitsToFloat32, float16BitsToFloat32, float32ToFloat16Bits } from './halfFloat';
 import { parseStrictJson } from './strictJson';
 
@@ -12,8 +13,8 @@ export class FormatError extends Error {
   override name = 'FormatError';
 }
 
-export type DType = 'F32' | 'F16' | 'BF16' | 'I32' | 'I64' | 'U8';
-const ELEMENT_BYTES: Record<DType, number> = { F32: 4, F16: 2, BF16: 2, I32: 4, I64: 8, U8: 1 };
+export type DType = 'F32' | 'F16' | 'BF16' | 'I32' | 'I64' | 'U8' | 'U32';
+const ELEMENT_BYTES: Record<DType, number> = { F32: 4, F16: 2, BF16: 2, I32: 4, I64: 8, U8: 1, U32: 4 };
 
 export interface TensorEntry {
   name: string;
@@ -37,10 +38,34 @@ export interface SafetensorsLimits {
 const PREFIX = 8;
 const MAX_HEADER = 100_000_000;
 
+/** A file in memory. */
 export function readSafetensors(bytes: Uint8Array, limits: SafetensorsLimits = {}): SafetensorsFile {
-  const headerLength = readHeaderLength(bytes, limits.maxHeader ?? MAX_HEADER);
-  const header = readHeader(bytes.subarray(PREFIX, PREFIX + headerLength));
-  const dataStart = PREFIX + headerLength;
+  const length = readHeaderLength(bytes, bytes.length, limits);
+  return readEntries(bytes.subarray(PREFIX, PREFIX + length), bytes.length, limits);
+}
+
+/** A file anywhere, by two small reads: its first 8 bytes, then its header. */
+export async function openSafetensors(
+  file: FileBytes,
+  limits: SafetensorsLimits = {},
+): Promise<SafetensorsFile> {
+  try {
+    const length = readHeaderLength(await file.read(0, Math.min(PREFIX, file.size)), file.size, limits);
+    return readEntries(await file.read(PREFIX, PREFIX + length), file.size, limits);
+  } catch (error) {
+    if (error instanceof FormatError)
+      throw new FormatError(`${file.name}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function readEntries(
+  headerBytes: Uint8Array,
+  fileLength: number,
+  limits: SafetensorsLimits,
+): SafetensorsFile {
+  const header = readHeader(headerBytes);
+  const dataStart = PREFIX + headerBytes.length;
   const entries = new Map<string, TensorEntry>();
   let metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(header)) {
@@ -50,7 +75,7 @@ export function readSafetensors(bytes: Uint8Array, limits: SafetensorsLimits = {
   if (limits.maxTensors !== undefined && entries.size > limits.maxTensors) {
     throw new FormatError(`The file lists ${entries.size} tensors; at most ${limits.maxTensors} are read.`);
   }
-  checkCoverage([...entries.values()], dataStart, bytes.length);
+  checkCoverage([...entries.values()], dataStart, fileLength);
   return { entries, metadata };
 }
 
@@ -122,17 +147,19 @@ export function writeSafetensors(
   return file;
 }
 
-function readHeaderLength(bytes: Uint8Array, maxHeader: number): number {
-  if (bytes.length < PREFIX) {
+/** `start`: at least the first 8 bytes, or all of a shorter file. */
+function readHeaderLength(start: Uint8Array, fileLength: number, limits: SafetensorsLimits): number {
+  const { maxHeader = MAX_HEADER } = limits;
+  if (start.length < PREFIX) {
     throw new FormatError(
-      `The file has ${bytes.length} bytes; a safetensors file has at least ${PREFIX + 2}.`,
+      `The file has ${start.length} bytes; a safetensors file has at least ${PREFIX + 2}.`,
     );
   }
-  const length = new DataView(bytes.buffer, bytes.byteOffset, PREFIX).getBigUint64(0, true);
+  const length = new DataView(start.buffer, start.byteOffset, PREFIX).getBigUint64(0, true);
   if (length > BigInt(maxHeader)) {
     throw new FormatError(`The header claims ${length} bytes; at most ${maxHeader} are read.`);
   }
-  const available = bytes.length - PREFIX;
+  const available = fileLength - PREFIX;
   if (length > BigInt(available)) {
     throw new FormatError(
       `The header claims ${length} bytes; the file has ${available} after its first ${PREFIX}.`,

@@ -1,5 +1,8 @@
 /** A model's tensors by name, one at a time, so that a large model is never held twice. Not a cache: each read decodes. */
-import { FormatError, readSafetensors, tensorBytes, toFloat32, type TensorEntry } from './safetensors';
+import type { Checkpoint } from './checkpoint';
+import { decodeRows } from './decodeRows';
+import { readRows, sidesOf } from './rows';
+import { FormatError } from './safetensors';
 
 export interface WeightSource {
   names(): string[];
@@ -8,17 +11,8 @@ export interface WeightSource {
   read(name: string): Promise<Float32Array<ArrayBuffer>>;
 }
 
-/** One file, or all shards of a sharded model. A name that two shards hold is an error. */
-export function sourceFromSafetensors(files: Uint8Array[]): WeightSource {
-  const tensors = new Map<string, { file: Uint8Array; entry: TensorEntry }>();
-  for (const file of files) {
-    for (const entry of readSafetensors(file).entries.values()) {
-      if (tensors.has(entry.name)) {
-        throw new FormatError(`The tensor ${entry.name} is in two of the ${files.length} weight files.`);
-      }
-      tensors.set(entry.name, { file, entry });
-    }
-  }
+/** Whole tensors of a checkpoint, whatever its form. For models of which one tensor fits in memory. */
+export function sourceOf({ tensors }: Checkpoint): WeightSource {
   const find = (name: string) => {
     const tensor = tensors.get(name);
     if (!tensor) throw new FormatError(`The weights hold no tensor ${name}. Is a shard missing?`);
@@ -26,10 +20,10 @@ export function sourceFromSafetensors(files: Uint8Array[]): WeightSource {
   };
   return {
     names: () => [...tensors.keys()],
-    shape: (name) => [...find(name).entry.shape],
+    shape: (name) => [...find(name).shape],
     read: async (name) => {
-      const { file, entry } = find(name);
-      return toFloat32(tensorBytes(file, entry), entry.dtype);
+      const tensor = find(name);
+      return decodeRows(tensor, await readRows(tensor, 0, sidesOf(tensor).n));
     },
   };
 }

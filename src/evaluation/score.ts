@@ -4,11 +4,13 @@
  */
 import type { Proportion, ScoredRow, Scores } from '../protocol/apis';
 import { exactMatch, matchSignature, type MatchForm } from './metrics';
+import { secondaryScores } from './secondary';
 import { mcnemarExact, wilson } from './statistics';
 import { verdict } from './verdict';
 
 export interface AnsweredRow {
   prompt: string;
+  question: string;
   reference: string;
   base: string;
   tuned: string;
@@ -39,6 +41,7 @@ export function scoreAnswers(
     broken,
     pValue,
     verdict: verdict({ rows: rows.length, baseRight, tunedRight, fixed, broken, pValue }),
+    others: secondaryScores(rows),
     rows: scored,
     seconds,
   };

@@ -44,17 +44,17 @@ export async function writeBundle(request: BundleRequest): Promise<AdapterExport
 
   const peft = writePeft(adapter, base);
   const gguf = writeGgufAdapter(adapter, model, request.name);
-  const tested = await testExport(adapter, { peft, gguf }, model, logitsOf);
+  const mlx = writeMlx(adapter, model, base.name);
+  const tested = await testExport(adapter, { peft, gguf, mlx }, model, logitsOf);
 
   const files: BundleFile[] = [
     { file: `peft/${PEFT_CONFIG}`, bytes: utf8(peft.config), difference: null },
     { file: `peft/${PEFT_WEIGHTS}`, bytes: peft.weights, difference: tested.peft },
     { file: ggufPath, bytes: gguf, difference: tested.gguf },
   ];
-  const mlx = writeMlx(adapter, model, base.name);
   if (mlx) {
     files.push({ file: 'mlx/adapter_config.json', bytes: utf8(mlx.config), difference: null });
-    files.push({ file: 'mlx/adapters.safetensors', bytes: mlx.weights, difference: null });
+    files.push({ file: 'mlx/adapters.safetensors', bytes: mlx.weights, difference: tested.mlx });
   }
   if (request.baseGguf !== null && basePath !== null) {
     files.push({ file: basePath, bytes: request.baseGguf, difference: null });

@@ -10,22 +10,10 @@ import type { Family } from '../model/families';
 import { targetsOf } from '../model/shapes';
 import type { Target } from '../protocol/settings';
 import { AdapterError } from './adapterError';
-import { readGguf, type GgufFile } from './ggufReader';
-import { writeGguf, type GgufTensor, type GgufValue } from './ggufWriter';
-import { joinPairs, separatePairs } from './ropeRows';
-
-/** llama.cpp's name of each linear layer. */
-export const GGUF_LAYER: Record<Target, string> = {
-  q_proj: 'attn_q',
-  k_proj: 'attn_k',
-  v_proj: 'attn_v',
-  o_proj: 'attn_output',
-  gate_proj: 'ffn_gate',
-  up_proj: 'ffn_up',
-  down_proj: 'ffn_down',
-  qkv_proj: 'attn_qkv',
-  gate_up_proj: 'ffn_up',
-};
+import { readGguf, type GgufFile } from './ggufFloats';
+import { GGUF_LINEAR } from '../checkpoint/gguf/names';
+import { writeGguf, type GgufTensor, type GgufValue } from '../checkpoint/gguf/writer';
+import { joinPairs, separatePairs } from '../checkpoint/gguf/ropeRows';
 
 /** llama.cpp runs Mistral as `llama`; it calls the other families as we do. */
 export function ggufArchitecture({ family }: ModelConfig): Exclude<Family, 'mistral'> {
@@ -110,7 +98,7 @@ export function readGgufAdapter(bytes: Uint8Array, model: ModelConfig): AdapterW
 const PLAIN = { rank: 1, rslora: false, dropout: 0 };
 
 function ggufWeight({ layer, target }: AdapterModule): string {
-  return `blk.${layer}.${GGUF_LAYER[target]}.weight`;
+  return `blk.${layer}.${GGUF_LINEAR[target]}.weight`;
 }
 
 function half(adapter: AdapterWeights, module: AdapterModule, which: 'lora_A' | 'lora_B'): Float32Array {

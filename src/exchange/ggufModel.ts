@@ -2,6 +2,8 @@
  * A whole model as one GGUF file of F32 weights, so that llama.cpp can open the small models that come with the page and
  * run an adapter over them. Not for large models: everything is held in memory at once.
  */
+import { GGUF_LINEAR } from '../checkpoint/gguf/names';
+import { divisorsOf } from '../checkpoint/gguf/ropeScaling';
 import { FormatError } from '../checkpoint/safetensors';
 import type { WeightSource } from '../checkpoint/source';
 import type { ModelConfig } from '../model/config';
@@ -9,10 +11,10 @@ import type { Rope, RopeScaling } from '../model/ropeConfig';
 import { linearName, normNames, targetsOf } from '../model/shapes';
 import type { ChatAssets } from '../protocol/data';
 import type { Target } from '../protocol/settings';
-import { GGUF_LAYER, ggufArchitecture, pairedHeads } from './gguf';
+import { ggufArchitecture, pairedHeads } from './gguf';
 import { ggufTokenizer } from './ggufTokenizer';
-import { writeGguf, type GgufTensor, type GgufValue } from './ggufWriter';
-import { joinPairs } from './ropeRows';
+import { writeGguf, type GgufTensor, type GgufValue } from '../checkpoint/gguf/writer';
+import { joinPairs } from '../checkpoint/gguf/ropeRows';
 
 export async function writeGgufModel(
   model: ModelConfig,
@@ -123,7 +125,7 @@ async function linear(
   const values = await weights.read(from);
   const heads = pairedHeads(model, target);
   const ordered = heads === null ? values : joinPairs(values, rowsOf(from, shape), heads);
-  return { name: `blk.${layer}.${GGUF_LAYER[target]}.${part}`, shape, values: ordered };
+  return { name: `blk.${layer}.${GGUF_LINEAR[target]}.${part}`, shape, values: ordered };
 }
 
 function rowsOf(name: string, shape: number[]): number {
@@ -132,15 +134,15 @@ function rowsOf(name: string, shape: number[]): number {
   return rows;
 }
 
-/** What llama.cpp divides each rotary frequency by: 1 for fast ones, `factor` for slow ones, a blend between. */
+/** What llama.cpp divides each rotary frequency by. */
 function ropeFactors({ theta, dim }: Rope, scaling: NonNullable<WritableScaling>): GgufTensor {
-  const { factor, lowFreqFactor, highFreqFactor, originalLength } = scaling;
-  const values = Float32Array.from({ length: dim / 2 }, (_, i) => {
-    const turns = originalLength / (2 * Math.PI * theta ** ((2 * i) / dim));
-    if (turns > highFreqFactor) return 1;
-    if (turns < lowFreqFactor) return factor;
-    const blend = (turns - lowFreqFactor) / (highFreqFactor - lowFreqFactor);
-    return 1 / ((1 - blend) / factor + blend);
-  });
+  const named = {
+    rope_type: 'llama3' as const,
+    factor: scaling.factor,
+    low_freq_factor: scaling.lowFreqFactor,
+    high_freq_factor: scaling.highFreqFactor,
+    original_max_position_embeddings: scaling.originalLength,
+  };
+  const values = divisorsOf(named, theta, dim / 2);
   return { name: 'rope_freqs.weight', shape: [values.length], values };
 }

@@ -3,9 +3,10 @@
  * are refused: llama.cpp would cut the same text into other tokens.
  */
 import * as v from 'valibot';
+import { SPLIT_RULES } from '../checkpoint/gguf/splitRules';
 import { FormatError } from '../checkpoint/safetensors';
 import type { ChatAssets } from '../protocol/data';
-import type { GgufValue } from './ggufWriter';
+import type { GgufValue } from '../checkpoint/gguf/writer';
 
 const addedToken = v.object({ id: v.number(), content: v.string(), special: v.boolean() });
 const splitter = v.object({
@@ -38,13 +39,6 @@ const tokenizerConfigSchema = v.object({
   add_bos_token: v.nullish(v.boolean()),
 });
 
-/** llama.cpp knows a splitting rule by name; the rule itself is compiled into it. */
-const SPLIT_RULES: Record<string, string> = {
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+":
-    'llama-bpe',
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+":
-    'qwen2',
-};
 const TOKEN_TYPE = { normal: 1, control: 3, userDefined: 4, unused: 5 };
 
 export function ggufTokenizer(assets: ChatAssets): [string, GgufValue][] {
@@ -105,7 +99,8 @@ function splitRule({ pre_tokenizer: splitting }: Tokenizer): string {
   }
   if (steps.length === 1 && byteLevel.use_regex) return 'gpt-2';
   const regex = steps.length === 2 && !byteLevel.use_regex ? (steps[0]?.pattern?.Regex ?? '') : '';
-  const name = SPLIT_RULES[regex];
+  const rule = SPLIT_RULES.find(({ patterns }) => patterns.length === 1 && patterns[0] === regex);
+  const name = rule?.names[0];
   if (name === undefined) {
     throw new FormatError(
       `llama.cpp has no name for this tokenizer's splitting rule ${JSON.stringify(regex)}.`,

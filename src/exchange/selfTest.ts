@@ -5,6 +5,7 @@
 import type { AdapterWeights } from '../adapter/spec';
 import type { ModelConfig } from '../model/config';
 import { readGgufAdapter } from './gguf';
+import { readMlx, type MlxFiles } from './mlx';
 import { readPeft, type PeftFiles } from './peft';
 
 /** F32 files hold the adapter's own bits; only rsLoRA's folded scale may round. */
@@ -17,20 +18,24 @@ export interface SelfTest {
   /** Largest absolute logit difference to the live model. */
   peft: number;
   gguf: number;
+  /** null where the adapter has no MLX form */
+  mlx: number | null;
 }
 
 export async function testExport(
   live: AdapterWeights,
-  files: { peft: PeftFiles; gguf: Uint8Array },
+  files: { peft: PeftFiles; gguf: Uint8Array; mlx: MlxFiles | null },
   model: ModelConfig,
   logitsOf: LogitsOf,
 ): Promise<SelfTest> {
   const expected = await logitsOf(live);
   const fromPeft = await logitsOf(readPeft(files.peft.config, files.peft.weights, model));
   const fromGguf = await logitsOf(readGgufAdapter(files.gguf, model));
+  const fromMlx = files.mlx === null ? null : await logitsOf(readMlx(files.mlx, model));
   return {
     peft: accept('The PEFT file', largestDifference(expected, fromPeft)),
     gguf: accept('The GGUF file', largestDifference(expected, fromGguf)),
+    mlx: fromMlx === null ? null : accept('The MLX file', largestDifference(expected, fromMlx)),
   };
 }
 

@@ -100,11 +100,6 @@ export function output(shape: number[], dtype: 'float32' | 'int32' = 'float32'):
   return backendInside().makeTensorInfo(shape, dtype);
 }
 
-/** Gives back an output that only kernels of one operation read; tfjs knows nothing of it and would keep it for ever. */
-export function discard(tensor: TensorInfo): void {
-  tf.engine().makeTensorFromTensorInfo(tensor).dispose();
-}
-
 export function dispatch({
   name,
   code,
@@ -185,6 +180,11 @@ export function release(tensor: TensorInfo): void {
 /** Kernels run so far; the difference of two calls is what a piece of work cost. */
 export function dispatchCount(): number {
   return dispatches;
+}
+
+/** Names of the kernels made for this device so far. */
+export function kernelsMade(): string[] {
+  return [...new Set([...pipelines.keys()].map((key) => key.slice(0, key.indexOf('|'))))].sort();
 }
 
 /** Bytes that tfjs' pool holds on the GPU now, used or free. */

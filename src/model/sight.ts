@@ -26,7 +26,7 @@ export interface SightArrays {
 
 /** `rows` are indices into the packed rows; the result covers rows.length · packed.length tokens. */
 export function sightOfRows(
-  config: ModelConfig,
+  config: Pick<ModelConfig, 'kinds'>,
   packed: PackedRows,
   rows: readonly number[],
   tables: RotaryTables,
@@ -43,7 +43,7 @@ export function sightOfRows(
 
 /** `starts[i]` is the index of the first token of i's document; documents lie end to end. */
 export function sightOfDocuments(
-  config: ModelConfig,
+  config: Pick<ModelConfig, 'kinds'>,
   starts: Int32Array,
   tables: RotaryTables,
   into?: Sight,

@@ -3,6 +3,7 @@
  * tests hand in an object of it. Every call that can fail for a reason a person can mend resolves to a `Result`.
  */
 import type { Bytes, Milliseconds, Tokens } from '../units';
+import type { BenchmarkName, BenchmarkRow, SelfTestCheck, SelfTestReport } from './benchmark';
 import type { ChatAssets, Message, PackedRows, TrainingData, EvalRow } from './data';
 import type { Failure, Plan, RunEvent, FinishReason, Evaluated, StepReport } from './events';
 import type { Settings } from './settings';
@@ -157,7 +158,10 @@ export interface ScoreRequest {
   maxTokens: Tokens;
 }
 export interface ScoredRow {
+  /** All that the model was given. */
   prompt: string;
+  /** The part of it that a person wrote last. */
+  question: string;
   reference: string;
   base: string;
   tuned: string;
@@ -172,6 +176,14 @@ export interface Proportion {
   low: number;
   high: number;
 }
+/** A mean over rows, 0 to 1, before and after, with the 95 % interval of the difference. */
+export interface SecondaryScore {
+  name: string;
+  signature: string;
+  base: number;
+  tuned: number;
+  difference: { mean: number; low: number; high: number };
+}
 export interface Scores {
   metric: string;
   base: Proportion;
@@ -181,6 +193,8 @@ export interface Scores {
   broken: number;
   pValue: number;
   verdict: string;
+  /** Figures beside the headline; they decide nothing. */
+  others: SecondaryScore[];
   rows: ScoredRow[];
   seconds: number;
 }
@@ -209,6 +223,8 @@ export interface RunHistory {
 }
 
 export interface TrainerApi {
+  /** Answers at once while the worker is alive. */
+  ping(): Promise<void>;
   capabilities(): Promise<Result<Capabilities>>;
   models(): Promise<Result<ModelSummary[]>>;
   /** Adds a model from files in Hugging Face layout (config.json, *.safetensors, tokenizer.json, …). */
@@ -245,6 +261,10 @@ export interface TrainerApi {
   importAdapter(modelId: string, files: NamedFile[]): Promise<Result<AdapterSummary>>;
   answer(request: AnswerRequest, onText: (text: string) => void): Promise<Result<Answer>>;
   score(request: ScoreRequest, onProgress: (done: number, of: number) => void): Promise<Result<Scores>>;
-  /** Ends a running answer or scoring. */
+  /** Measures this machine; each row is handed over as it is made. */
+  benchmark(names: BenchmarkName[], onRow: (row: BenchmarkRow) => void): Promise<Result<BenchmarkRow[]>>;
+  /** Compares every operation and a tiny model with what they should give. */
+  selfTest(onCheck: (check: SelfTestCheck) => void): Promise<Result<SelfTestReport>>;
+  /** Ends a running answer, scoring, benchmark or self-test. */
   cancel(): Promise<void>;
 }

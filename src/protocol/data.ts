@@ -44,6 +44,8 @@ export interface PackedRows {
 export interface EvalRow {
   promptIds: Int32Array;
   promptText: string;
+  /** The last thing a person says in it, without the template's marks. */
+  question: string;
   reference: string;
 }
 

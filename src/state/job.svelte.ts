@@ -62,11 +62,6 @@ export class Job {
     await this.trainer.stop();
   }
 
-  /** The worker itself is gone; nothing more will be heard from it. */
-  lost(message: string): void {
-    if (this.run.active) this.#fail({ kind: 'internal', message });
-  }
-
   #hear(event: RunEvent): void {
     this.run.apply(event);
     if (!this.run.active) this.#toldEnd();

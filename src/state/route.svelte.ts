@@ -1,5 +1,5 @@
 /** Where the person is: the part of the address after #/. The fragment never reaches a server. */
-export const pages = ['start', 'data', 'train', 'try', 'adapters'] as const;
+export const pages = ['start', 'data', 'train', 'try', 'adapters', 'benchmark'] as const;
 export type Page = (typeof pages)[number];
 
 export class Route {

@@ -8,7 +8,8 @@ import { failureFrom } from './failure';
 export const ROWS_AT_ONCE = 200;
 
 export class ScoringState {
-  phase: 'idle' | 'scoring' | 'done' | 'failed' = $state('idle');
+  /** 'unasked': the data holds no question, as plain text does. */
+  phase: 'idle' | 'scoring' | 'done' | 'unasked' | 'failed' = $state('idle');
   /** Answers given, of both models together. */
   done = $state(0);
   of = $state(0);
@@ -41,10 +42,8 @@ export class ScoringState {
       this.testIsValidation = held.value.testIsValidation;
       this.of = 2 * rows.length;
       if (rows.length === 0) {
-        return this.#fail({
-          kind: 'bad-input',
-          message: 'There are no held-out questions to score: no row of this dataset ends in an answer.',
-        });
+        this.phase = 'unasked';
+        return;
       }
       const request = {
         modelId: subject.modelId,

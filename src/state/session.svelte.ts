@@ -2,8 +2,10 @@
 import type { DatasetApi, NamedFile, RunSummary, TrainerApi } from '../protocol/apis';
 import type { Failure } from '../protocol/events';
 import { defaultSettings, parseSettings } from '../protocol/settings';
+import type { Milliseconds } from '../units';
 import { AdaptersState } from './adapters.svelte';
 import { AnswersState } from './answers.svelte';
+import { BenchmarkState } from './benchmark.svelte';
 import { DataState } from './data.svelte';
 import { FormState } from './form.svelte';
 import { Job } from './job.svelte';
@@ -20,6 +22,8 @@ export interface Surroundings {
   dataset: DatasetApi;
   get: (path: string) => Promise<Response>;
   store: Pick<Storage, 'getItem' | 'setItem'> | null;
+  /** Ends a trainer that does not answer; another takes its place. */
+  restartTrainer: () => void;
 }
 
 /** Quiet time after an edit before rows are packed and planned again. */
@@ -37,12 +41,17 @@ export class Session {
   readonly answers: AnswersState;
   readonly adapters: AdaptersState;
   readonly runs: RunsState;
+  readonly benchmark: BenchmarkState;
   /** The adapter used in Try. */
   chosenAdapter: string | null = $state(null);
   /** The run has ended and its lists and scores have been made too. */
   over = $state(false);
   /** A start is under way, before the run itself has begun. */
   starting: string | null = $state(null);
+
+  /** How long the trainer has not answered; null while it does. */
+  silentFor: Milliseconds | null = $state(null);
+  readonly restartTrainer: () => void;
 
   /** Model and settings of the packing the dataset worker holds. */
   #packed = '';
@@ -59,6 +68,8 @@ export class Session {
     this.answers = new AnswersState(around.trainer);
     this.adapters = new AdaptersState(around.trainer);
     this.runs = new RunsState(around.trainer);
+    this.restartTrainer = around.restartTrainer;
+    this.benchmark = new BenchmarkState(around.trainer);
   }
 
   busy = $derived.by(() => this.run.active || this.starting !== null);
@@ -77,6 +88,12 @@ export class Session {
   async load(): Promise<void> {
     await Promise.all([this.lessons.load(), this.models.load().then(() => this.adapters.load())]);
     await this.runs.load();
+  }
+
+  /** The trainer died and another took its place: what is stored is listed afresh, so that a run can be gone on with. */
+  async trainerReplaced(): Promise<void> {
+    this.silentFor = null;
+    await Promise.all([this.models.load(), this.adapters.load(), this.runs.load()]);
   }
 
   /** Keeps split, packing and plan in step with the file, the model and the form. Called where effects are allowed. */

@@ -45,7 +45,7 @@ export function makeBatch(
   rows: readonly number[],
   count: number,
   weight: number,
-  config: ModelConfig,
+  config: Pick<ModelConfig, 'kinds'>,
   tables: RotaryTables,
   chunk: number,
   into?: Batch,

@@ -35,7 +35,7 @@ export type HeadResult = {
 
 /** hidden [tokens, hidden]; loss = −Σ weights · logp. `want` says which gradients are made. */
 export function headLoss(
-  config: ModelConfig,
+  config: Pick<ModelConfig, 'norm'>,
   { norm, head }: Outside,
   hidden: tf.Tensor,
   chunks: readonly Chunk[],

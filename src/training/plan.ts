@@ -1,14 +1,21 @@
-/** Predicts steps and bytes of a run before anything is allocated. Formulas follow what step.ts and weights.ts allocate. */
+/**
+ * Predicts steps and bytes of a run before anything is allocated: the weights, the flat buffers, and what one pass takes from
+ * TensorFlow.js' buffer pool (passBuffers.ts). Nothing is guessed; tests/training/plan.gpu.test.ts compares with the pool.
+ */
 import { adapterModules, specOf } from '../adapter/spec';
 import type { ModelConfig } from '../model/config';
-import { linearShape, parameterCount } from '../model/shapes';
+import { parameterCount } from '../model/shapes';
 import { weightShapes } from '../model/weights';
 import type { PackedRows } from '../protocol/data';
 import type { MemoryPart, Plan } from '../protocol/events';
 import type { Settings } from '../protocol/settings';
 import { outsideFormat, weightBytes, type WeightFormat } from '../protocol/weightFormats';
+import type { Bytes } from '../units';
 import { chunkRows } from './head';
+import { rowsOf, type LayerWork } from './layerBuffers';
 import { planSteps } from './order';
+import { passBuffers } from './passBuffers';
+import { Pool } from './pool';
 
 /** Tokens of one micro-batch: enough rows to keep a GPU busy, few enough to stay small. */
 const MICRO_TOKENS = 1024;
@@ -30,15 +37,22 @@ export function planRun(
   const modules = full ? [] : adapterModules(specOf(settings, config), config);
   const trainableParameters = full
     ? parameterCount(config)
-    : modules.reduce((sum, module) => sum + module.rank * (module.in + module.out), 0);
+    : modules.reduce((count, module) => count + module.rank * (module.in + module.out), 0);
   const format = machine.backend === 'webgpu' ? settings.weightFormat : 'f32';
+  const flat = rowsOf(1, trainableParameters);
+  const staging = [...batchBuffers(config, train.length, tokens), flat];
+  const pool = new Pool();
+  pool.take(flat, flat, flat, flat, ...staging);
+  const trained = full ? 'all' : new Map(modules.map(({ target, rank }) => [target, rank]));
+  const work: LayerWork = { config, tokens, trained, dropout: settings.dropout > 0 };
+  const pass = passBuffers(pool, work, settings.recompute);
   const memory: MemoryPart[] = [
     { part: 'weights', bytes: full ? 0 : frozenBytes(config, format) },
-    { part: 'adapter', bytes: 4 * trainableParameters },
-    { part: 'optimizer', bytes: 12 * trainableParameters },
-    { part: 'activations', bytes: activationBytes(config, tokens, settings.recompute) },
-    { part: 'head', bytes: headBytes(config, tokens, full) },
-    { part: 'staging', bytes: stagingBytes(config, tokens, train.length) },
+    { part: 'adapter', bytes: flat },
+    { part: 'optimizer', bytes: 3 * flat },
+    { part: 'activations', bytes: pass.activations },
+    { part: 'head', bytes: pass.head },
+    { part: 'staging', bytes: sum(staging) },
   ];
   return {
     ...machine,
@@ -48,45 +62,34 @@ export function planRun(
     trainableParameters,
     frozenParameters: full ? 0 : parameterCount(config),
     memory,
-    predictedBytes: memory.reduce((sum, { bytes }) => sum + bytes, 0),
+    predictedBytes: sum(memory.map(({ bytes }) => bytes)),
   };
 }
 
-function frozenBytes(config: ModelConfig, format: WeightFormat): number {
+/** Weights lie in buffers of their own, outside the pool. */
+function frozenBytes(config: ModelConfig, format: WeightFormat): Bytes {
   let bytes = 0;
   for (const [name, shape] of weightShapes(config)) {
     const [n = 1, k] = shape;
     const own = name.startsWith('model.layers.') ? format : outsideFormat(format);
-    bytes += k === undefined ? 4 * n : weightBytes(own, n, k);
+    bytes += k === undefined ? rowsOf(1, n) : weightBytes(own, n, k);
   }
   return bytes;
 }
 
-/** Ranges of each window and turns of each kind of layer, ids, targets and weights. */
-function stagingBytes({ kinds }: ModelConfig, tokens: number, length: number): number {
-  const windows = new Set(kinds.map(({ window }) => window)).size;
-  const turned = kinds.reduce((sum, { rope }) => sum + (rope?.dim ?? 0), 0);
-  return 4 * turned * length + 4 * tokens * (4 + 3 * windows);
+/**
+ * The rotary tables, and twice, for a step and for the check on held-out rows: ids, positions, the ranges of each window, and the
+ * chunks of learned tokens with their places, targets and weights.
+ */
+function batchBuffers(config: ModelConfig, length: number, tokens: number): Bytes[] {
+  const column = rowsOf(tokens, 1);
+  const chunk = chunkRows(config.vocab, tokens);
+  const chunks = Array.from({ length: 3 * Math.ceil(tokens / chunk) }, () => rowsOf(chunk, 1));
+  const windows = [...new Set(config.kinds.map(({ window }) => window))].map(() => rowsOf(tokens, 3));
+  const once = [column, column, ...windows, ...chunks];
+  return [...config.kinds.map(({ rope }) => rowsOf(length, rope?.dim ?? 0)), ...once, ...once];
 }
 
-/** The input of every layer, and everything one layer keeps while it is differentiated. */
-function activationBytes(config: ModelConfig, tokens: number, recompute: boolean): number {
-  const { hidden, layers, ffn } = config;
-  const q = linearShape(config, 'q_proj').out;
-  const k = linearShape(config, 'k_proj').out;
-  // what is normed on its way out is kept before and after; what is fused is kept whole and split
-  const extra = (config.outputNorms ? 4 * hidden : 0) + (config.fused ? q + 2 * k + 2 * ffn : 0);
-  const layer = 6 * hidden + 5 * q + 6 * k + 6 * ffn + 3 * config.heads + extra;
-  return 4 * tokens * (recompute ? hidden * (layers + 1) + layer : layers * layer);
-}
-
-function headBytes(config: ModelConfig, tokens: number, full: boolean): number {
-  const rows = chunkRows(config.vocab, tokens);
-  return (
-    4 *
-    (rows * config.vocab +
-      4 * rows * config.hidden +
-      tokens * config.hidden +
-      (full ? 2 * config.vocab * config.hidden : 0))
-  );
+function sum(sizes: readonly Bytes[]): Bytes {
+  return sizes.reduce((total, size) => total + size, 0);
 }

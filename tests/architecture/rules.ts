@@ -17,7 +17,7 @@ export const ORDER = [
     'adapter',
     'training',
   ],
-  ...['evaluation', 'exchange', 'guide', 'storage', 'state', 'ui'],
+  ...['evaluation', 'exchange', 'selftest', 'benchmark', 'guide', 'storage', 'state', 'ui'],
 ];
 /** What the screen's two folders may know of: everything else lives behind a worker. */
 const SCREEN_MAY_SEE = ['units', 'protocol', 'guide', 'state', 'ui'];

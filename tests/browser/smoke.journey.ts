@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { axeFaults, journey } from './app';
 
-const PAGES = ['#/data', '#/train', '#/try', '#/adapters'];
+const PAGES = ['#/data', '#/train', '#/try', '#/adapters', '#/benchmark'];
 
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const hash of PAGES) {

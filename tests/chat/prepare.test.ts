@@ -52,6 +52,7 @@ describe('prepare', () => {
       /^<\|im_start\|>user\nWhat is \d+\?<\|im_end\|>\n<\|im_start\|>assistant\n$/,
     );
     expect(fixtureFormat('llama').tokenizer.decode(row?.promptIds ?? [])).toBe(row?.promptText);
+    expect(row?.question).toMatch(/^What is \d+\?$/);
     expect(row?.reference).toMatch(/^It is \d+\.$/);
   });
 

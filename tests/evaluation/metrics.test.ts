@@ -1,16 +1,33 @@
 import { describe, expect, it } from 'vitest';
+import { corpusBleu, sentenceBleu } from '../../src/evaluation/bleu';
 import { chrF2 } from '../../src/evaluation/chrf';
 import { bitsPerByte, perplexityPerToken } from '../../src/evaluation/likelihood';
 import { exactMatch, finalNumber, finalNumberMatch, squadF1 } from '../../src/evaluation/metrics';
 import { squadNormalise } from '../../src/evaluation/normalise';
+import { rouge } from '../../src/evaluation/rouge';
 import reference from '../fixtures/metrics/reference.json';
 
 describe('metrics against reference values', () => {
-  it.each(reference.pairs)('$id', ({ hypothesis, references, chrF2: chrf, exact, f1 }) => {
+  it.each(reference.pairs)('$id', ({ hypothesis, references, chrF2: chrf, exact, f1, bleu, rouge: r }) => {
     expect(chrF2(hypothesis, references)).toBeCloseTo(chrf, 7);
     expect(exactMatch(hypothesis, references, 'squad')).toBe(exact === 1);
     expect(squadF1(hypothesis, references)).toBeCloseTo(f1, 9);
+    expect(sentenceBleu(hypothesis, references)).toBeCloseTo(bleu, 7);
+    expect(rouge(hypothesis, references, '1')).toBeCloseTo(r.rouge1, 9);
+    expect(rouge(hypothesis, references, '2')).toBeCloseTo(r.rouge2, 9);
+    expect(rouge(hypothesis, references, 'L')).toBeCloseTo(r.rougeL, 9);
   });
+
+  it.each(reference.corpus)(
+    'BLEU of the corpus $name',
+    ({ hypotheses, reference_streams: streams, bleu }) => {
+      const rows = hypotheses.map((answer, row) => ({
+        answer,
+        references: streams.map((stream) => stream[row] ?? ''),
+      }));
+      expect(corpusBleu(rows)).toBeCloseTo(bleu, 7);
+    },
+  );
 
   it.each(reference.normalised)('normalises $text as SQuAD does', ({ text, squad }) => {
     expect(squadNormalise(text)).toBe(squad);

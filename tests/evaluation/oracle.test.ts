@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as v from 'valibot';
+import { scoreFile } from '../metrics/score';
 import { chrF2 } from '../../src/evaluation/chrf';
 import { exactMatch, squadF1 } from '../../src/evaluation/metrics';
 import { squadNormalise, splitBlanks } from '../../src/evaluation/normalise';
@@ -40,6 +41,13 @@ describe('the whole table of reference values', () => {
       expect(exactMatch(pair.hypothesis, pair.references, 'squad'), pair.id).toBe(pair.squad_v2.exact === 1);
       expect(squadF1(pair.hypothesis, pair.references), pair.id).toBeCloseTo(pair.squad_v2.f1, 9);
     }
+  });
+
+  it.skipIf(!present)('every metric that npm run metrics compares, on all 25 pairs', () => {
+    const lines = scoreFile(readFileSync(path, 'utf8'));
+    expect(lines.filter(({ ok }) => !ok)).toEqual([]);
+    // strict and SQuAD exact match, F1, chrF2, ROUGE 1, 2 and L, sentence BLEU: 8 × 25; corpus BLEU: 2
+    expect(lines.reduce((sum, { compared }) => sum + compared, 0)).toBe(202);
   });
 
   it.skipIf(!present)('24 texts are normalised and split as Python does', () => {

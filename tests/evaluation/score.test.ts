@@ -1,8 +1,15 @@
+import { secondaryScores } from '../../src/evaluation/secondary';
 import { describe, expect, it } from 'vitest';
 import { scoreAnswers, type AnsweredRow } from '../../src/evaluation/score';
 import { verdict } from '../../src/evaluation/verdict';
 
-const row = (base: string, tuned: string): AnsweredRow => ({ prompt: 'q', reference: 'yes', base, tuned });
+const row = (base: string, tuned: string): AnsweredRow => ({
+  prompt: '<user>q',
+  question: 'q',
+  reference: 'yes',
+  base,
+  tuned,
+});
 
 describe('scoring two sets of answers', () => {
   it('counts right, fixed and broken rows and pairs them in the test', () => {
@@ -57,4 +64,23 @@ describe('the verdict', () => {
     const text = verdict({ rows: 9, baseRight: 3, tunedRight: 3, fixed: 0, broken: 0, pValue: 1 });
     expect(text).toBe('No difference on 9 rows: 3 right before, 3 after.');
   });
+});
+
+it('other figures are means of the same rows, with an interval around their difference', () => {
+  // F1 of "red kite" and "red bird": one shared word of two and two, 2 · 1 / 4 = 0.5
+  const rows = [
+    { reference: 'red kite', base: 'red bird', tuned: 'red kite' },
+    { reference: 'blue jay', base: 'owl', tuned: 'blue jay' },
+  ];
+  const [f1, chrf, rougeL] = secondaryScores(rows);
+  expect(f1).toMatchObject({ base: 0.25, tuned: 1 });
+  expect(f1?.difference.mean).toBeCloseTo(0.75, 12);
+  // every draw lies between the two rows' differences, 0.5 and 1
+  expect(f1?.difference.low).toBeCloseTo(0.5, 12);
+  expect(f1?.difference.high).toBeCloseTo(1, 12);
+  expect(chrf).toMatchObject({ name: 'chrF2', tuned: 1 });
+  expect(rougeL?.base).toBeCloseTo(0.25, 12);
+  expect(
+    secondaryScores([{ reference: 'привет', base: 'x', tuned: 'привет' }]).map(({ name }) => name),
+  ).toEqual(['F1 of words', 'chrF2']);
 });

@@ -3,8 +3,12 @@ import { adapterModules, type AdapterWeights } from '../../src/adapter/spec';
 import { readSafetensors, tensorBytes, toFloat32 } from '../../src/checkpoint/safetensors';
 import { fileName, writeBundle, type BundleRequest } from '../../src/exchange/bundle';
 import { buildRunRecord } from '../../src/exchange/buildRunRecord';
+import { writeGgufAdapter } from '../../src/exchange/gguf';
 import { importAdapter, readBundle } from '../../src/exchange/importAdapter';
 import { readRunRecord, writeRunRecord, type RunRecord } from '../../src/exchange/runRecord';
+import { readMlx, writeMlx } from '../../src/exchange/mlx';
+import { writePeft } from '../../src/exchange/peft';
+import { testExport } from '../../src/exchange/selfTest';
 import { writeModelfile } from '../../src/exchange/ollama';
 import type { ReceiptLine, Scores } from '../../src/protocol/apis';
 import { defaultSettings } from '../../src/protocol/settings';
@@ -54,7 +58,14 @@ function recordOf(exports: ReceiptLine[], scores: Scores | null = null): RunReco
       hash: 'ab',
       train: rows,
       validation: rows,
-      test: [{ promptIds: Int32Array.of(1), promptText: 'a secret question', reference: 'a secret answer' }],
+      test: [
+        {
+          promptIds: Int32Array.of(1),
+          promptText: 'a secret question',
+          question: 'a secret',
+          reference: 'a secret answer',
+        },
+      ],
       testIsValidation: false,
       split: { rule: '80 / 20', seed: 42, train: 3, validation: 1, test: 1 },
     },
@@ -142,6 +153,7 @@ describe('the bundle', () => {
     expect(tested.map(({ file, difference }) => [file, difference])).toEqual([
       ['peft/adapter_model.safetensors', 0],
       ['gguf/Poems-v2-lora-f32.gguf', 0],
+      ['mlx/adapters.safetensors', 0],
     ]);
   });
 
@@ -158,7 +170,8 @@ describe('the bundle', () => {
 
   it('passes its own test with rsLoRA, whose scale GGUF carries in alpha', async () => {
     const { receipt } = await writeBundle(request({ adapter: llama.adapter('rslora'), record: null }));
-    expect(receipt.find(({ file }) => file.startsWith('gguf/'))?.difference).toBeLessThan(1e-5);
+    for (const file of ['gguf/Poems-v2-lora-f32.gguf', 'mlx/adapters.safetensors'])
+      expect(receipt.find((line) => line.file === file)?.difference).toBeLessThan(1e-5);
   });
 
   it('comes back as the same adapter, with its run', async () => {
@@ -199,6 +212,29 @@ describe('the MLX files', () => {
     // Row 5, column 2 of the transposed half is row 2, column 5 of PEFT's.
     expect(values[5 * 4 + 2]).toBe(source.values[2 * 64 + 5]);
   });
+
+  it('are read back as MLX-LM runs them: the scale is the file’s own', () => {
+    const mlx = writeMlx(llama.adapter('rslora'), llama.config, 'tiny/llama');
+    if (mlx === null) throw new Error('no MLX form');
+    const read = readMlx(mlx, llama.config);
+    expect(read.tensors).toEqual(llama.adapter('rslora').tensors);
+    const halved = { ...mlx, config: mlx.config.replace(/"scale": [\d.]+/, '"scale": 2') };
+    expect(readMlx(halved, llama.config).spec.alpha).toBe(2 * read.spec.rank);
+    const fewer = { ...mlx, config: mlx.config.replace('"self_attn.q_proj",', '') };
+    expect(() => readMlx(fewer, llama.config)).toThrow('has 28 tensors; its config names 24');
+  });
+
+  it('are refused when their scale is not the adapter’s', async () => {
+    const adapter = llama.adapter('lora');
+    const peft = writePeft(adapter, { name: 'tiny/llama', revision: null });
+    const gguf = writeGgufAdapter(adapter, llama.config, 'x');
+    const mlx = writeMlx(adapter, llama.config, 'tiny/llama');
+    if (mlx === null) throw new Error('no MLX form');
+    const wrong = { ...mlx, config: mlx.config.replace('"scale": 2', '"scale": 2.5') };
+    await expect(testExport(adapter, { peft, gguf, mlx: wrong }, llama.config, answer)).rejects.toThrow(
+      /The MLX file just written does not answer like the live model/,
+    );
+  });
 });
 
 describe('run.json', () => {
@@ -220,7 +256,18 @@ describe('run.json', () => {
       broken: 0,
       pValue: 0.008,
       verdict: 'better',
-      rows: [{ prompt: 'a secret', reference: '', base: '', tuned: '', baseRight: false, tunedRight: true }],
+      others: [],
+      rows: [
+        {
+          prompt: 'a secret',
+          question: 'a secret',
+          reference: '',
+          base: '',
+          tuned: '',
+          baseRight: false,
+          tunedRight: true,
+        },
+      ],
       seconds: 1,
     };
     const line = { file: 'a', bytes: 1, sha256: 'ab'.repeat(32), difference: null, tolerance: null };

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSafetensors, tensorBytes, toFloat32, toInt32 } from '../../src/checkpoint/safetensors';
-import { sourceFromSafetensors } from '../../src/checkpoint/source';
 import { readPeft } from '../../src/exchange/peft';
 import { readConfig } from '../../src/model/config';
 import type { ChatAssets } from '../../src/protocol/data';
+import { sourceOfFolder } from '../checkpoint/folder';
 
 export const FAMILIES = ['llama', 'qwen2', 'qwen3', 'mistral', 'phi3'] as const;
 /** These need more layers than the oracle's two before llama.cpp runs them; see llama.test.ts. */
@@ -47,7 +47,7 @@ export function fixture(family: FixtureFamily) {
     config,
     assets,
     peft,
-    weights: () => sourceFromSafetensors([readBytes(path('model.safetensors'))]),
+    weights: () => sourceOfFolder(path()),
     adapter: (variant: 'lora' | 'rslora') => readPeft(peft(variant).config, peft(variant).weights, config),
   };
 }

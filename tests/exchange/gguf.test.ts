@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { adapterModules } from '../../src/adapter/spec';
 import { FormatError } from '../../src/checkpoint/safetensors';
 import { readGgufAdapter, writeGgufAdapter } from '../../src/exchange/gguf';
-import { readGguf } from '../../src/exchange/ggufReader';
-import { writeGguf } from '../../src/exchange/ggufWriter';
+import { readGguf } from '../../src/exchange/ggufFloats';
+import { writeGguf } from '../../src/checkpoint/gguf/writer';
 import { readPeft } from '../../src/exchange/peft';
-import { joinPairs, separatePairs } from '../../src/exchange/ropeRows';
+import { joinPairs, separatePairs } from '../../src/checkpoint/gguf/ropeRows';
 import { adapters, FAMILIES, fixture, readBytes } from './fixtures';
 
 const llama = fixture('llama');

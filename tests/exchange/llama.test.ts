@@ -22,8 +22,8 @@ import { sightOfDocuments } from '../../src/model/sight';
 import { loadWeights, weightShapes } from '../../src/model/weights';
 import { writeGgufAdapter } from '../../src/exchange/gguf';
 import { writeGgufModel } from '../../src/exchange/ggufModel';
-import { readGguf } from '../../src/exchange/ggufReader';
-import { writeGguf, type GgufValue } from '../../src/exchange/ggufWriter';
+import { readGguf } from '../../src/exchange/ggufFloats';
+import { writeGguf, type GgufValue } from '../../src/checkpoint/gguf/writer';
 import { readPeft } from '../../src/exchange/peft';
 import { adapters, FAMILIES, fixture, readBytes, readJson, readTensor, type FixtureFamily } from './fixtures';
 
@@ -136,7 +136,7 @@ describe.each(FAMILIES)('llama.cpp on %s', (family) => {
   let model: LlamaModel;
   beforeAll(async () => {
     // llama.cpp takes a model for Microsoft's own, and looks for its tokens, where the name holds "phi3"
-    const file = await writeGgufModel(config, weights(), assets, 'tiny model');
+    const file = await writeGgufModel(config, await weights(), assets, 'tiny model');
     model = await open(save(`${family}.gguf`, file));
   });
   afterAll(() => model.dispose());
@@ -176,11 +176,13 @@ describe.each([
   const config = readConfig(json);
   const within = (name: string) =>
     name.replace(/layers\.(\d+)\./, (_, at: string) => `layers.${Number(at) % 2}.`);
-  const two = weights();
-  const source: WeightSource = {
-    names: () => [...weightShapes(config).keys()],
-    shape: (name) => two.shape(within(name)),
-    read: (name) => two.read(within(name)),
+  const repeated = async (): Promise<WeightSource> => {
+    const two = await weights();
+    return {
+      names: () => [...weightShapes(config).keys()],
+      shape: (name) => two.shape(within(name)),
+      read: (name) => two.read(within(name)),
+    };
   };
   const short = adapter('lora');
   const spec = { ...short.spec, layers };
@@ -197,13 +199,15 @@ describe.each([
   let model: LlamaModel;
   beforeAll(async () => {
     await startEngine({ backend: 'cpu' });
-    model = await open(save(`${family}.gguf`, await writeGgufModel(config, source, assets, 'tiny model')));
+    model = await open(
+      save(`${family}.gguf`, await writeGgufModel(config, await repeated(), assets, 'tiny model')),
+    );
   });
   afterAll(() => model.dispose());
 
   const limit = config.activation === 'gelu_tanh' ? GELU_TOLERANCE : TOLERANCE;
   it('gives our log-probabilities, with and without our LoRA file', async () => {
-    const loaded = await loadWeights(config, source, 'f32');
+    const loaded = await loadWeights(config, await repeated(), 'f32');
     const trainable = loraTrainable(config, loaded, spec, { spec, tensors });
     const tuned = (index: number) => trainable.layer(index, (slot) => trainable.flat.tensor(slot), null);
     const bare = (index: number) => frozenLayers(loaded)(index, () => tf.scalar(NaN), null);
@@ -221,7 +225,9 @@ describe.each([
 
   it('is not written where llama.cpp would see its layers otherwise', async () => {
     const { config: other, weights: own } = fixture(family);
-    await expect(writeGgufModel(other, own(), assets, 'tiny model')).rejects.toThrow('llama.cpp sees layer');
+    await expect(writeGgufModel(other, await own(), assets, 'tiny model')).rejects.toThrow(
+      'llama.cpp sees layer',
+    );
   });
 });
 
@@ -230,7 +236,9 @@ describe('llama.cpp on llama', () => {
   const { ids, logits } = oracle('llama');
   let model: LlamaModel;
   beforeAll(async () => {
-    model = await open(save('base.gguf', await writeGgufModel(config, weights(), assets, 'tiny llama')));
+    model = await open(
+      save('base.gguf', await writeGgufModel(config, await weights(), assets, 'tiny llama')),
+    );
   });
   afterAll(() => model.dispose());
 

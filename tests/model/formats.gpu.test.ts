@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { loraTrainable } from '../../src/adapter/lora';
 import { decode, encode } from '../../src/checkpoint/planes';
-import { sourceFromSafetensors, type WeightSource } from '../../src/checkpoint/source';
+import type { WeightSource } from '../../src/checkpoint/source';
 import { readPeft } from '../../src/exchange/peft';
 import { startEngine, type Engine } from '../../src/gpu/backend';
 import { readConfig } from '../../src/model/config';
@@ -16,7 +16,8 @@ import type { PackedRows } from '../../src/protocol/data';
 import { outsideFormat, type WeightFormat } from '../../src/protocol/weightFormats';
 import { disposeBatch, makeBatch } from '../../src/training/batch';
 import { forwardBackward } from '../../src/training/step';
-import { relativeL2 } from '../oracle/tensors';
+import { sourceOfFolder } from '../checkpoint/folder';
+import { relativeL2 } from '../../src/selftest/distance';
 
 vi.setConfig({ testTimeout: 240_000 });
 const folder = 'tests/fixtures/models/qwen2';
@@ -56,7 +57,7 @@ async function pass(source: WeightSource, format: WeightFormat) {
 }
 
 it.each(['q8', 'q4', 'nf4'] as const)('%s trains as f32 does on what it decodes to', async (format) => {
-  const source = sourceFromSafetensors([bytes('model.safetensors')]);
+  const source = await sourceOfFolder(folder);
   const rounded: WeightSource = {
     ...source,
     read: async (name) => {

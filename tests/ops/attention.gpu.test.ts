@@ -6,7 +6,7 @@ import { gpu } from '../../src/gpu/dispatch';
 import { sightOfStarts } from '../../src/model/sight';
 import { attention, type AttentionAttrs } from '../../src/ops/attention';
 import { attentionGradReference, attentionReference } from '../../src/ops/attention.reference';
-import { relativeL2 } from '../oracle/tensors';
+import { relativeL2 } from '../../src/selftest/distance';
 
 // a processor driver compiles each new kernel for seconds
 vi.setConfig({ testTimeout: 300_000 });

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { glu, type Activation } from '../../src/ops/glu';
-import { relativeL2 } from '../oracle/tensors';
+import { relativeL2 } from '../../src/selftest/distance';
 import { differences, filled, numbers } from './numbers';
 
 beforeAll(async () => {

@@ -14,7 +14,7 @@ import { preferDesign } from '../../src/ops/product/choose';
 import { disposeWeight } from '../../src/ops/weight';
 import { WEIGHT_FORMATS, type WeightFormat } from '../../src/protocol/weightFormats';
 import { randomFrom } from '../../src/random';
-import { relativeL2 } from '../oracle/tensors';
+import { relativeL2 } from '../../src/selftest/distance';
 
 vi.setConfig({ testTimeout: 240_000 });
 

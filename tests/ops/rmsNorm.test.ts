@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, expect, it } from 'vitest';
 import { rmsNorm } from '../../src/ops/rmsNorm';
-import { relativeL2 } from '../oracle/tensors';
+import { relativeL2 } from '../../src/selftest/distance';
 import { differences, filled, numbers } from './numbers';
 
 const [ROWS, COLS, EPSILON] = [3, 5, 1e-6];

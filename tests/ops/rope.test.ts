@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, expect, it } from 'vitest';
 import { rope } from '../../src/ops/rope';
-import { relativeL2 } from '../oracle/tensors';
+import { relativeL2 } from '../../src/selftest/distance';
 import { filled, numbers } from './numbers';
 
 beforeAll(async () => {

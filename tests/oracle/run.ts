@@ -5,7 +5,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startEngine } from '../../src/gpu/backend';
-import { checkFolder } from './check';
+import { checkOracle, ORACLE_TOLERANCES, type Check } from '../../src/selftest/check';
+import { filesIn } from './folder';
 
 const args = process.argv.slice(2);
 const has = (flag: string) => args.includes(flag);
@@ -24,19 +25,15 @@ const format: 'f32' | 'f16' = named;
 const given = args.filter((arg) => !arg.startsWith('--') && !without.includes(arg) && arg !== format);
 const fixtures = 'tests/fixtures/models';
 const folders = given.length > 0 ? given : readdirSync(fixtures).map((name) => join(fixtures, name));
-// guides: f32 1e-5 forward, 1e-4 gradients, 1e-4 on the curve; f16 weights 2e-3
-const tolerances = {
-  f32: { forward: 1e-5, gradient: 1e-4, curve: 1e-4 },
-  f16: { forward: 2e-3, gradient: 2e-2, curve: 2e-2 },
-}[format];
 let passed = 0;
 let failed = 0;
+const report = (check: Check) => {
+  console.log(JSON.stringify(check));
+  if (check.ok) passed++;
+  else failed++;
+};
 for (const folder of folders) {
-  for (const check of await checkFolder(folder, format, tolerances)) {
-    console.log(JSON.stringify(check));
-    if (check.ok) passed++;
-    else failed++;
-  }
+  await checkOracle(folder, filesIn(folder), format, ORACLE_TOLERANCES[format], report);
   engine.check();
 }
 console.log(`${passed} passed, ${failed} failed`);

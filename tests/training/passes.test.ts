@@ -9,7 +9,6 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { fullTrainable } from '../../src/adapter/full';
 import { loraTrainable } from '../../src/adapter/lora';
 import type { Trainable } from '../../src/adapter/trainable';
-import { sourceFromSafetensors } from '../../src/checkpoint/source';
 import { startEngine } from '../../src/gpu/backend';
 import { readConfig, type ModelConfig } from '../../src/model/config';
 import { rotaryTables } from '../../src/model/rotary';
@@ -19,7 +18,8 @@ import type { PackedRows } from '../../src/protocol/data';
 import { disposeBatch, makeBatch } from '../../src/training/batch';
 import { forwardBackward } from '../../src/training/step';
 import { forwardBackwardWhole } from '../../src/training/wholeStep';
-import { relativeL2 } from '../oracle/tensors';
+import { sourceOfFolder } from '../checkpoint/folder';
+import { relativeL2 } from '../../src/selftest/distance';
 
 const models = join(import.meta.dirname, '../fixtures/models');
 
@@ -34,10 +34,9 @@ const packed: PackedRows = {
   supervised: 18,
 };
 
-function open(family: string) {
+async function open(family: string) {
   const config = readConfig(JSON.parse(readFileSync(join(models, family, 'config.json'), 'utf8')));
-  const bytes = new Uint8Array(readFileSync(join(models, family, 'model.safetensors')));
-  return { config, source: sourceFromSafetensors([bytes]) };
+  return { config, source: await sourceOfFolder(join(models, family)) };
 }
 
 beforeAll(async () => {
@@ -59,9 +58,8 @@ async function lossAndGradient(config: ModelConfig, trainable: Trainable, pass: 
 }
 
 describe.each(readdirSync(models))('%s', (family) => {
-  const { config, source } = open(family);
-
   it('an adapter', async () => {
+    const { config, source } = await open(family);
     const weights = await loadWeights(config, source, 'f32');
     const spec = {
       rank: 2,
@@ -82,6 +80,7 @@ describe.each(readdirSync(models))('%s', (family) => {
   });
 
   it('all weights', async () => {
+    const { config, source } = await open(family);
     const trainable = await fullTrainable(config, source);
     const recomputed = await lossAndGradient(config, trainable, forwardBackward);
     const kept = await lossAndGradient(config, trainable, forwardBackwardWhole);
@@ -91,7 +90,7 @@ describe.each(readdirSync(models))('%s', (family) => {
 });
 
 it('the norms of Gemma, which the oracle does not train, have the slopes of finite differences', async () => {
-  const { config, source } = open('gemma3_text');
+  const { config, source } = await open('gemma3_text');
   const trainable = await fullTrainable(config, source);
   const { gradient } = await lossAndGradient(config, trainable, forwardBackward);
   const { parameters } = await trainable.flat.read();

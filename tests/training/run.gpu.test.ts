@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, expect, it } from 'vitest';
 import { loraTrainable } from '../../src/adapter/lora';
 import { specOf } from '../../src/adapter/spec';
-import { sourceFromSafetensors } from '../../src/checkpoint/source';
 import { startEngine, type Engine } from '../../src/gpu/backend';
 import { readConfig, type ModelConfig } from '../../src/model/config';
 import { loadWeights, type ModelWeights } from '../../src/model/weights';
 import type { PackedRows } from '../../src/protocol/data';
 import { parseSettings, type Settings } from '../../src/protocol/settings';
 import { planRun } from '../../src/training/plan';
+import { sourceOfFolder } from '../checkpoint/folder';
 import { trainRun, type Checkpoint } from '../../src/training/run';
 
 const folder = 'tests/fixtures/models/llama';
@@ -19,8 +19,7 @@ let weights: ModelWeights;
 beforeAll(async () => {
   engine = await startEngine();
   config = readConfig(JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')));
-  const source = sourceFromSafetensors([new Uint8Array(readFileSync(`${folder}/model.safetensors`))]);
-  weights = await loadWeights(config, source, 'f32');
+  weights = await loadWeights(config, await sourceOfFolder(folder), 'f32');
 });
 
 /** Six rows of 32 tokens, two documents each; what is learned follows from what was read, so that the loss can fall. */

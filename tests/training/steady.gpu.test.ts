@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { loraTrainable } from '../../src/adapter/lora';
 import { specOf } from '../../src/adapter/spec';
-import { sourceFromSafetensors } from '../../src/checkpoint/source';
 import { startEngine } from '../../src/gpu/backend';
 import { cacheSizes, gpu } from '../../src/gpu/dispatch';
 import { allocatedBytes } from '../../src/gpu/memory';
@@ -13,6 +12,7 @@ import type { PackedRows } from '../../src/protocol/data';
 import { parseSettings } from '../../src/protocol/settings';
 import { planRun } from '../../src/training/plan';
 import { trainRun } from '../../src/training/run';
+import { sourceOfFolder } from '../checkpoint/folder';
 
 vi.setConfig({ testTimeout: 300_000 });
 
@@ -33,8 +33,7 @@ it('240 steps make no buffer and keep no more at the end than after the first 30
   const engine = await startEngine();
   const folder = 'tests/fixtures/models/llama';
   const config = readConfig(JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')));
-  const source = sourceFromSafetensors([new Uint8Array(readFileSync(`${folder}/model.safetensors`))]);
-  const weights = await loadWeights(config, source, 'f32');
+  const weights = await loadWeights(config, await sourceOfFolder(folder), 'f32');
   const settings = parseSettings({
     rank: 4,
     alpha: 8,

@@ -11,6 +11,7 @@ import type {
   TokenView,
   TrainerApi,
 } from '../../src/protocol/apis';
+import type { BenchmarkRow, SelfTestCheck } from '../../src/protocol/benchmark';
 import type { PackedRows, TrainingData } from '../../src/protocol/data';
 import type { Plan, RunEvent } from '../../src/protocol/events';
 import { defaultSettings } from '../../src/protocol/settings';
@@ -175,9 +176,19 @@ export const scores: Scores = {
   broken: 1,
   pValue: 4e-16,
   verdict: 'Better: 57 of 60 held-out answers are right, before it was 1. Chance does not explain it.',
+  others: [
+    {
+      name: 'F1 of words',
+      signature: 'f1|norm:squad|empty:v2|refs:max|v:1',
+      base: 0.21,
+      tuned: 0.97,
+      difference: { mean: 0.76, low: 0.7, high: 0.83 },
+    },
+  ],
   rows: [
     {
-      prompt: question,
+      prompt: `<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`,
+      question,
       reference,
       base: 'the cups the kitchen',
       tuned: reference,
@@ -186,6 +197,7 @@ export const scores: Scores = {
     },
     {
       prompt: 'Tom keeps two red hats.',
+      question: 'Tom keeps two red hats.',
       reference: 'who: Tom',
       base: 'who: Tom',
       tuned: 'who: Tim',
@@ -194,6 +206,7 @@ export const scores: Scores = {
     },
     {
       prompt: 'Ada has nine chairs.',
+      question: 'Ada has nine chairs.',
       reference: 'who: Ada',
       base: 'chairs',
       tuned: 'who: Adam',
@@ -226,6 +239,30 @@ export const lessons = [
 export const get = async (path: string): Promise<Response> =>
   path.endsWith('lessons.json') ? Response.json(lessons) : new Response('{"prompt":"a","completion":"b"}\n');
 
+const measured = { device: 'Test GPU', peers: [] };
+const peer = { peer: 'TensorFlow.js', version: '4.22.0' };
+export const benchmarkRows: BenchmarkRow[] = [
+  {
+    ...measured,
+    ...{ name: 'matmul', what: 'Matrix product, forward', shape: '512 × 896 × 4864, q4' },
+    ours: { ms: 100, least: 98.5, most: 104, runs: 20, gflops: 44.6 },
+    limit: { what: "the adapter's best product", value: 50, unit: 'GFLOP/s', fraction: 0.892 },
+    peers: [
+      { ...peer, ms: 900, ratio: 9, correct: true, relL2: 3e-7 },
+      { ...peer, peer: 'Another', ms: null, ratio: null, correct: false, relL2: 1.4 },
+    ],
+  },
+  {
+    ...measured,
+    ...{ name: 'head', what: 'Final norm, logits and loss', shape: '96 × 896 × 151936' },
+    ...{ ours: null, limit: null, reason: 'This GPU allows 128 MiB in one binding.' },
+  },
+];
+export const selfTestChecks: SelfTestCheck[] = [
+  { part: 'operations', check: 'rmsNorm', error: 2e-7, tolerance: 1e-4, ok: true },
+  { part: 'operations', check: 'attention', error: 0.3, tolerance: 1e-4, ok: false },
+];
+
 export function fakeDataset(changes: Partial<DatasetApi> = {}): DatasetApi {
   return {
     open: async () => ok(report),
@@ -244,6 +281,7 @@ export class FakeTrainer implements TrainerApi {
   say: (event: RunEvent) => void = () => undefined;
   end: () => void = () => undefined;
 
+  ping: TrainerApi['ping'] = async () => undefined;
   capabilities: TrainerApi['capabilities'] = async () =>
     ok({
       backend: 'webgpu',
@@ -291,6 +329,7 @@ export class FakeTrainer implements TrainerApi {
       rows: scores.rows.map((row) => ({
         promptIds: new Int32Array(),
         promptText: row.prompt,
+        question: row.question,
         reference: row.reference,
       })),
       testIsValidation: false,
@@ -341,6 +380,21 @@ export class FakeTrainer implements TrainerApi {
   score: TrainerApi['score'] = async (_request, onProgress) => {
     onProgress(60, 60);
     return ok(scores);
+  };
+  benchmark: TrainerApi['benchmark'] = async (_names, onRow) => {
+    benchmarkRows.forEach(onRow);
+    return ok(benchmarkRows);
+  };
+  selfTest: TrainerApi['selfTest'] = async (onCheck) => {
+    selfTestChecks.forEach(onCheck);
+    const broken = ['attention'];
+    return ok({
+      device: 'Test GPU',
+      features: ['subgroups'],
+      checks: selfTestChecks,
+      kernels: ['rope'],
+      broken,
+    });
   };
   cancel: TrainerApi['cancel'] = async () => void this.calls.push('cancel');
 

@@ -12,7 +12,7 @@ export function screen(trainer = new FakeTrainer(), dataset = fakeDataset()) {
     postMessage: (_: TabMessage) => undefined,
     onmessage: null as ((event: MessageEvent) => void) | null,
   };
-  const session = new Session({ trainer, dataset, get, store: null });
+  const session = new Session({ trainer, dataset, get, store: null, restartTrainer: () => undefined });
   const props = {
     session,
     route: new Route(location),

@@ -8,7 +8,7 @@ import App from '../../src/ui/App.svelte';
 import { adapter, evaluations, FakeTrainer, lessons, plan, run, steps } from './fakes';
 import { screen } from './mountable';
 
-type State = 'fresh' | 'opened' | 'running' | 'finished' | 'failed' | 'locked';
+type State = 'measured' | 'fresh' | 'opened' | 'running' | 'finished' | 'failed' | 'locked';
 
 /** Brings a screen into a state through the same events a run would send. */
 async function show(state: State, hash: string) {
@@ -24,6 +24,10 @@ async function show(state: State, hash: string) {
   await session.load();
   const lesson = session.lessons.list[0];
   if (lesson === undefined) throw new Error('no lesson');
+  if (state === 'measured') {
+    await session.benchmark.selfTest();
+    await session.benchmark.measure();
+  }
   if (state === 'opened') await session.openLesson(lesson);
   if (state === 'locked') {
     channel.onmessage?.(
@@ -87,6 +91,8 @@ const cases: [State, string][] = [
   ['locked', '#/train'],
   ['finished', '#/try'],
   ['finished', '#/adapters'],
+  ['fresh', '#/benchmark'],
+  ['measured', '#/benchmark'],
 ];
 document.documentElement.lang = 'en';
 document.title = 'Loratory';
@@ -146,6 +152,16 @@ describe('what stands on the page', () => {
     expect(document.querySelector<HTMLInputElement>('#setting-learningRate')?.valueAsNumber).toBe(
       lessons[0]?.settings.learningRate,
     );
+  });
+
+  it('a measurement: figures beside their limit, a wrong peer said to be wrong, the broken operation named', async () => {
+    await show('measured', '#/benchmark');
+    const rows = page.getByTestId('benchmark-rows');
+    await expect.element(rows).toHaveTextContent('89 % of 50 GFLOP/s');
+    await expect.element(rows).toHaveTextContent('TensorFlow.js: 900 ms, 9 times ours');
+    await expect.element(rows).toHaveTextContent('Another: wrong results (1.4e+0 away), so not timed');
+    await expect.element(rows).toHaveTextContent('This GPU allows 128 MiB in one binding.');
+    await expect.element(page.getByTestId('selftest-verdict')).toHaveTextContent('The cause: attention.');
   });
 
   it('a download shows its receipt', async () => {

@@ -17,7 +17,8 @@ import {
 
 let trainer: FakeTrainer;
 let session: Session;
-const make = (dataset = fakeDataset()): Session => new Session({ trainer, dataset, get, store: null });
+const make = (dataset = fakeDataset()): Session =>
+  new Session({ trainer, dataset, get, store: null, restartTrainer: () => undefined });
 const settle = (): Promise<void> => vi.waitFor(() => expect(trainer.calls.length).toBeGreaterThan(0));
 const finish = (): void => {
   trainer.say({ type: 'planned', runId: 'r1', plan });
@@ -98,6 +99,18 @@ describe('a run', () => {
     await whole;
     expect(session.run.phase).toBe('finished');
     expect(session.result?.exactMatchTuned).toBe(0.95);
+  });
+
+  it('on data without questions is over without scores, and that is no failure', async () => {
+    trainer.testRows = async () => ok({ rows: [], testIsValidation: false });
+    await session.openFile(new File(['x'], 'x.txt'));
+    const whole = session.train();
+    await settle();
+    finish();
+    await whole;
+    expect(session.scoring.phase).toBe('unasked');
+    expect(session.failure).toBeNull();
+    expect(session.result).toMatchObject({ steps: 60, exactMatchBase: null, exactMatchTuned: null, rows: 0 });
   });
 
   it('that ends without a word is a failure, not a finish', async () => {

@@ -4,7 +4,7 @@
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import sumPartsCode from '../../../shaders/sumParts.wgsl?raw';
-import { discard, dispatch, floatBits, foldGroups, gpu, output } from '../../gpu/dispatch';
+import { release, dispatch, floatBits, foldGroups, gpu, output } from '../../gpu/dispatch';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { size } from '../sizes';
 import { chooseDesign, groupsOf, sourceOf, type Design } from './choose';
@@ -64,7 +64,7 @@ export function product(p: Product): TensorInfo {
     const design = chooseDesign(shape, m, width, gpu());
     const scales = [floatBits(p.scale ?? 1), floatBits(lora?.scale ?? 0)];
     dispatch({
-      name: `product-${form}`,
+      name: nameOf(shape, design),
       code: source(shape, design),
       bind: [...bind, result],
       uniforms: [m, part.rows, right.k, lora?.rank ?? 0, ...scales, part.row, right.n, 0],
@@ -96,7 +96,7 @@ export function outerProductOf(p: TensorInfo, q: TensorInfo, scale: number): Ten
   const result = output(flip ? [k, n] : [n, k]);
   const parts = splits === 1 ? result : output([splits, n * k]);
   dispatch({
-    name: 'product-tn',
+    name: nameOf(shape, design),
     code: source(shape, design),
     bind: [left, right, parts],
     uniforms: [m, n, k, 0, floatBits(scale), 0, 0, n, chunk],
@@ -110,10 +110,14 @@ export function outerProductOf(p: TensorInfo, q: TensorInfo, scale: number): Ten
       uniforms: [n * k, splits],
       groups: foldGroups(Math.ceil((n * k) / 64)),
     });
-    discard(parts);
+    release(parts);
   }
   return result;
 }
+
+/** Tells apart what runs on a device in lists of kernels and in timings: `product-nt-tiled-f16`. */
+const nameOf = ({ form, format }: ProductShape, { design }: Design): string =>
+  `product-${form}-${design}-${format}`;
 
 const sources = new Map<string, string>();
 function source(shape: ProductShape, design: Design): string {

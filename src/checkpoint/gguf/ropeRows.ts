@@ -6,14 +6,21 @@
 
 /** values [rows, cols], Hugging Face's order → GGUF's order. `heads` is key-value heads for the key layer. */
 export function joinPairs(values: Float32Array, rows: number, heads: number): Float32Array {
-  return moveRows(values, rows, (row) => pairedRow(row, rows / heads));
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return new Float32Array(moveRows(bytes, rows, (row) => pairedRow(row, rows / heads)).buffer);
 }
 
 /** The way back. */
 export function separatePairs(values: Float32Array, rows: number, heads: number): Float32Array {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return new Float32Array(separateRowBytes(bytes, rows, heads).buffer);
+}
+
+/** The way back for rows of any encoding: `bytes` holds `rows` rows of equal length. */
+export function separateRowBytes(bytes: Uint8Array, rows: number, heads: number): Uint8Array<ArrayBuffer> {
   const destination = new Int32Array(rows);
   for (let row = 0; row < rows; row++) destination[pairedRow(row, rows / heads)] = row;
-  return moveRows(values, rows, (row) => destination[row] ?? row);
+  return moveRows(bytes, rows, (row) => destination[row] ?? row);
 }
 
 function pairedRow(row: number, headRows: number): number {
@@ -23,11 +30,15 @@ function pairedRow(row: number, headRows: number): number {
   return head * headRows + 2 * (within % half) + Math.floor(within / half);
 }
 
-function moveRows(values: Float32Array, rows: number, destination: (row: number) => number): Float32Array {
-  const cols = values.length / rows;
-  const moved = new Float32Array(values.length);
+function moveRows(
+  bytes: Uint8Array,
+  rows: number,
+  destination: (row: number) => number,
+): Uint8Array<ArrayBuffer> {
+  const size = bytes.length / rows;
+  const moved = new Uint8Array(bytes.length);
   for (let row = 0; row < rows; row++) {
-    moved.set(values.subarray(row * cols, (row + 1) * cols), destination(row) * cols);
+    moved.set(bytes.subarray(row * size, (row + 1) * size), destination(row) * size);
   }
   return moved;
 }

@@ -2,7 +2,7 @@
  * Writes the GGUF container, version 3: key-value pairs, tensor infos, then the tensors as F32, each padded to 32 bytes.
  * Knows nothing of what the keys mean.
  */
-import { FormatError } from '../checkpoint/safetensors';
+import { FormatError } from '../safetensors';
 
 export type GgufValue =
   | { type: 'u32' | 'i32' | 'f32'; value: number }

@@ -1,27 +1,28 @@
 /**
- * Runs our engine against one oracle folder: logits, losses, every LoRA gradient, ten AdamW steps, greedy generation.
+ * Runs our engine against one oracle: logits, losses, every LoRA gradient, ten AdamW steps, greedy generation.
  * Each check is measured and returned; whether it is within tolerance is part of it.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { frozenLayers } from '../../src/adapter/full';
-import { loraTrainable } from '../../src/adapter/lora';
-import type { Trainable } from '../../src/adapter/trainable';
-import { sourceFromSafetensors } from '../../src/checkpoint/source';
-import { readPeft } from '../../src/exchange/peft';
-import { readConfig, type ModelConfig } from '../../src/model/config';
-import { hiddenStates, logitsOf, type Runnable } from '../../src/model/forward';
-import { generate } from '../../src/model/generate';
-import { inverseFrequencies, rotaryTables } from '../../src/model/rotary';
-import { disposeWeights, loadWeights, type ModelWeights } from '../../src/model/weights';
-import { adamw, gradientNorm } from '../../src/ops/flat';
-import type { WeightFormat } from '../../src/protocol/weightFormats';
-import type { PackedRows } from '../../src/protocol/data';
-import { disposeBatch, makeBatch, supervisedIn } from '../../src/training/batch';
-import { learningRateAt } from '../../src/training/schedule';
-import { forwardBackward } from '../../src/training/step';
-import { readTensors, relativeL2, type OracleTensor } from './tensors';
+import { frozenLayers } from '../adapter/full';
+import { loraTrainable } from '../adapter/lora';
+import type { Trainable } from '../adapter/trainable';
+import { fileInMemory } from '../checkpoint/fileBytes';
+import { openCheckpoint } from '../checkpoint/openCheckpoint';
+import { sourceOf } from '../checkpoint/source';
+import { readPeft } from '../exchange/peft';
+import { readConfig, type ModelConfig } from '../model/config';
+import { hiddenStates, logitsOf, type Runnable } from '../model/forward';
+import { generate } from '../model/generate';
+import { inverseFrequencies, rotaryTables } from '../model/rotary';
+import { disposeWeights, loadWeights } from '../model/weights';
+import { adamw, gradientNorm } from '../ops/flat';
+import type { WeightFormat } from '../protocol/weightFormats';
+import type { PackedRows } from '../protocol/data';
+import { disposeBatch, makeBatch, supervisedIn } from '../training/batch';
+import { learningRateAt } from '../training/schedule';
+import { forwardBackward } from '../training/step';
+import { relativeL2 } from './distance';
+import { tensorsOf, type OracleTensor } from './tensors';
 
 export interface Check {
   folder: string;
@@ -37,31 +38,52 @@ export interface Tolerances {
   curve: number;
 }
 
+/** f32 1e-5 forward, 1e-4 gradients, 1e-4 on the curve; f16 weights 2e-3 forward. */
+export const ORACLE_TOLERANCES: Record<'f32' | 'f16', Tolerances> = {
+  f32: { forward: 1e-5, gradient: 1e-4, curve: 1e-4 },
+  f16: { forward: 2e-3, gradient: 2e-2, curve: 2e-2 },
+};
+
 interface TrainResult {
   train: { lr: number; loss: number; grad_norm_before_clip: number }[];
   generate?: { prompt: number[]; new_tokens: number[] };
   loss: number;
 }
 
-export async function checkFolder(
+/** The files of an oracle, wherever they lie; null for one that it does not have. */
+export type OracleFiles = (name: string) => Promise<Uint8Array<ArrayBuffer> | null>;
+
+/** `note` hears of each check as it is made; `folder` names the oracle in it. */
+export async function checkOracle(
   folder: string,
+  files: OracleFiles,
   format: WeightFormat,
   tolerances: Tolerances,
-): Promise<Check[]> {
-  const checks: Check[] = [];
+  hear: (check: Check) => void,
+): Promise<void> {
   const note = (check: string, error: number, tolerance: number) =>
-    checks.push({ folder, check, error, tolerance, ok: error <= tolerance });
-  const json = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
-  const config = readConfig(json('config.json'));
-  if (existsSync(join(folder, 'config.v5.json'))) {
-    const same = JSON.stringify(readConfig(json('config.v5.json'))) === JSON.stringify(config);
+    hear({ folder, check, error, tolerance, ok: error <= tolerance });
+  const read = async (name: string) => {
+    const bytes = await files(name);
+    if (!bytes) throw new Error(`The oracle ${folder} has no file ${name}.`);
+    return bytes;
+  };
+  const text = async (name: string) => new TextDecoder().decode(await read(name));
+  const json = async (name: string): Promise<unknown> => JSON.parse(await text(name));
+  const readTensors = async (name: string) => tensorsOf(`${folder}/${name}`, await read(name));
+  const config = readConfig(await json('config.json'));
+  if (await files('config.v5.json')) {
+    const same = JSON.stringify(readConfig(await json('config.v5.json'))) === JSON.stringify(config);
     note('config.v5.json reads the same', same ? 0 : 1, 0);
   }
-  const source = sourceFromSafetensors([new Uint8Array(readFileSync(join(folder, 'model.safetensors')))]);
+  const file = fileInMemory('model.safetensors', await read('model.safetensors'));
+  const source = sourceOf(
+    await openCheckpoint([file], new Map([['config.json', await text('config.json')]])),
+  );
   const weights = await loadWeights(config, source, format);
-  const inputs = readTensors(join(folder, 'inputs.safetensors'));
+  const inputs = await readTensors('inputs.safetensors');
   const packed = packOracle(inputs('input_ids'), inputs('attention_mask'), inputs('labels'));
-  const base = readTensors(join(folder, 'base.safetensors'));
+  const base = await readTensors('base.safetensors');
   const bare: Runnable = {
     config,
     outside: weights,
@@ -81,15 +103,17 @@ export async function checkFolder(
 
   const logits = await packedLogits(bare, packed);
   note('base logits', realRows(logits, base('logits').values, packed, config.vocab), tolerances.forward);
-  const meta = json('meta.json') as { base: { generate: { prompt: number[]; new_tokens: number[] } } };
-  const steps = readTensors(join(folder, 'generate.safetensors'));
+  const meta = (await json('meta.json')) as {
+    base: { generate: { prompt: number[]; new_tokens: number[] } };
+  };
+  const steps = await readTensors('generate.safetensors');
   await noteGeneration('base', bare, meta.base.generate, steps('base_step_logits'));
 
   for (const kind of ['lora', 'rslora', 'lora_patterns']) {
-    if (!existsSync(join(folder, kind, 'adapter_model.safetensors'))) continue;
-    const result = json(`${kind}/result.json`) as TrainResult;
-    const trainable = startFrom(folder, kind, config, weights);
-    const expected = readTensors(join(folder, kind, 'fwd_bwd.safetensors'));
+    if (!(await files(`${kind}/adapter_model.safetensors`))) continue;
+    const result = (await json(`${kind}/result.json`)) as TrainResult;
+    const trainable = await startFrom(kind);
+    const expected = await readTensors(`${kind}/fwd_bwd.safetensors`);
     const tuned: Runnable = {
       config,
       outside: weights,
@@ -121,7 +145,12 @@ export async function checkFolder(
     if (result.train) await noteTraining(kind, result, inputs);
   }
   disposeWeights(weights);
-  return checks;
+
+  async function startFrom(kind: string): Promise<Trainable> {
+    const bytes = await read(`${kind}/adapter_model.safetensors`);
+    const adapter = readPeft(await text(`${kind}/adapter_config.json`), bytes, config);
+    return loraTrainable(config, weights, adapter.spec, adapter);
+  }
 
   async function noteGeneration(
     name: string,
@@ -153,7 +182,7 @@ export async function checkFolder(
     result: TrainResult,
     batches: (name: string) => OracleTensor,
   ): Promise<void> {
-    const trainable = startFrom(folder, kind, config, weights);
+    const trainable = await startFrom(kind);
     let worst = 0;
     let worstNorm = 0;
     for (const [step, expected] of result.train.entries()) {
@@ -176,7 +205,7 @@ export async function checkFolder(
     note(`${kind} ten steps: loss and rate`, worst, tolerances.curve);
     note(`${kind} ten steps: gradient norm`, worstNorm, tolerances.gradient * 10);
     const { parameters } = await trainable.flat.read();
-    const after = readTensors(join(folder, kind, 'adapter_after10.safetensors'));
+    const after = await readTensors(`${kind}/adapter_after10.safetensors`);
     const ours: number[] = [];
     const theirs: number[] = [];
     for (const slot of trainable.slots) {
@@ -191,13 +220,6 @@ export async function checkFolder(
 const noSlot = (): tf.Tensor => {
   throw new Error('The base model trains nothing.');
 };
-
-function startFrom(folder: string, kind: string, config: ModelConfig, weights: ModelWeights): Trainable {
-  const text = readFileSync(join(folder, kind, 'adapter_config.json'), 'utf8');
-  const bytes = new Uint8Array(readFileSync(join(folder, kind, 'adapter_model.safetensors')));
-  const adapter = readPeft(text, bytes, config);
-  return loraTrainable(config, weights, adapter.spec, adapter);
-}
 
 async function packedLogits(model: Runnable, packed: PackedRows): Promise<ArrayLike<number>> {
   const tables = rotaryTables(model.config, packed.length);

@@ -1,0 +1,97 @@
+/**
+ * What this adapter can do at best, measured in the same run as everything that is compared with it: bytes copied, multiply-adds
+ * in registers, and the quickest matrix product of any weight format.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { submit } from '../gpu/dispatch';
+import { probeArithmetic, probeCopy } from '../gpu/probe';
+import { finished } from '../gpu/rest';
+import type { BenchmarkRow } from '../protocol/benchmark';
+import type { WeightFormat } from '../protocol/weightFormats';
+import { productFlops } from './flops';
+import { prepareOurs } from './ours';
+import { productTask } from './task';
+import { time, type Patience } from './timing';
+
+export interface Limits {
+  /** Bytes read and written a second by a copy. */
+  copy: number;
+  /** Floating-point operations a second of the best product. */
+  product: number;
+  rows: BenchmarkRow[];
+}
+
+const COPIED = 64 * 2 ** 20;
+const SHAPES = [
+  [512, 1024, 1024],
+  [512, 896, 4864],
+] as const;
+
+export async function measureLimits(
+  device: string,
+  formats: readonly WeightFormat[],
+  { signal, ...wish }: Patience,
+  check: () => void,
+): Promise<Limits> {
+  // the least of a few timings counts here
+  const patience = { signal, runs: Math.min(10, wish.runs), budget: wish.budget / 3 };
+  const from = tf.fill([COPIED / 4], 1.5);
+  const seed = tf.tensor1d([0.999, 0.5, 0.25, 0.125]);
+  const copied = await time(
+    {
+      record: () => {
+        probeCopy(from, COPIED);
+        submit();
+      },
+      finish: finished,
+    },
+    patience,
+  );
+  let operations = 0;
+  const arithmetic = await time(
+    {
+      record: () => {
+        operations = probeArithmetic(seed, 1 << 16);
+        submit();
+      },
+      finish: finished,
+    },
+    patience,
+  );
+  tf.dispose([from, seed]);
+  check();
+
+  let best = { rate: 0, what: '', timing: copied };
+  for (const [m, k, n] of SHAPES) {
+    const task = productTask('nt', m, k, n);
+    for (const format of formats) {
+      const work = prepareOurs(task, format);
+      const timing = await time(work, patience);
+      work.dispose();
+      const rate = productFlops(m, n, k) / (timing.least / 1000);
+      const what = `${m} × ${k} × ${n}, ${format}`;
+      if (rate > best.rate) best = { rate, what, timing };
+    }
+  }
+  const copy = (2 * COPIED) / (copied.least / 1000);
+  const row = { name: 'limits' as const, device, limit: null, peers: [] };
+  return {
+    copy,
+    product: best.rate,
+    rows: [
+      {
+        ...row,
+        what: 'The best matrix product of any weight format',
+        shape: best.what,
+        ours: { ...best.timing, gflops: best.rate / 1e9 },
+      },
+      { ...row, what: 'Copying bytes', shape: '64 MiB', ours: { ...copied, bytes: 2 * COPIED } },
+      {
+        ...row,
+        what: 'Multiply-adds in registers, f32',
+        shape: '65,536 threads',
+        ours: { ...arithmetic, gflops: operations / (arithmetic.least / 1000) / 1e9 },
+      },
+    ],
+  };
+}

@@ -1,0 +1,187 @@
+/**
+ * The benchmarks that need a whole model: one step, decoding, loading. The model is Qwen2.5-0.5B with random weights; no peer
+ * can be given it, so rows say so. Each piece is compared with peers in tasks.ts.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { frozenLayers } from '../adapter/full';
+import { loraTrainable } from '../adapter/lora';
+import { dispatchCount, submit } from '../gpu/dispatch';
+import { allocatedBytes } from '../gpu/memory';
+import { finished } from '../gpu/rest';
+import type { Runnable } from '../model/forward';
+import { generate } from '../model/generate';
+import { rotaryTables } from '../model/rotary';
+import { disposeWeights, loadWeights, type ModelWeights } from '../model/weights';
+import { adamw, gradientNorm } from '../ops/flat';
+import type { BenchmarkName, PeerFigure } from '../protocol/benchmark';
+import type { PackedRows } from '../protocol/data';
+import { TARGETS } from '../protocol/settings';
+import type { WeightFormat } from '../protocol/weightFormats';
+import { randomFrom } from '../random';
+import { disposeBatch, makeBatch } from '../training/batch';
+import { chunkRows } from '../training/head';
+import { forwardBackward } from '../training/step';
+import { ofCopy, ofProduct, type Bench } from './bench';
+import { stepFlops } from './flops';
+import { qwen, RANK } from './shapes';
+import { matrixBytes, syntheticSource } from './synthetic';
+import { summary, time } from './timing';
+
+/** The formats in which a model of half a billion weights is measured; f32 would be 2 GB. */
+const MODEL_FORMATS: readonly WeightFormat[] = ['f16', 'q4'];
+
+const notRun = (bench: Bench, why: string): PeerFigure[] =>
+  bench.peers.map(({ name, version }) => ({
+    ...{ peer: name, version, ms: null, ratio: null, correct: null, relL2: null },
+    note: `not run: ${why}`,
+  }));
+
+async function withModel(
+  bench: Bench,
+  name: BenchmarkName,
+  what: string,
+  work: (weights: ModelWeights, format: WeightFormat) => Promise<void>,
+): Promise<void> {
+  const config = qwen();
+  for (const format of bench.formats.filter((one) => MODEL_FORMATS.includes(one))) {
+    let weights: ModelWeights | null = null;
+    try {
+      weights = await loadWeights(config, syntheticSource(config), format);
+      await finished();
+      bench.check();
+      await work(weights, format);
+    } catch (error) {
+      bench.patience.signal.throwIfAborted();
+      const reason = error instanceof Error ? error.message : String(error);
+      bench.emit({
+        name,
+        what,
+        shape: format,
+        device: bench.device,
+        ours: null,
+        limit: null,
+        peers: [],
+        reason,
+      });
+    } finally {
+      if (weights) disposeWeights(weights);
+    }
+  }
+}
+
+/** Rows of `length` random ids in which every token is learned. */
+export function randomRows(rows: number, length: number, vocab: number): PackedRows {
+  const random = randomFrom(7);
+  const ids = Int32Array.from({ length: rows * length }, () => Math.floor(random() * vocab));
+  const targets = ids.map((_, index) => ((index + 1) % length === 0 ? -1 : (ids[index + 1] ?? -1)));
+  const documentStart = new Int32Array(rows * length);
+  return { rows, length, ids, targets, documentStart, examples: rows, supervised: rows * (length - 1) };
+}
+
+export async function step(bench: Bench): Promise<void> {
+  const config = qwen();
+  const length = 512;
+  const what =
+    'A whole training step of Qwen2.5-0.5B: forward, backward with every layer computed again, AdamW';
+  await withModel(bench, 'step', what, async (weights, format) => {
+    const spec = {
+      ...{ rank: RANK, alpha: 2 * RANK, rslora: false, dropout: 0 },
+      ...{ targets: [...TARGETS], layers: config.layers },
+    };
+    const trainable = loraTrainable(config, weights, spec, { seed: 1 });
+    const tables = rotaryTables(config, length);
+    const chunk = chunkRows(config.vocab, length);
+    const rows = randomRows(1, length, config.vocab);
+    const batch = makeBatch(rows, [0], 1, 1 / (length - 1), config, tables, chunk);
+    let update = 0;
+    let dispatches = 0;
+    const record = () => {
+      const before = dispatchCount();
+      const { logp } = forwardBackward(config, trainable, batch, null);
+      const norm = gradientNorm(trainable.flat.state, 1);
+      const scalars = { learningRate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
+      adamw(trainable.flat.state, norm, { ...scalars, update: ++update });
+      tf.dispose([logp, norm]);
+      submit();
+      dispatches = dispatchCount() - before;
+    };
+    try {
+      const timing = await time({ record, finish: finished }, bench.patience);
+      bench.check();
+      const { ours, limit } = ofProduct(bench, timing, stepFlops(config, length, RANK));
+      const tokensPerSecond = (1000 * length) / timing.ms;
+      bench.emit({
+        ...{ name: 'step', what, shape: `T ${length}, r ${RANK}, ${format}`, device: bench.device },
+        ours: { ...ours, tokensPerSecond, bytes: allocatedBytes() },
+        limit,
+        peers: notRun(bench, 'has no trainer for this model'),
+        details: { 'dispatches per layer': dispatches / config.layers },
+      });
+    } finally {
+      trainable.flat.dispose();
+      disposeBatch(batch);
+      tf.dispose(tables);
+    }
+  });
+}
+
+export async function decode(bench: Bench): Promise<void> {
+  const config = qwen();
+  const what = 'New tokens, greedy, after a prompt of 16';
+  await withModel(bench, 'decode', what, async (weights, format) => {
+    const layer = frozenLayers(weights);
+    const nothing = () => {
+      throw new Error('The base model trains nothing.');
+    };
+    const model: Runnable = { config, outside: weights, layer: (index) => layer(index, nothing, null) };
+    for (const prompts of [1, 8]) {
+      const { ids } = randomRows(prompts, 16, config.vocab);
+      const each = Array.from({ length: prompts }, (_, index) => ids.slice(index * 16, (index + 1) * 16));
+      const times: number[] = [];
+      let last = performance.now();
+      const greedy = { temperature: 0, topP: 1, random: () => 0, stopIds: [], maxTokens: 14 };
+      for await (const _ of generate(model, each, greedy)) {
+        bench.patience.signal.throwIfAborted();
+        times.push(performance.now() - last);
+        last = performance.now();
+      }
+      bench.check();
+      // the first is the prompt, the two after it compile
+      const timing = summary(times.slice(3));
+      const bytes = matrixBytes(config, format);
+      bench.emit({
+        ...{ name: 'decode', what, shape: `${prompts} at once, ${format}`, device: bench.device },
+        ...{ ...ofCopy(bench, timing, bytes), peers: notRun(bench, 'needs a model file') },
+        ours: { ...timing, bytes, tokensPerSecond: (1000 * prompts) / timing.ms },
+      });
+    }
+  });
+}
+
+export async function load(bench: Bench): Promise<void> {
+  const config = qwen({ num_hidden_layers: 1, vocab_size: 1024 });
+  const source = syntheticSource(config);
+  const values = new Map<string, Float32Array<ArrayBuffer>>();
+  for (const name of source.names()) values.set(name, await source.read(name));
+  const ready = { ...source, read: async (name: string) => (values.get(name) ?? new Float32Array()).slice() };
+  for (const format of bench.formats) {
+    let weights: ModelWeights | null = null;
+    const timing = await time(
+      {
+        record: async () => {
+          if (weights) disposeWeights(weights);
+          weights = await loadWeights(config, ready, format);
+        },
+        finish: finished,
+      },
+      bench.patience,
+    );
+    if (weights) disposeWeights(weights);
+    bench.check();
+    bench.emit({
+      ...{ name: 'load', what: 'f32 weights converted and handed to the device, one layer of Qwen2.5-0.5B' },
+      ...{ shape: format, device: bench.device, ...ofCopy(bench, timing, matrixBytes(config, 'f32')) },
+      peers: notRun(bench, 'has no loader of its own for this format'),
+    });
+  }
+}

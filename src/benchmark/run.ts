@@ -1,0 +1,52 @@
+/** Runs the benchmarks that are asked for, one after the other, on the engine that is running. A failure of one is a row of it. */
+import type { Engine } from '../gpu/backend';
+import type { BenchmarkName, BenchmarkRow } from '../protocol/benchmark';
+import { WEIGHT_FORMATS } from '../protocol/weightFormats';
+import type { Bench } from './bench';
+import { drift } from './drift';
+import { measureLimits } from './limits';
+import { decode, load, step } from './models';
+import { stock } from './stock';
+import type { Peer } from './task';
+import { adamw, attention, head, layer, matmul } from './tasks';
+import type { Patience } from './timing';
+
+const BENCHES: Record<BenchmarkName, (bench: Bench) => Promise<void>> = {
+  ...{ matmul, layer, head, adamw, attention, step, decode, load, drift },
+};
+
+/** Rows go to `emit` as they are made. `peers` come after TensorFlow.js, which is always there. */
+export async function runBenchmarks(
+  engine: Engine,
+  names: readonly BenchmarkName[],
+  peers: readonly Peer[],
+  patience: Patience,
+  emit: (row: BenchmarkRow) => void,
+): Promise<void> {
+  if (!engine.gpu) throw new Error('Benchmarks need WebGPU, and this browser offers none.');
+  const device = engine.gpu.name;
+  const check = () => engine.check();
+  const limits = await measureLimits(device, WEIGHT_FORMATS, patience, check);
+  check();
+  limits.rows.forEach(emit);
+  const bench = { device, limits, peers: [stock, ...peers], formats: WEIGHT_FORMATS, patience, emit, check };
+  for (const name of names) {
+    patience.signal.throwIfAborted();
+    try {
+      await BENCHES[name](bench);
+    } catch (error) {
+      patience.signal.throwIfAborted();
+      const reason = error instanceof Error ? error.message : String(error);
+      emit({
+        name,
+        what: 'Not measured to the end',
+        shape: '',
+        device,
+        ours: null,
+        limit: null,
+        peers: [],
+        reason,
+      });
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/** A model in one GGUF file as a checkpoint: tensors under Hugging Face's names, config.json and tokenizer made from its keys. */
+import type { Checkpoint, CheckpointTensor } from '../checkpoint';
+import { decodeRows } from '../decodeRows';
+import type { FileBytes } from '../fileBytes';
+import { readRows } from '../rows';
+import { FormatError } from '../safetensors';
+import { configFromGguf } from './config';
+import { openGguf, type GgufEntry } from './container';
+import { Metadata } from './metadata';
+import { huggingFaceName } from './names';
+import { tokenizerTexts } from './tokenizer';
+
+/** Kept beside the weights for llama.cpp; config.json says the same. */
+const ROPE_DIVISORS = 'rope_freqs.weight';
+const MOST_DIVISORS = 4096;
+
+/** `texts`: files beside it; a tokenizer.json among them goes before the one in the file. */
+export async function openGgufModel(
+  file: FileBytes,
+  texts: ReadonlyMap<string, string>,
+): Promise<Checkpoint> {
+  const header = await openGguf(file);
+  const metadata = new Metadata(header.pairs);
+  const parts = metadata.number('split.count') ?? 1;
+  if (parts > 1)
+    throw new FormatError(
+      `${file.name} is one of ${parts} parts of a GGUF model; models in one file are read.`,
+    );
+  const architecture = metadata.string('general.architecture');
+  const heads = metadata.number(`${architecture}.attention.head_count`);
+  const kvHeads = metadata.number(`${architecture}.attention.head_count_kv`) ?? heads;
+  const tensors = new Map<string, CheckpointTensor>();
+  let divisors: Float32Array | null = null;
+  for (const entry of header.tensors.values()) {
+    if (entry.name === ROPE_DIVISORS) {
+      divisors = await readDivisors(entry, file);
+      continue;
+    }
+    const name = huggingFaceName(entry.name);
+    if (name === null)
+      throw new FormatError(`${file.name} holds ${entry.name}, which no layer read here has.`);
+    const paired = architecture === 'llama' ? /attn_([qk])\./.exec(entry.name)?.[1] : undefined;
+    const ropeHeads = paired === undefined ? undefined : paired === 'q' ? heads : kvHeads;
+    tensors.set(name, placed(name, entry, file, ropeHeads));
+  }
+  const embedding = tensors.get('model.embed_tokens.weight');
+  const [vocab] = embedding?.shape ?? [];
+  if (vocab === undefined) throw new FormatError(`${file.name} has no embedding (token_embd.weight).`);
+  const config = configFromGguf(metadata, {
+    vocab,
+    tied: !tensors.has('lm_head.weight'),
+    attentionBias: tensors.has('model.layers.0.self_attn.q_proj.bias'),
+    ropeDivisors: divisors,
+  });
+  const own = texts.has('tokenizer.json') ? new Map<string, string>() : tokenizerTexts(metadata, vocab);
+  return { tensors, config, texts: new Map([...own, ...texts]) };
+}
+
+function placed(
+  name: string,
+  entry: GgufEntry,
+  file: FileBytes,
+  ropeHeads: number | undefined,
+): CheckpointTensor {
+  const { shape, encoding, begin, end } = entry;
+  const tensor: CheckpointTensor = { name, shape, encoding, at: { file, begin, end } };
+  if (ropeHeads === undefined) return tensor;
+  const [rows = 0] = shape;
+  if (!Number.isInteger(ropeHeads) || ropeHeads < 1 || rows % (2 * ropeHeads) !== 0)
+    throw new FormatError(`${entry.name} has ${rows} rows, which ${ropeHeads} heads cannot share in pairs.`);
+  return { ...tensor, ropeHeads };
+}
+
+async function readDivisors(entry: GgufEntry, file: FileBytes): Promise<Float32Array> {
+  const [count = 0, ...rest] = entry.shape;
+  if (rest.length > 0 || count > MOST_DIVISORS)
+    throw new FormatError(
+      `${entry.name} is [${entry.shape.join(', ')}]; one list of at most ${MOST_DIVISORS} is read.`,
+    );
+  const tensor = placed(entry.name, entry, file, undefined);
+  return decodeRows(tensor, await readRows(tensor, 0, 1));
+}

@@ -1,0 +1,92 @@
+/**
+ * Bytes of whole rows of a matrix become planes of a device format: taken over bit for bit where the format holds what the
+ * encoding says, else decoded and rounded.
+ */
+import { usableFormat, type WeightFormat } from '../protocol/weightFormats';
+import { repackAffine4, repackQ40, repackQ41, repackQ4K, repackQ8 } from './blocks/repack';
+import type { CheckpointTensor } from './checkpoint';
+import { affineOf, bytesInOrder, decodeRows } from './decodeRows';
+import { encode, type Planes } from './planes';
+import { sidesOf, type RowBytes } from './rows';
+
+/** What did not survive as it was: numbers of weights. All zero where blocks were taken over as they are. */
+export interface Losses {
+  /** Finite, past the range of f16: kept as ±65504. Counted where a weight itself becomes an f16. */
+  saturated: number;
+  /** Not zero, at most half the smallest f16: kept as zero. Counted where a weight itself becomes an f16. */
+  flushed: number;
+  /** Infinite or no number in the file itself. */
+  notFinite: number;
+}
+
+export interface ConvertedRows {
+  /** `wish` where the sides suit it, as WeightBuilder decides: usableFormat(wish, n, k). */
+  format: WeightFormat;
+  /** For WeightBuilder.put(row, chunk.rows, planes). */
+  planes: Planes;
+  losses: Losses;
+}
+
+/** `chunk` begins and ends at rowAlignment(tensor), or with the tensor. */
+export function planesOf(tensor: CheckpointTensor, chunk: RowBytes, wish: WeightFormat): ConvertedRows {
+  const { n, k } = sidesOf(tensor);
+  const format = usableFormat(wish, n, k);
+  const taken = takeOver(tensor, chunk, format);
+  // a scale that is infinite, or an offset past the range of f16, cannot be taken over
+  if (taken && allFinite(taken, format))
+    return { format, planes: taken, losses: { saturated: 0, flushed: 0, notFinite: 0 } };
+  const values = decodeRows(tensor, chunk);
+  return { format, planes: encode(values, format), losses: countLosses(values, format) };
+}
+
+/** Null where the format cannot hold the encoding's codes. */
+function takeOver(tensor: CheckpointTensor, chunk: RowBytes, format: WeightFormat): Planes | null {
+  const bytes = bytesInOrder(tensor, chunk);
+  const count = chunk.rows * sidesOf(tensor).k;
+  const { encoding } = tensor;
+  if (format === 'q8' && encoding === 'Q8_0') return repackQ8(bytes, count);
+  if (format === 'f16' && encoding === 'F16') return [wordsOf(bytes)];
+  if (format !== 'q4') return null;
+  if (encoding === 'Q4_0') return repackQ40(bytes, count);
+  if (encoding === 'Q4_1') return repackQ41(bytes, count);
+  if (encoding === 'Q4_K') return repackQ4K(bytes, count);
+  if (encoding !== 'MLX4') return null;
+  const { group, scales, biases } = affineOf(tensor, chunk);
+  return repackAffine4(bytes, group, scales, biases);
+}
+
+function wordsOf(bytes: Uint8Array): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(Math.ceil(bytes.length / 4));
+  new Uint8Array(words.buffer).set(bytes);
+  return words;
+}
+
+/** True where no f16 among scales, offsets or weights is an infinity or no number. */
+function allFinite(planes: Planes, format: WeightFormat): boolean {
+  const words = format === 'f16' ? planes[0] : planes[1];
+  const halves = words
+    ? new Uint16Array(words.buffer, words.byteOffset, 2 * words.length)
+    : new Uint16Array(0);
+  // by index: walking an iterator is several times slower, and all weights pass here
+  for (let i = 0; i < halves.length; i++) if (((halves[i] ?? 0) & 0x7c00) === 0x7c00) return false;
+  return true;
+}
+
+const INFINITY = 0x7f800000;
+/** 65520, from where on f16 is infinite. */
+const SATURATED = 0x477ff000;
+/** 2^-25, up to where f16 is zero. */
+const FLUSHED = 0x33000000;
+
+function countLosses(values: Float32Array, format: WeightFormat): Losses {
+  const losses: Losses = { saturated: 0, flushed: 0, notFinite: 0 };
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < words.length; i++) {
+    const magnitude = (words[i] ?? 0) & 0x7fffffff;
+    if (magnitude >= INFINITY) losses.notFinite++;
+    else if (format !== 'f16') continue;
+    else if (magnitude >= SATURATED) losses.saturated++;
+    else if (magnitude > 0 && magnitude <= FLUSHED) losses.flushed++;
+  }
+  return losses;
+}

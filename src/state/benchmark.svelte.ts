@@ -1,0 +1,95 @@
+/** Benchmarks and the self-test as the page shows them: what was chosen, rows and checks as they come, and what went wrong. */
+import type { TrainerApi } from '../protocol/apis';
+import {
+  BENCHMARKS,
+  type BenchmarkName,
+  type BenchmarkRow,
+  type SelfTestCheck,
+  type SelfTestReport,
+} from '../protocol/benchmark';
+import type { Failure } from '../protocol/events';
+import { failureFrom } from './failure';
+
+/** Quick and without a large model. */
+const USUAL: readonly BenchmarkName[] = ['matmul', 'layer', 'attention', 'adamw'];
+
+export class BenchmarkState {
+  working: 'benchmark' | 'self-test' | null = $state(null);
+  chosen: BenchmarkName[] = $state([...USUAL]);
+  rows = $state.raw<readonly BenchmarkRow[]>([]);
+  checks = $state.raw<readonly SelfTestCheck[]>([]);
+  report = $state.raw<SelfTestReport | null>(null);
+  failure = $state.raw<Failure | null>(null);
+  /** Rows came to an end by themselves. */
+  complete = $state(false);
+  #ticket = 0;
+
+  constructor(private readonly remote: TrainerApi) {}
+
+  choose(name: BenchmarkName, wanted: boolean): void {
+    this.chosen = BENCHMARKS.filter((one) => (one === name ? wanted : this.chosen.includes(one)));
+  }
+
+  async measure(): Promise<void> {
+    if (this.working !== null || this.chosen.length === 0) return;
+    this.rows = [];
+    this.complete = false;
+    const names = [...this.chosen];
+    await this.#work('benchmark', 'The benchmark', async (fresh) => {
+      const result = await this.remote.benchmark(names, (row) => {
+        if (fresh()) this.rows = [...this.rows, row];
+      });
+      if (!fresh()) return;
+      if (!result.ok) this.failure = result.failure;
+      else {
+        this.rows = result.value;
+        this.complete = true;
+      }
+    });
+  }
+
+  async selfTest(): Promise<void> {
+    if (this.working !== null) return;
+    this.checks = [];
+    this.report = null;
+    await this.#work('self-test', 'The self-test', async (fresh) => {
+      const result = await this.remote.selfTest((check) => {
+        if (fresh()) this.checks = [...this.checks, check];
+      });
+      if (!fresh()) return;
+      if (!result.ok) this.failure = result.failure;
+      else {
+        this.report = result.value;
+        this.checks = result.value.checks;
+      }
+    });
+  }
+
+  /** What was measured so far stays. The worker ends at its next timing. */
+  async cancel(): Promise<void> {
+    if (this.working === null) return;
+    this.#ticket++;
+    await this.remote.cancel();
+  }
+
+  get json(): string {
+    return JSON.stringify(this.rows, null, 2);
+  }
+
+  async #work(
+    what: 'benchmark' | 'self-test',
+    doing: string,
+    work: (fresh: () => boolean) => Promise<void>,
+  ): Promise<void> {
+    const ticket = ++this.#ticket;
+    this.working = what;
+    this.failure = null;
+    try {
+      await work(() => ticket === this.#ticket);
+    } catch (thrown) {
+      this.failure = failureFrom(thrown, doing);
+    } finally {
+      this.working = null;
+    }
+  }
+}

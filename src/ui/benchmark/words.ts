@@ -1,0 +1,40 @@
+/** Benchmarks in plain words. */
+import type { BenchmarkName, BenchmarkRow, Limit, OwnFigure, PeerFigure } from '../../protocol/benchmark';
+import { bytes, percent } from '../numbers';
+
+export const CHOICES: Record<BenchmarkName, { label: string; note: string }> = {
+  matmul: { label: 'Matrix products', note: 'what training mostly consists of' },
+  layer: { label: 'One layer', note: 'forward and backward, at the size of a half-billion model' },
+  head: { label: 'Vocabulary and loss', note: 'the largest matrix; up to 600 MB' },
+  adamw: { label: 'Optimizer', note: '4.4 million numbers updated' },
+  attention: { label: 'Attention', note: 'at 512 and 2,048 tokens' },
+  step: { label: 'A whole step', note: 'a model of half a billion random weights; 1 GB' },
+  decode: { label: 'Writing', note: 'the same model, one and eight answers at once; 1 GB' },
+  load: { label: 'Loading', note: 'how fast weights are converted' },
+  drift: { label: 'A thousand steps', note: 'does it slow down or grow?' },
+};
+
+const SHORT = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+export const figure = (value: number): string => SHORT.format(value);
+
+export function milliseconds(value: number): string {
+  return value >= 10_000 ? `${figure(value / 1000)} s` : `${figure(value)} ms`;
+}
+
+export function rateOf({ gflops, tokensPerSecond, bytes: moved }: OwnFigure): string | null {
+  if (tokensPerSecond !== undefined) return `${figure(tokensPerSecond)} tokens a second`;
+  if (gflops !== undefined) return `${figure(gflops)} billion operations a second`;
+  return moved === undefined ? null : bytes(moved);
+}
+
+export function limitWords({ what, value, unit, fraction }: Limit): string {
+  return `${percent(fraction)} of ${figure(value)} ${unit}: ${what}`;
+}
+
+export function peerWords({ peer, ms, ratio, correct, relL2, note }: PeerFigure): string {
+  if (correct === null) return `${peer}: ${note ?? 'not run'}`;
+  if (!correct) return `${peer}: wrong results (${relL2?.toExponential(1) ?? '?'} away), so not timed`;
+  return `${peer}: ${milliseconds(ms ?? NaN)}, ${figure(ratio ?? NaN)} times ours`;
+}
+
+export const rowKey = ({ name, what, shape }: BenchmarkRow): string => `${name} ${what} ${shape}`;

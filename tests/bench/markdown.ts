@@ -1,0 +1,71 @@
+/** The rows of a benchmark as the text of BENCHMARKS.md. */
+import type { BenchmarkRow, PeerFigure } from '../../src/protocol/benchmark';
+
+const significant = (value: number, digits = 3): string => {
+  if (!Number.isFinite(value)) return '–';
+  const rounded = Number(value.toPrecision(digits));
+  return Math.abs(rounded) >= 1000 ? Math.round(rounded).toLocaleString('en') : String(rounded);
+};
+
+export interface Circumstances {
+  device: string;
+  command: string;
+  date: string;
+  machine: string;
+  features: string;
+}
+
+export function markdownOf(rows: readonly BenchmarkRow[], about: Circumstances): string {
+  const sections = [...new Set(rows.map((row) => row.name))];
+  const skipped = rows
+    .flatMap((row) => row.peers)
+    .filter((peer) => peer.ms === null && peer.correct === null);
+  const wrong = rows.flatMap((row) => row.peers).filter((peer) => peer.correct === false);
+  return [
+    '# Benchmarks',
+    '',
+    `Made by \`${about.command}\` on ${about.date}. Do not edit: run it again.`,
+    '',
+    `- Device: ${about.device}; ${about.features}`,
+    `- Machine: ${about.machine}`,
+    '- Median of the timings after a warm-up; in brackets the least, the most and how many.',
+    '- A limit is what this adapter did best in the same run. A peer’s ratio is its time divided by ours.',
+    '- A peer is timed only after its results lie within 1e-4 (relative L2) of the processor’s at a small size and of ours at this one.',
+    '- A software driver says what is right and ranks kernels for processors; it says nothing about graphics cards.',
+    `- ${skipped.length} peer figures are “not run”, with the reason; ${wrong.length} peer figures were wrong.`,
+    '',
+    ...sections.flatMap((name) => [
+      `## ${name}`,
+      '',
+      '| what | shape | ours | of the limit | peers |',
+      '| --- | --- | --- | --- | --- |',
+      ...rows.filter((row) => row.name === name).map(line),
+      '',
+    ]),
+  ].join('\n');
+}
+
+function line(row: BenchmarkRow): string {
+  const { ours, limit } = row;
+  const figures = ours
+    ? [
+        `${significant(ours.ms)} ms (${significant(ours.least)}–${significant(ours.most)}, ${ours.runs})`,
+        ours.gflops === undefined ? '' : `${significant(ours.gflops)} GFLOP/s`,
+        ours.tokensPerSecond === undefined ? '' : `${significant(ours.tokensPerSecond)} tokens/s`,
+        ours.bytes === undefined ? '' : `${significant(ours.bytes / 1e6)} MB`,
+        ...Object.entries(row.details ?? {}).map(([name, value]) => `${name}: ${significant(value, 6)}`),
+      ].filter((text) => text !== '')
+    : [`not measured: ${row.reason ?? 'no reason given'}`];
+  const bound = limit
+    ? `${significant(100 * limit.fraction)} % of ${significant(limit.value)} ${limit.unit} (${limit.what})`
+    : '';
+  return `| ${row.what} | ${row.shape} | ${figures.join('<br>')} | ${bound} | ${row.peers.map(peerText).join('<br>')} |`;
+}
+
+function peerText(peer: PeerFigure): string {
+  const name = `${peer.peer} ${peer.version}`;
+  if (peer.correct === null) return `${name}: ${peer.note ?? 'not run'}`;
+  const distance = peer.relL2?.toExponential(1) ?? '';
+  if (!peer.correct) return `${name}: **wrong**, ${distance} away`;
+  return `${name}: **${significant(peer.ratio ?? NaN)}×**, ${significant(peer.ms ?? NaN)} ms (${peer.note ?? ''}; ${distance} away)`;
+}

@@ -1,0 +1,139 @@
+/**
+ * The trainer as the page calls it: one worker at a time. When it dies another takes its place, calls that waited for the dead one
+ * are refused with the reason, and the page is told. Silence is told too, but never ends a worker by itself: on the processor a
+ * step may be long. Knows nothing of what the calls mean.
+ */
+import { proxy, transfer, wrap, type Remote } from 'comlink';
+import type { NamedFile, TrainerApi } from '../src/protocol/apis';
+import type { TrainingData } from '../src/protocol/data';
+import type { Milliseconds } from '../src/units';
+
+export interface Watcher {
+  /** Another worker has taken over; what the old one was doing is lost. */
+  replaced(reason: string): void;
+  /** Workers die as soon as they start; none is started any more. */
+  broken(reason: string): void;
+  /** How long the worker has not answered; null when it answers again. */
+  silent(time: Milliseconds | null): void;
+}
+
+export interface Connection {
+  trainer: TrainerApi;
+  /** Ends the worker and starts another; for one that does not answer. */
+  restart(reason: string): void;
+}
+
+const BEAT: Milliseconds = 5000;
+const SILENT: Milliseconds = 15_000;
+/** A worker that dies this soon after its start would only be replaced by another that does. */
+const SOON: Milliseconds = 10_000;
+
+interface Life {
+  worker: Worker;
+  remote: Remote<TrainerApi>;
+  born: Milliseconds;
+  /** Rejects when the worker is given up. */
+  death: Promise<never>;
+  end(reason: string): void;
+}
+
+export function connectTrainer(start: () => Worker, watcher: Watcher): Connection {
+  let life = begin();
+  watch();
+
+  function begin(): Life {
+    const worker = start();
+    let end: Life['end'] = () => undefined;
+    const death = new Promise<never>((_, reject) => (end = (reason) => reject(new Error(reason))));
+    death.catch(() => undefined); // told by the calls that wait for it, and by the watcher
+    const own: Life = { worker, remote: wrap<TrainerApi>(worker), born: performance.now(), death, end };
+    worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      if (life === own) lose(event.message || 'its script could not be loaded');
+    });
+    return own;
+  }
+
+  function lose(reason: string): void {
+    const gone = life;
+    gone.worker.terminate();
+    const again = performance.now() - gone.born > SOON;
+    if (again) life = begin();
+    gone.end(`the trainer stopped (${reason}). The last checkpoint is kept`);
+    if (again) watcher.replaced(reason);
+    else watcher.broken(reason);
+  }
+
+  function watch(): void {
+    let asked: Milliseconds | null = null;
+    let told = false;
+    setInterval(() => {
+      const now = performance.now();
+      if (asked !== null) {
+        if (now - asked < SILENT) return;
+        told = true;
+        watcher.silent(now - asked);
+        return;
+      }
+      asked = now;
+      const heard = () => {
+        asked = null;
+        if (told) watcher.silent(null);
+        told = false;
+      };
+      call((remote) => remote.ping()).then(heard, heard);
+    }, BEAT);
+  }
+
+  function call<R extends Promise<unknown>>(work: (remote: Remote<TrainerApi>) => R): Promise<Awaited<R>> {
+    return Promise.race([work(life.remote), life.death]);
+  }
+
+  /** Callbacks go as proxies, large arrays are moved and not copied; everything else passes as it is. */
+  const trainer: TrainerApi = {
+    ping: () => call((remote) => remote.ping()),
+    capabilities: () => call((remote) => remote.capabilities()),
+    models: () => call((remote) => remote.models()),
+    addModel: (files) => call((remote) => remote.addModel(moved(files))),
+    removeModel: (id) => call((remote) => remote.removeModel(id)),
+    chatAssets: (id) => call((remote) => remote.chatAssets(id)),
+    plan: (request) => call((remote) => remote.plan(request)),
+    train: (request, onEvent) =>
+      call((remote) => remote.train(transfer(request, buffersOf(request.data)), proxy(onEvent))),
+    continueRun: (id, onEvent) => call((remote) => remote.continueRun(id, proxy(onEvent))),
+    pause: () => call((remote) => remote.pause()),
+    resume: () => call((remote) => remote.resume()),
+    stop: () => call((remote) => remote.stop()),
+    runs: () => call((remote) => remote.runs()),
+    history: (id) => call((remote) => remote.history(id)),
+    testRows: (id) => call((remote) => remote.testRows(id)),
+    removeRun: (id) => call((remote) => remote.removeRun(id)),
+    adapters: () => call((remote) => remote.adapters()),
+    renameAdapter: (id, name) => call((remote) => remote.renameAdapter(id, name)),
+    removeAdapter: (id) => call((remote) => remote.removeAdapter(id)),
+    exportAdapter: (id) => call((remote) => remote.exportAdapter(id)),
+    importAdapter: (id, files) => call((remote) => remote.importAdapter(id, moved(files))),
+    answer: (request, onText) => call((remote) => remote.answer(request, proxy(onText))),
+    score: (request, onProgress) => call((remote) => remote.score(request, proxy(onProgress))),
+    benchmark: (names, onRow) => call((remote) => remote.benchmark(names, proxy(onRow))),
+    selfTest: (onCheck) => call((remote) => remote.selfTest(proxy(onCheck))),
+    cancel: () => call((remote) => remote.cancel()),
+  };
+  return { trainer, restart: lose };
+}
+
+function moved(files: NamedFile[]): NamedFile[] {
+  return transfer(
+    files,
+    files.map((file) => file.bytes),
+  );
+}
+
+function buffersOf(data: TrainingData): ArrayBufferLike[] {
+  const packed = [data.train, data.validation].flatMap((part) => [
+    part.ids,
+    part.targets,
+    part.documentStart,
+  ]);
+  return [...new Set([...packed, ...data.test.map((row) => row.promptIds)].map((array) => array.buffer))];
+}
