@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   for (var step = 0u; step < count * ((end - key0) / SIDE + 1u); step++) {
     let i0 = key0 + step / count * SIDE;
     let head = head0 + step % count;
-    var s: array<f32, 8>;
+    var s = array<f32, 8>();
     for (var piece = 0u; piece < PIECES; piece++) {
       workgroupBarrier();
       for (var n = 0u; n < 2u; n++) {
@@ -57,7 +57,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       workgroupBarrier();
       addProducts(&s, lane);
     }
-    var t: array<f32, 8>;
+    var t = array<f32, 8>();
     for (var piece = 0u; piece < PIECES; piece++) {
       workgroupBarrier();
       for (var n = 0u; n < 2u; n++) {

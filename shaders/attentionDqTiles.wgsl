@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   var sum: array<vec4f, SUMS>;
   let end = ranges[shape.rows + min(row0 + SIDE, shape.rows) - 1u];
   for (var j = ranges[row0]; j <= end; j += SIDE) {
-    var s: array<f32, 8>;
+    var s = array<f32, 8>();
     for (var piece = 0u; piece < PIECES; piece++) {
       workgroupBarrier();
       for (var n = 0u; n < 2u; n++) {
@@ -52,7 +52,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       workgroupBarrier();
       addProducts(&s, lane);
     }
-    var t: array<f32, 8>;
+    var t = array<f32, 8>();
     for (var piece = 0u; piece < PIECES; piece++) {
       workgroupBarrier();
       for (var n = 0u; n < 2u; n++) {

@@ -2,6 +2,8 @@
 // of WIDTH vectors through `left` and `right`; every invocation keeps 4 x 2 products in registers. Weights made of the products
 // are handed to all through `weights`. Rows of shared memory are one element longer than they are full: no two lanes of a quarter
 // meet in a bank. 13.5 KB. Loops over 4 and 2 are written out by the dispatch (OWN_ROWS, OWN_COLS).
+// Kernels write `= array<f32, 8>()` on products made inside a loop: SwiftShader does not clear a `var` without a value again on
+// the next turn, and the products of one tile would run on into the next.
 const SIDE = 32u;
 const WIDTH = 8u;
 const STRIDE = 9u;
