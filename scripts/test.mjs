@@ -105,17 +105,17 @@ const stages = [
     limit: 2 * MINUTE,
     count: one,
   },
-  vitest('unit', 4 * MINUTE),
-  vitest('gpu', 6 * MINUTE),
+  vitest('unit', 6 * MINUTE),
+  vitest('gpu', 20 * MINUTE),
   {
     name: 'oracle',
     command: [process.execPath, 'scripts/run.mjs', 'tests/oracle/run.ts', ...oracleFolders()],
-    limit: 4 * MINUTE,
+    limit: 10 * MINUTE,
     count: countOracle,
   },
   { name: 'build', command: bin('vite', 'build', '--logLevel', 'warn'), limit: 2 * MINUTE, count: one },
-  vitest('browser', 5 * MINUTE),
-  vitest('journey', 10 * MINUTE),
+  vitest('browser', 8 * MINUTE),
+  vitest('journey', 20 * MINUTE),
 ];
 
 /** The process group of the stage that is running, so that nothing it started outlives it. @type {number | null} */

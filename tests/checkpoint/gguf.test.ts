@@ -23,7 +23,10 @@ const TEXTS = [
   ' leading',
 ];
 
-describe.each(FAMILIES)('%s written as GGUF', (family) => {
+/** Phi-3 is written as GGUF but not read: its fused layers have no name here, which the last test says. */
+const READ = FAMILIES.filter((family) => family !== 'phi3');
+
+describe.each(READ)('%s written as GGUF', (family) => {
   const { config, assets, weights, path } = fixture(family);
   const written = weights().then((source) => writeGgufModel(config, source, assets, 'x'));
 
@@ -40,7 +43,8 @@ describe.each(FAMILIES)('%s written as GGUF', (family) => {
   it('has the same config, as far as GGUF keeps it', async () => {
     const read = readConfig((await open(await written)).config);
     // llama.cpp runs Mistral as llama and knows no window for it
-    const lost = family === 'mistral' ? { family: 'llama', slidingWindow: null } : {};
+    const kinds = config.kinds.map((kind) => ({ ...kind, window: null }));
+    const lost = family === 'mistral' ? { family: 'llama', kinds } : {};
     expect(read).toEqual({ ...config, ...lost });
   });
 
@@ -63,6 +67,12 @@ describe.each(FAMILIES)('%s written as GGUF', (family) => {
       expect(made.decode(ids)).toBe(own.decode(ids));
     }
   });
+});
+
+it('refuses a Phi-3 file and names what it cannot place', async () => {
+  const { config, assets, weights } = fixture('phi3');
+  const file = await writeGgufModel(config, await weights(), assets, 'x');
+  await expect(open(file)).rejects.toThrow('holds blk.0.attn_qkv.weight');
 });
 
 it('keeps the chat template, and a tokenizer.json beside the file goes before its own', async () => {
