@@ -52,6 +52,15 @@ export function findLavapipe() {
   return null;
 }
 
+/**
+ * SwiftShader's driver description beside Debian's Chromium. It compiles a new kernel several times faster than lavapipe, and has
+ * other features: subgroups of 4, no half floats. @returns {string | null}
+ */
+export function findSwiftShader() {
+  const file = '/usr/lib/chromium/vk_swiftshader_icd.json';
+  return existsSync(file) ? file : null;
+}
+
 /** Mesa's version as [major, minor], or null where dpkg does not know it. @returns {[number, number] | null} */
 export function mesaVersion() {
   try {

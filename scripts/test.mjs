@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ensureSystem } from './install.mjs';
+import { findSwiftShader } from './system.mjs';
 
 const root = resolve(import.meta.dirname, '..');
 const results = join(root, 'node_modules/.cache/loratory/results');
@@ -15,7 +16,7 @@ const MINUTE = 60_000;
 /**
  * @typedef {{ passed: number, failed: number, skipped: number }} Count
  * @typedef {{ code: number | null, output: string, timedOut: boolean }} Ended
- * @typedef {{ name: string, command: string[], limit: number, count: (ended: Ended) => Count }} Stage
+ * @typedef {{ name: string, command: string[], limit: number, count: (ended: Ended) => Count, driver?: () => string | null }} Stage
  */
 
 /** @type {(ended: Ended) => Count} */
@@ -106,7 +107,8 @@ const stages = [
     count: one,
   },
   vitest('unit', 6 * MINUTE),
-  vitest('gpu', 20 * MINUTE),
+  // kernels on SwiftShader, whole models (the oracle) on lavapipe: two drivers with other features
+  { ...vitest('gpu', 20 * MINUTE), driver: findSwiftShader },
   {
     name: 'oracle',
     command: [process.execPath, 'scripts/run.mjs', 'tests/oracle/run.ts', ...oracleFolders()],
@@ -135,12 +137,20 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
     process.exit(1);
   });
 
+/** The stage's own software driver, where nobody named another. @param {Stage} stage */
+function environmentOf(stage) {
+  const driver = stage.driver?.();
+  if (!driver || process.env.VK_ICD_FILENAMES || process.env.VK_DRIVER_FILES) return process.env;
+  return { ...process.env, VK_ICD_FILENAMES: driver };
+}
+
 /** @param {Stage} stage @returns {Promise<Ended>} */
 function run(stage) {
   return new Promise((done) => {
     const child = spawn(/** @type {string} */ (stage.command[0]), stage.command.slice(1), {
       cwd: root,
       detached: true, // its own process group
+      env: environmentOf(stage),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     group = child.pid ?? null;
