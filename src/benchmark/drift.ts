@@ -2,7 +2,7 @@
 import { loraTrainable } from '../adapter/lora';
 import { specOf } from '../adapter/spec';
 import { allocatedBytes } from '../gpu/memory';
-import { countBuffers } from '../gpu/probe';
+import { countBuffers } from '../gpu/countBuffers';
 import { restBeforeRead } from '../gpu/rest';
 import { disposeWeights, loadWeights } from '../model/weights';
 import { defaultSettings } from '../protocol/settings';

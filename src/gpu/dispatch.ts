@@ -60,7 +60,8 @@ const MAX_BIND_GROUPS = 4096;
 
 let inside: BackendInside | null = null;
 let currentGpu: Gpu | null = null;
-let pipelines = new Map<string, Pipeline>();
+/** By their text, then by name and constants: a text is the same string each time, so that finding it costs no reading of it. */
+let pipelines = new Map<string, Map<string, Pipeline>>();
 let uniformBuffers = new Map<string, GPUBuffer>();
 let bindGroups = new Map<string, GPUBindGroup>();
 let bufferIds = new WeakMap<GPUBuffer, number>();
@@ -169,7 +170,8 @@ export function copyOut(tensors: readonly TensorInfo[], target: GPUBuffer): void
 
 /** What is kept between steps, to be seen not to grow. */
 export function cacheSizes(): { uniforms: number; bindGroups: number; pipelines: number } {
-  return { uniforms: uniformBuffers.size, bindGroups: bindGroups.size, pipelines: pipelines.size };
+  const made = [...pipelines.values()].reduce((sum, ofText) => sum + ofText.size, 0);
+  return { uniforms: uniformBuffers.size, bindGroups: bindGroups.size, pipelines: made };
 }
 
 /** Gives back an output that only kernels recorded so far read. */
@@ -184,7 +186,8 @@ export function dispatchCount(): number {
 
 /** Names of the kernels made for this device so far. */
 export function kernelsMade(): string[] {
-  return [...new Set([...pipelines.keys()].map((key) => key.slice(0, key.indexOf('|'))))].sort();
+  const keys = [...pipelines.values()].flatMap((ofText) => [...ofText.keys()]);
+  return [...new Set(keys.map((key) => key.slice(0, key.indexOf('|'))))].sort();
 }
 
 /** Bytes that tfjs' pool holds on the GPU now, used or free. */
@@ -232,14 +235,16 @@ function rangeOf(backend: BackendInside, tensor: TensorInfo, kernel: string): Ra
 }
 
 function pipelineFor(device: GPUDevice, name: string, code: string, constants: Constants): Pipeline {
-  const head = Object.entries(constants).map(([key, value]) =>
-    typeof value === 'boolean' ? `const ${key} = ${value};\n` : `const ${key} = ${value}u;\n`,
+  let ofText = pipelines.get(code);
+  if (!ofText) pipelines.set(code, (ofText = new Map<string, Pipeline>()));
+  const key = `${name}|${Object.entries(constants).join()}`;
+  const known = ofText.get(key);
+  if (known) return known;
+  const head = Object.entries(constants).map(([constant, value]) =>
+    typeof value === 'boolean' ? `const ${constant} = ${value};\n` : `const ${constant} = ${value}u;\n`,
   );
   const enables = code.match(/^enable .*;$/gm) ?? [];
   const text = [...enables.map((line) => line + '\n'), ...head, code.replace(/^enable .*;$/gm, '')].join('');
-  const key = `${name}|${text}`;
-  const known = pipelines.get(key);
-  if (known) return known;
   const module = device.createShaderModule({ label: name, code: text });
   const pipeline = device.createComputePipeline({
     label: name,
@@ -247,7 +252,7 @@ function pipelineFor(device: GPUDevice, name: string, code: string, constants: C
     compute: { module, entryPoint: 'main' },
   });
   const made = { pipeline, layout: pipeline.getBindGroupLayout(0) };
-  pipelines.set(key, made);
+  ofText.set(key, made);
   return made;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Buffers of our own for frozen weights, seen by TensorFlow.js as tensors without a copy: written piece by piece while a model
- * streams in, read back to be kept, destroyed by name. TensorFlow.js' own pool is counted beside them.
+ * streams in, destroyed by name. TensorFlow.js' own pool is counted beside them.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Bytes } from '../units';
@@ -43,25 +43,6 @@ export function writePlane(tensor: tf.Tensor, at: number, words: Uint32Array<Arr
 /** Resolves when the device has taken what was written, so that the page's copies are gone. On the processor there is no queue. */
 export async function writesDone(): Promise<void> {
   if (tf.getBackend() === 'webgpu') await gpu().device.queue.onSubmittedWorkDone();
-}
-
-/** A copy of `count` words from `at` on, after all work recorded so far. */
-export async function readPlane(
-  tensor: tf.Tensor,
-  at: number,
-  count: number,
-): Promise<Uint32Array<ArrayBuffer>> {
-  const { device } = gpu();
-  submit();
-  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-  const staging = device.createBuffer({ label: 'plane read back', size: 4 * count, usage });
-  const encoder = device.createCommandEncoder({ label: 'plane read back' });
-  encoder.copyBufferToBuffer(bufferOf(tensor), 4 * at, staging, 0, 4 * count);
-  device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(GPUMapMode.READ);
-  const words = new Uint32Array(staging.getMappedRange().slice(0));
-  staging.destroy();
-  return words;
 }
 
 /** Work that was recorded but not handed over may still read the buffer, so that is handed over first. */

@@ -1,9 +1,9 @@
 /** Two kernels that compute nothing of use: how fast this adapter moves bytes, and how fast it multiplies and adds. */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import arithmeticCode from '../../shaders/arithmeticProbe.wgsl?raw';
 import copyCode from '../../shaders/copyProbe.wgsl?raw';
 import type { Bytes } from '../units';
-import { dispatch, foldGroups, gpu, output } from './dispatch';
+import { dispatch, foldGroups, output, release } from './dispatch';
 
 const ROUNDS = 256;
 
@@ -13,7 +13,7 @@ export function probeCopy(from: tf.Tensor, bytes: Bytes): void {
   const count = bytes / 16;
   const groups = foldGroups(Math.ceil(count / 64));
   dispatch({ name: 'copyProbe', code: copyCode, bind: [from, to], uniforms: [count], groups });
-  tf.engine().makeTensorFromTensorInfo(to).dispose();
+  release(to);
 }
 
 /** Records `invocations` threads of arithmetic; returns the floating-point operations they do. */
@@ -27,23 +27,6 @@ export function probeArithmetic(seed: tf.Tensor, invocations: number): number {
     uniforms: [invocations],
     groups: [Math.ceil(invocations / 64), 1, 1],
   });
-  tf.engine().makeTensorFromTensorInfo(sums).dispose();
+  release(sums);
   return invocations * ROUNDS * 8 * 4 * 2;
-}
-
-/** Counts the buffers made on the device from now on, whoever makes them. */
-export function countBuffers(): { readonly made: number; stop(): void } {
-  const { device } = gpu();
-  const make = device.createBuffer;
-  let made = 0;
-  device.createBuffer = function (this: GPUDevice, descriptor) {
-    made++;
-    return make.call(this, descriptor);
-  };
-  return {
-    get made() {
-      return made;
-    },
-    stop: () => void Reflect.deleteProperty(device, 'createBuffer'),
-  };
 }

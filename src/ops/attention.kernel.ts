@@ -15,6 +15,7 @@ import forwardTilesCode from '../../shaders/attentionTiles.wgsl?raw';
 import groupSumCode from '../../shaders/groupSum.wgsl?raw';
 import tileCode from '../../shaders/shared/attentionTile.wgsl?raw';
 import { dispatch, floatBits, foldGroups, gpu, output, release, type Constants } from '../gpu/dispatch';
+import { shaderText } from '../gpu/shaderText';
 import { unroll } from '../gpu/unroll';
 import { given, size } from './sizes';
 import type { AttentionAttrs } from './attention';
@@ -40,7 +41,7 @@ function formOf({ form, headDim }: AttentionAttrs, owned: number, parts: number)
     return {
       rows: SIDE,
       constants: { ...written, PIECES: pieces, SUMS: 2 * pieces },
-      text: (_, tiles) => unroll(`${tileCode}\n${tiles}`, written),
+      text: (_, tiles) => shaderText(tiles, String(pieces), () => unroll(`${tileCode}\n${tiles}`, written)),
     };
   }
   if (!fixedSubgroup)
@@ -51,7 +52,8 @@ function formOf({ form, headDim }: AttentionAttrs, owned: number, parts: number)
   return {
     rows,
     constants: { ...counts, ROWS: rows },
-    text: (lanes) => `enable subgroups;\n${unroll(lanes, counts)}`,
+    text: (lanes) =>
+      shaderText(lanes, Object.values(counts).join(), () => `enable subgroups;\n${unroll(lanes, counts)}`),
   };
 }
 
@@ -82,7 +84,7 @@ export function attentionKernel(inputs: NamedTensorInfoMap, attrs: AttentionAttr
     const constants = { D4: attrs.headDim / 4, LANES: 32 };
     dispatch({
       name: 'attentionApart',
-      code: unroll(apartCode, { D4: constants.D4 }),
+      code: shaderText(apartCode, String(constants.D4), () => unroll(apartCode, { D4: constants.D4 })),
       constants,
       bind,
       uniforms,

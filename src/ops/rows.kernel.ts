@@ -5,6 +5,7 @@
 import reduceCode from '../../shaders/shared/rowReduce.wgsl?raw';
 import subgroupCode from '../../shaders/shared/rowReduceSubgroup.wgsl?raw';
 import { foldGroups, gpu, type Dispatch } from '../gpu/dispatch';
+import { shaderText } from '../gpu/shaderText';
 
 type Layout = Pick<Dispatch, 'code' | 'constants' | 'groups'>;
 
@@ -14,7 +15,7 @@ const WIDE = 8192;
 export function byRows(code: string, rows: number, cols: number): Layout {
   const { software, fixedSubgroup } = gpu();
   const of = (lanes: number, perGroup: number, reduce: string): Layout => ({
-    code: `${reduce}\n${code}`,
+    code: shaderText(code, reduce, () => `${reduce}\n${code}`),
     constants: { LANES: lanes, ROWS: perGroup },
     groups: foldGroups(Math.ceil(rows / perGroup)),
   });

@@ -5,6 +5,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import sumPartsCode from '../../../shaders/sumParts.wgsl?raw';
 import { release, dispatch, floatBits, foldGroups, gpu, output } from '../../gpu/dispatch';
+import { shaderText } from '../../gpu/shaderText';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { size } from '../sizes';
 import { chooseDesign, groupsOf, sourceOf, type Design } from './choose';
@@ -119,10 +120,6 @@ export function outerProductOf(p: TensorInfo, q: TensorInfo, scale: number): Ten
 const nameOf = ({ form, format }: ProductShape, { design }: Design): string =>
   `product-${form}-${design}-${format}`;
 
-const sources = new Map<string, string>();
 function source(shape: ProductShape, design: Design): string {
-  const key = JSON.stringify([shape, design]);
-  let code = sources.get(key);
-  if (!code) sources.set(key, (code = sourceOf(shape, design)));
-  return code;
+  return shaderText('product', JSON.stringify([shape, design]), () => sourceOf(shape, design));
 }

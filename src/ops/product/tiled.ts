@@ -29,11 +29,6 @@ export function tiledGroups(tile: Tiled, rows: number, width: number): [number, 
   return [Math.ceil(rows / tile.bm), Math.ceil(width / tile.bn)];
 }
 
-/** Bytes of workgroup memory. */
-export function tiledBytes(tile: Tiled, form: ProductShape['form']): number {
-  return (tile.bm * DEPTH + vectorsOfRight(tile, form)) * (tile.stage === 'f16' ? 8 : 16);
-}
-
 function vectorsOfRight({ bn }: Tiled, form: ProductShape['form']): number {
   return form === 'nt' ? bn * (DEPTH + 1) : (4 * DEPTH * bn) / 4;
 }
