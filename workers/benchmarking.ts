@@ -1,10 +1,18 @@
 /** Benchmarks and the self-test on the trainer's own device, one at a time; both can be cancelled. */
 import { runBenchmarks } from '../src/benchmark/run';
-import type { BenchmarkName, BenchmarkRow, SelfTestCheck, SelfTestReport } from '../src/protocol/benchmark';
+import type {
+  BenchmarkName,
+  BenchmarkRow,
+  KernelReport,
+  KernelTrial,
+  SelfTestCheck,
+  SelfTestReport,
+} from '../src/protocol/benchmark';
 import { shippedOracle } from '../src/selftest/files';
 import { selfTest } from '../src/selftest/run';
 import { BadRequest } from './failures';
 import { machine } from './machine';
+import type { Tuning } from './tuning';
 
 const RUNS = 20;
 /** Of one figure. */
@@ -14,7 +22,10 @@ export class Benchmarking {
   #current: AbortController | null = null;
 
   /** `demo`: where public/demo is served. */
-  constructor(private readonly demo: URL) {}
+  constructor(
+    private readonly demo: URL,
+    private readonly tuning: Tuning,
+  ) {}
 
   /** Throws while a benchmark runs: it times the device and moves to the processor and back, so nothing may come between. */
   mustBeIdle(): void {
@@ -47,6 +58,10 @@ export class Benchmarking {
     return this.#alone(async (signal) =>
       selfTest(await machine(), shippedOracle(new URL('selftest/', this.demo)), onCheck, signal),
     );
+  }
+
+  async tune(onTrial: (trial: KernelTrial) => void): Promise<KernelReport> {
+    return this.#alone((signal) => this.tuning.find(onTrial, signal));
   }
 
   async #alone<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

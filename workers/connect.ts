@@ -130,6 +130,7 @@ export function connectTrainer(start: () => Worker, watcher: Watcher): Connectio
     answer: (request, onText) => call((remote) => remote.answer(request, proxy(onText))),
     score: (request, onProgress) => call((remote) => remote.score(request, proxy(onProgress))),
     benchmark: (names, onRow) => call((remote) => remote.benchmark(names, proxy(onRow))),
+    tune: (onTrial) => call((remote) => remote.tune(proxy(onTrial))),
     selfTest: (onCheck) => call((remote) => remote.selfTest(proxy(onCheck))),
     cancel: () => call((remote) => remote.cancel()),
   };

@@ -23,6 +23,7 @@ import type { Library, OpenModel } from './library';
 import type { RunBook } from './runBook';
 import type { Shelf } from './shelf';
 import { lossBehind, machine, restartMachine } from './machine';
+import type { Tuning } from './tuning';
 
 type Emit = (event: RunEvent) => void;
 
@@ -41,13 +42,15 @@ export class Runs {
   #book: RunBook;
   #library: Library;
   #shelf: Shelf;
+  #tuning: Tuning;
   #control: Control | null = null;
 
-  constructor(db: Storage, book: RunBook, library: Library, shelf: Shelf) {
+  constructor(db: Storage, book: RunBook, library: Library, shelf: Shelf, tuning: Tuning) {
     this.#db = db;
     this.#book = book;
     this.#library = library;
     this.#shelf = shelf;
+    this.#tuning = tuning;
   }
 
   async start(request: NewRun, emit: Emit): Promise<void> {
@@ -180,6 +183,13 @@ export class Runs {
     for (const message of skipped) emit({ type: 'warning', message });
     const { config, weights } = model;
     const engine = await machine();
+    const format =
+      run.settings.method === 'full'
+        ? 'f32'
+        : await this.#library.formatOf(run.modelId, run.settings.weightFormat);
+    await this.#tuning.ready(format, () =>
+      emit({ type: 'loading', what: 'the fastest kernels for this graphics card', done: 0, total: 1 }),
+    );
     const plan = await this.#plan(run, config);
     emit({ type: 'planned', runId: run.id, plan });
     const spec = specOf(run.settings, config);

@@ -15,6 +15,7 @@ import { capabilities, lossBehind, machine, restartMachine } from './machine';
 import { RunBook } from './runBook';
 import { Runs } from './running';
 import { Shelf } from './shelf';
+import { Tuning } from './tuning';
 
 /** `demo`: where the embedded models and lessons are served. */
 export function trainerService(
@@ -26,7 +27,8 @@ export function trainerService(
   const book = new RunBook(db);
   const shelf = new Shelf(db, book, library);
   const answering = new Answering(library, (id, model) => shelf.weights(id, model));
-  const runs = new Runs(db, book, library, shelf);
+  const tuning = new Tuning(db);
+  const runs = new Runs(db, book, library, shelf, tuning);
   const intake = new Intake(db, around, (id) => library.changed(id));
   const keeping = new Keeping(
     db,
@@ -34,7 +36,7 @@ export function trainerService(
     (id) => intake.cancel(id),
   );
   keeping.tidy().catch((error: unknown) => console.warn('Tidying the stored data failed.', error));
-  const benchmarking = new Benchmarking(demo);
+  const benchmarking = new Benchmarking(demo, tuning);
   const nothing = () => null;
   /** Work on the device outside a run: after a loss the next call finds a new device. */
   const onDevice = <T>(work: () => Promise<T>) =>
@@ -131,6 +133,7 @@ export function trainerService(
         return scores;
       }),
     benchmark: (names, onRow) => onDevice(() => benchmarking.benchmark(names, onRow)),
+    tune: (onTrial) => onDevice(() => benchmarking.tune(onTrial)),
     selfTest: (onCheck) => onDevice(() => benchmarking.selfTest(onCheck)),
     cancel: async () => {
       answering.cancel();

@@ -3,7 +3,14 @@
  * tests hand in an object of it. Every call that can fail for a reason a person can mend resolves to a `Result`.
  */
 import type { Bytes, Milliseconds, Tokens } from '../units';
-import type { BenchmarkName, BenchmarkRow, SelfTestCheck, SelfTestReport } from './benchmark';
+import type {
+  BenchmarkName,
+  BenchmarkRow,
+  KernelReport,
+  KernelTrial,
+  SelfTestCheck,
+  SelfTestReport,
+} from './benchmark';
 import type { ChatAssets, Message, PackedRows, TrainingData, EvalRow } from './data';
 import type { Failure, Plan, RunEvent, FinishReason, Evaluated, StepReport } from './events';
 import type { ModelsApi } from './models';
@@ -269,6 +276,8 @@ export interface TrainerApi extends ModelsApi {
   /** Measures this machine; each row is handed over as it is made. */
   benchmark(names: BenchmarkName[], onRow: (row: BenchmarkRow) => void): Promise<Result<BenchmarkRow[]>>;
   /** Compares every operation and a tiny model with what they should give. */
+  /** Tries every kernel of a product in every weight format, and uses and keeps the fastest. */
+  tune(onTrial: (trial: KernelTrial) => void): Promise<Result<KernelReport>>;
   selfTest(onCheck: (check: SelfTestCheck) => void): Promise<Result<SelfTestReport>>;
   /** Ends a running answer, scoring, benchmark or self-test. */
   cancel(): Promise<void>;

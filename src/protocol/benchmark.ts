@@ -3,6 +3,7 @@
  * `npm run bench` and its JSON file all read this. Measures nothing.
  */
 import type { Bytes, Milliseconds } from '../units';
+import type { WeightFormat } from './weightFormats';
 
 export const BENCHMARKS = [
   'matmul',
@@ -69,6 +70,23 @@ export interface BenchmarkRow {
   /** Further numbers of the same measurement, by name. */
   details?: Record<string, number>;
   reason?: string;
+}
+
+/** One way to make a product, tried on this device. */
+export interface KernelTrial {
+  product: 'forward' | 'backward';
+  format: WeightFormat;
+  /** In words. */
+  design: string;
+  /** Of the best of a few runs; null for one that gave wrong numbers or was refused. */
+  time: Milliseconds | null;
+  /** Relative L2 to double precision on a small product. */
+  error: number;
+}
+
+export interface KernelReport {
+  device: string;
+  trials: KernelTrial[];
 }
 
 export interface SelfTestCheck {

@@ -4,6 +4,7 @@ import {
   BENCHMARKS,
   type BenchmarkName,
   type BenchmarkRow,
+  type KernelTrial,
   type SelfTestCheck,
   type SelfTestReport,
 } from '../protocol/benchmark';
@@ -14,11 +15,15 @@ import { failureFrom } from './failure';
 const USUAL: readonly BenchmarkName[] = ['matmul', 'layer', 'attention', 'adamw'];
 
 export class BenchmarkState {
-  working: 'benchmark' | 'self-test' | null = $state(null);
+  working: 'benchmark' | 'self-test' | 'kernels' | null = $state(null);
   chosen: BenchmarkName[] = $state([...USUAL]);
   rows = $state.raw<readonly BenchmarkRow[]>([]);
   checks = $state.raw<readonly SelfTestCheck[]>([]);
   report = $state.raw<SelfTestReport | null>(null);
+  /** Kernels tried, as they come. */
+  trials = $state.raw<readonly KernelTrial[]>([]);
+  /** Every kernel was tried, and the fastest are in use. */
+  tuned = $state(false);
   failure = $state.raw<Failure | null>(null);
   /** Rows came to an end by themselves. */
   complete = $state(false);
@@ -65,6 +70,23 @@ export class BenchmarkState {
     });
   }
 
+  async tune(): Promise<void> {
+    if (this.working !== null) return;
+    this.trials = [];
+    this.tuned = false;
+    await this.#work('kernels', 'The search for the fastest kernels', async (fresh) => {
+      const result = await this.remote.tune((trial) => {
+        if (fresh()) this.trials = [...this.trials, trial];
+      });
+      if (!fresh()) return;
+      if (!result.ok) this.failure = result.failure;
+      else {
+        this.trials = result.value.trials;
+        this.tuned = true;
+      }
+    });
+  }
+
   /** What was measured so far stays. The worker ends at its next timing. */
   async cancel(): Promise<void> {
     if (this.working === null) return;
@@ -77,7 +99,7 @@ export class BenchmarkState {
   }
 
   async #work(
-    what: 'benchmark' | 'self-test',
+    what: 'benchmark' | 'self-test' | 'kernels',
     doing: string,
     work: (fresh: () => boolean) => Promise<void>,
   ): Promise<void> {

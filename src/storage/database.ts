@@ -139,6 +139,7 @@ function createModelStores(db: Storage): void {
   db.createObjectStore('modelParts', { keyPath: ['modelId', 'index'] });
   db.createObjectStore('rawModels', { keyPath: 'id' });
   db.createObjectStore('removals', { keyPath: ['kind', 'id'] });
+  db.createObjectStore('measurements', { keyPath: 'device' });
 }
 
 /** Models of version 1 keep their bytes; they are converted when they are first opened (`rawModels.ts`). */

@@ -3,6 +3,7 @@
  * never loads weights. Knows no transactions: each subject has its file.
  */
 import type { DBSchema } from 'idb';
+import type { TunedTable } from '../ops/product/choose';
 import type { DType } from '../checkpoint/safetensors';
 import type { AdapterSummary, RunHistory, RunSummary } from '../protocol/apis';
 import type { ChatAssets, TrainingData } from '../protocol/data';
@@ -137,6 +138,13 @@ export interface KeptDataset {
   opened: number;
 }
 
+export interface KeptMeasurement {
+  /** See workers/tuning.ts: device, browser and version of the designs. */
+  device: string;
+  table: TunedTable;
+  made: number;
+}
+
 export interface LoratorySchema extends DBSchema {
   models: { key: string; value: StoredModel };
   /** Downloads under way or paused. */
@@ -158,4 +166,5 @@ export interface LoratorySchema extends DBSchema {
   adapters: { key: string; value: AdapterSummary };
   adapterFiles: { key: string; value: { id: string } & AdapterFiles };
   datasets: { key: string; value: KeptDataset };
+  measurements: { key: string; value: KeptMeasurement };
 }

@@ -11,7 +11,7 @@ import type {
   TokenView,
   TrainerApi,
 } from '../../src/protocol/apis';
-import type { BenchmarkRow, SelfTestCheck } from '../../src/protocol/benchmark';
+import type { BenchmarkRow, KernelTrial, SelfTestCheck } from '../../src/protocol/benchmark';
 import type { PackedRows, TrainingData } from '../../src/protocol/data';
 import type { Plan, RunEvent } from '../../src/protocol/events';
 import { defaultSettings } from '../../src/protocol/settings';
@@ -261,6 +261,11 @@ export const benchmarkRows: BenchmarkRow[] = [
     ...{ ours: null, limit: null, reason: 'This GPU allows 128 MiB in one binding.' },
   },
 ];
+export const kernelTrials: KernelTrial[] = [
+  { product: 'forward', format: 'q4', design: 'tiles, 64 × 64, 4 × 4 each', time: 2.5, error: 1e-7 },
+  { product: 'forward', format: 'q4', design: 'registers, 8 × 4', time: 4, error: 1e-7 },
+  { product: 'backward', format: 'q4', design: 'tiles, 32 × 64, 4 × 4 each', time: null, error: 0.4 },
+];
 export const selfTestChecks: SelfTestCheck[] = [
   { part: 'operations', check: 'rmsNorm', error: 2e-7, tolerance: 1e-4, ok: true },
   { part: 'operations', check: 'attention', error: 0.3, tolerance: 1e-4, ok: false },
@@ -378,6 +383,10 @@ export class FakeTrainer extends FakeModels implements TrainerApi {
   benchmark: TrainerApi['benchmark'] = async (_names, onRow) => {
     benchmarkRows.forEach(onRow);
     return ok(benchmarkRows);
+  };
+  tune: TrainerApi['tune'] = async (onTrial) => {
+    kernelTrials.forEach(onTrial);
+    return ok({ device: 'Test GPU', trials: kernelTrials });
   };
   selfTest: TrainerApi['selfTest'] = async (onCheck) => {
     selfTestChecks.forEach(onCheck);

@@ -4,11 +4,11 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { gpu, submit } from '../../gpu/dispatch';
+import type { WeightFormat } from '../../protocol/weightFormats';
 import type { Milliseconds } from '../../units';
 import { linear, linearDx } from '../linear';
 import type { FrozenWeight } from '../weight';
-import { kindOf, preferDesign, useTuned, type Design, type TunedTable } from './choose';
-import type { ProductShape } from './operands';
+import { kindOf, preferDesign, type Design, type TunedTable } from './choose';
 
 /** A weight to multiply with and the numbers it holds, made by the caller in the format that is tuned for. */
 export interface TuneWeight {
@@ -18,13 +18,12 @@ export interface TuneWeight {
 }
 
 export interface Trial {
-  kind: string;
+  form: 'nt' | 'nn';
   design: Design;
   /** Null for a candidate that gave wrong numbers or did not compile. */
   time: Milliseconds | null;
   /** Relative L2 to double precision on the small problem. */
   error: number;
-  chosen: boolean;
 }
 
 export interface TuneRequest {
@@ -44,7 +43,8 @@ const TOLERANCE = { f32: 1e-5, f16: 2e-3 };
 const HOPELESS = 1.5;
 const RUNS = 4;
 
-export function candidates(form: ProductShape['form']): Design[] {
+/** f16 tiles are for weights that are rounded already: on f32 they would be the only rounding there is. */
+export function candidates(form: 'nt' | 'nn', format: WeightFormat): Design[] {
   const { software, fixedSubgroup, device } = gpu();
   const registers = (rows: number, cols: number, broadcast: number): Design => ({
     design: 'registers',
@@ -62,7 +62,8 @@ export function candidates(form: ProductShape['form']): Design[] {
     design: 'tiled',
     ...{ bm, bn, tm, tn, stage },
   });
-  const stages: ('f32' | 'f16')[] = device.features.has('shader-f16') ? ['f32', 'f16'] : ['f32'];
+  const rounded = format !== 'f32' && device.features.has('shader-f16');
+  const stages: ('f32' | 'f16')[] = rounded ? ['f32', 'f16'] : ['f32'];
   return [
     ...stages.flatMap((stage) => [
       tiled(64, 64, 4, 4, stage),
@@ -74,35 +75,29 @@ export function candidates(form: ProductShape['form']): Design[] {
   ];
 }
 
-/** Tries every candidate of both directions and takes the winners into use. */
-export async function tuneProducts(request: TuneRequest): Promise<{ table: TunedTable; trials: Trial[] }> {
-  const trials: Trial[] = [];
+/** Tries every candidate of both directions; returns the winners. */
+export async function tuneProducts(request: TuneRequest): Promise<TunedTable> {
   const table: TunedTable = {};
   const end = performance.now() + request.budget;
   try {
     for (const form of ['nt', 'nn'] as const) {
-      const kind = kindOf(form, request.large.format);
       let best: Trial | null = null;
-      for (const design of candidates(form)) {
+      for (const design of candidates(form, request.large.format)) {
         if (performance.now() > end) break;
         preferDesign((shape) => (shape.form === form && shape.vector === 4 ? design : null));
         const error = await judge(form, request.small);
         const right = error < (design.design === 'tiled' ? TOLERANCE[design.stage] : TOLERANCE.f32);
         const time = right ? await clock(form, request.large, request.rows, best?.time ?? Infinity) : null;
-        const trial: Trial = { kind, design, time, error, chosen: false };
-        trials.push(trial);
+        const trial: Trial = { form, design, time, error };
         if (time !== null && time < (best?.time ?? Infinity)) best = trial;
         request.onTrial?.(trial);
       }
-      if (!best) continue;
-      best.chosen = true;
-      table[kind] = best.design;
+      if (best) table[kindOf(form, request.large.format)] = best.design;
     }
   } finally {
     preferDesign(null);
   }
-  useTuned(table);
-  return { table, trials };
+  return table;
 }
 
 /** A row count that ends inside every tile. */
