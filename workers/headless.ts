@@ -25,7 +25,7 @@ import { restBeforeRead } from '../src/gpu/rest';
 import { readConfig } from '../src/model/config';
 import type { Runnable } from '../src/model/forward';
 import { generate } from '../src/model/generate';
-import { loadWeights } from '../src/model/weights';
+import { loadWeights } from '../src/model/loadWeights';
 import { parseSettings } from '../src/protocol/settings';
 import { planRun } from '../src/training/plan';
 import { runnable, trainRun } from '../src/training/run';

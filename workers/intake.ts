@@ -11,7 +11,7 @@ import { readConfig } from '../src/model/config';
 import { titleOf } from '../src/model/families';
 import { parameterCount } from '../src/model/shapes';
 import { suitedFormat } from '../src/protocol/suitedFormat';
-import { checkShapes } from '../src/model/weights';
+import { checkShapes } from '../src/model/loadWeights';
 import {
   DEFAULT_HUB,
   type DownloadEnd,

@@ -8,7 +8,8 @@ import { sourceOf, sourceOfValues, type WeightSource } from '../src/checkpoint/s
 import { readConfig, type ModelConfig } from '../src/model/config';
 import { titleOf } from '../src/model/families';
 import { parameterCount } from '../src/model/shapes';
-import { checkShapes, disposeWeights, loadWeights, type ModelWeights } from '../src/model/weights';
+import { checkShapes, loadWeights } from '../src/model/loadWeights';
+import { disposeWeights, type ModelWeights } from '../src/model/weights';
 import type { Slot } from '../src/adapter/trainable';
 import type { ModelSummary, NamedFile } from '../src/protocol/apis';
 import type { ChatAssets } from '../src/protocol/data';

@@ -20,7 +20,7 @@ import { hiddenStates, logitsOf } from '../../src/model/forward';
 import { rotaryTables } from '../../src/model/rotary';
 import { sightOfDocuments } from '../../src/model/sight';
 import { weightShapes } from '../../src/model/shapes';
-import { loadWeights } from '../../src/model/weights';
+import { loadWeights } from '../../src/model/loadWeights';
 import { writeGgufAdapter } from '../../src/exchange/gguf';
 import { writeGgufModel } from '../../src/exchange/ggufModel';
 import { readGguf } from '../../src/exchange/ggufFloats';

@@ -8,7 +8,7 @@ import { startEngine } from '../../src/gpu/backend';
 import { allocatedBytes } from '../../src/gpu/memory';
 import { readConfig, type ModelConfig } from '../../src/model/config';
 import { weightShapes } from '../../src/model/shapes';
-import { loadWeights } from '../../src/model/weights';
+import { loadWeights } from '../../src/model/loadWeights';
 import type { PackedRows } from '../../src/protocol/data';
 import { parseSettings, type Settings } from '../../src/protocol/settings';
 import { planRun } from '../../src/training/plan';

@@ -7,7 +7,7 @@ import { startEngine } from '../../src/gpu/backend';
 import { cacheSizes, gpu } from '../../src/gpu/dispatch';
 import { allocatedBytes } from '../../src/gpu/memory';
 import { readConfig } from '../../src/model/config';
-import { loadWeights } from '../../src/model/weights';
+import { loadWeights } from '../../src/model/loadWeights';
 import type { PackedRows } from '../../src/protocol/data';
 import { parseSettings } from '../../src/protocol/settings';
 import { planRun } from '../../src/training/plan';
