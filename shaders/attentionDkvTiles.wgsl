@@ -43,33 +43,19 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     let head = head0 + step % count;
     var s = array<f32, 8>();
     for (var piece = 0u; piece < PIECES; piece++) {
+      let c = pieceVector(lane, piece);
       workgroupBarrier();
-      for (var n = 0u; n < 2u; n++) {
-        let row = (lane + 128u * n) / WIDTH;
-        let c = piece * WIDTH + lane % WIDTH;
-        left[row * STRIDE + lane % WIDTH] = select(vec4f(), k[(min(key0 + row, shape.keys - 1u) * shape.kvHeads + kvHead) * shape.d4 + min(c, shape.d4 - 1u)], c < shape.d4);
-      }
-      for (var n = 0u; n < 2u; n++) {
-        let row = (lane + 128u * n) / WIDTH;
-        let c = piece * WIDTH + lane % WIDTH;
-        right[row * STRIDE + lane % WIDTH] = select(vec4f(), q[(min(i0 + row, shape.rows - 1u) * shape.heads + head) * shape.d4 + min(c, shape.d4 - 1u)], c < shape.d4);
-      }
+      for (var n = 0u; n < 2u; n++) { left[slot(lane, n)] = within(k[keyAt(key0 + slotRow(lane, n), kvHead, c)], c); }
+      for (var n = 0u; n < 2u; n++) { right[slot(lane, n)] = within(q[queryAt(i0 + slotRow(lane, n), head, c)], c); }
       workgroupBarrier();
       addProducts(&s, lane);
     }
     var t = array<f32, 8>();
     for (var piece = 0u; piece < PIECES; piece++) {
+      let c = pieceVector(lane, piece);
       workgroupBarrier();
-      for (var n = 0u; n < 2u; n++) {
-        let row = (lane + 128u * n) / WIDTH;
-        let c = piece * WIDTH + lane % WIDTH;
-        left[row * STRIDE + lane % WIDTH] = select(vec4f(), v[(min(key0 + row, shape.keys - 1u) * shape.kvHeads + kvHead) * shape.d4 + min(c, shape.d4 - 1u)], c < shape.d4);
-      }
-      for (var n = 0u; n < 2u; n++) {
-        let row = (lane + 128u * n) / WIDTH;
-        let c = piece * WIDTH + lane % WIDTH;
-        right[row * STRIDE + lane % WIDTH] = select(vec4f(), dy[(min(i0 + row, shape.rows - 1u) * shape.heads + head) * shape.d4 + min(c, shape.d4 - 1u)], c < shape.d4);
-      }
+      for (var n = 0u; n < 2u; n++) { left[slot(lane, n)] = within(v[keyAt(key0 + slotRow(lane, n), kvHead, c)], c); }
+      for (var n = 0u; n < 2u; n++) { right[slot(lane, n)] = within(dy[queryAt(i0 + slotRow(lane, n), head, c)], c); }
       workgroupBarrier();
       addProducts(&t, lane);
     }
@@ -84,12 +70,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       }
     }
     for (var piece = 0u; piece < SUM_PIECES; piece++) {
+      let c = pieceVector(lane, piece);
       workgroupBarrier();
-      for (var n = 0u; n < 2u; n++) {
-        let row = (lane + 128u * n) / WIDTH;
-        let c = piece * WIDTH + lane % WIDTH;
-        right[row * STRIDE + lane % WIDTH] = select(vec4f(), dy[(min(i0 + row, shape.rows - 1u) * shape.heads + head) * shape.d4 + min(c, shape.d4 - 1u)], c < shape.d4);
-      }
+      for (var n = 0u; n < 2u; n++) { right[slot(lane, n)] = within(dy[queryAt(i0 + slotRow(lane, n), head, c)], c); }
       workgroupBarrier();
       for (var i = 0u; i < SIDE; i++) {
         let other = right[i * STRIDE + lane % WIDTH];
@@ -101,12 +84,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       for (var c = 0u; c < OWN_COLS; c++) { weights[tileRow(lane, r) * (SIDE + 1u) + tileCol(lane, c)] = t[r * 2u + c]; }
     }
     for (var piece = 0u; piece < SUM_PIECES; piece++) {
+      let c = pieceVector(lane, piece);
       workgroupBarrier();
-      for (var n = 0u; n < 2u; n++) {
-        let row = (lane + 128u * n) / WIDTH;
-        let c = piece * WIDTH + lane % WIDTH;
-        right[row * STRIDE + lane % WIDTH] = select(vec4f(), q[(min(i0 + row, shape.rows - 1u) * shape.heads + head) * shape.d4 + min(c, shape.d4 - 1u)], c < shape.d4);
-      }
+      for (var n = 0u; n < 2u; n++) { right[slot(lane, n)] = within(q[queryAt(i0 + slotRow(lane, n), head, c)], c); }
       workgroupBarrier();
       for (var i = 0u; i < SIDE; i++) {
         let other = right[i * STRIDE + lane % WIDTH];

@@ -43,17 +43,10 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   for (var j = ranges[row0]; j <= end; j += SIDE) {
     var s = array<f32, 8>();
     for (var piece = 0u; piece < PIECES; piece++) {
+      let c = pieceVector(lane, piece);
       workgroupBarrier();
-      for (var n = 0u; n < 2u; n++) {
-        let row = (lane + 128u * n) / WIDTH;
-        let c = piece * WIDTH + lane % WIDTH;
-        left[row * STRIDE + lane % WIDTH] = select(vec4f(), q[(min(row0 + row, shape.rows - 1u) * shape.heads + head) * shape.d4 + min(c, shape.d4 - 1u)], c < shape.d4);
-      }
-      for (var n = 0u; n < 2u; n++) {
-        let row = (lane + 128u * n) / WIDTH;
-        let c = piece * WIDTH + lane % WIDTH;
-        right[row * STRIDE + lane % WIDTH] = select(vec4f(), k[(min(j + row, shape.keys - 1u) * shape.kvHeads + kvHead) * shape.d4 + min(c, shape.d4 - 1u)], c < shape.d4);
-      }
+      for (var n = 0u; n < 2u; n++) { left[slot(lane, n)] = within(q[queryAt(row0 + slotRow(lane, n), head, c)], c); }
+      for (var n = 0u; n < 2u; n++) { right[slot(lane, n)] = within(k[keyAt(j + slotRow(lane, n), kvHead, c)], c); }
       workgroupBarrier();
       addProducts(&s, lane);
     }
@@ -87,12 +80,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       for (var i = 0u; i < SIDE; i++) { total[n] += weights[sumRow(lane, n) * (SIDE + 1u) + i]; }
     }
     for (var piece = 0u; piece < SUM_PIECES; piece++) {
+      let c = pieceVector(lane, piece);
       workgroupBarrier();
-      for (var n = 0u; n < 2u; n++) {
-        let row = (lane + 128u * n) / WIDTH;
-        let c = piece * WIDTH + lane % WIDTH;
-        right[row * STRIDE + lane % WIDTH] = select(vec4f(), v[(min(j + row, shape.keys - 1u) * shape.kvHeads + kvHead) * shape.d4 + min(c, shape.d4 - 1u)], c < shape.d4);
-      }
+      for (var n = 0u; n < 2u; n++) { right[slot(lane, n)] = within(v[keyAt(j + slotRow(lane, n), kvHead, c)], c); }
       workgroupBarrier();
       for (var i = 0u; i < SIDE; i++) {
         let other = right[i * STRIDE + lane % WIDTH];

@@ -18,6 +18,20 @@ fn tileCol(lane: u32, c: u32) -> u32 { return lane % 16u + 16u * c; }
 // tile row and vector of sum n that a lane keeps of each piece
 fn sumRow(lane: u32, n: u32) -> u32 { return lane / WIDTH + 16u * n; }
 
+// Each lane brings two vectors of a piece into `left` or `right`: vector n's row and place there, and its number in a head.
+fn slotRow(lane: u32, n: u32) -> u32 { return (lane + 128u * n) / WIDTH; }
+fn slot(lane: u32, n: u32) -> u32 { return slotRow(lane, n) * STRIDE + lane % WIDTH; }
+fn pieceVector(lane: u32, piece: u32) -> u32 { return piece * WIDTH + lane % WIDTH; }
+// Where vector c of a head lies in [keys, kvHeads * d] and [rows, heads * d]; past the last row and vector, the last ones.
+fn keyAt(key: u32, kvHead: u32, c: u32) -> u32 {
+  return (min(key, shape.keys - 1u) * shape.kvHeads + kvHead) * shape.d4 + min(c, shape.d4 - 1u);
+}
+fn queryAt(row: u32, head: u32, c: u32) -> u32 {
+  return (min(row, shape.rows - 1u) * shape.heads + head) * shape.d4 + min(c, shape.d4 - 1u);
+}
+// A vector past the head's last counts as zero.
+fn within(value: vec4f, c: u32) -> vec4f { return select(vec4f(), value, c < shape.d4); }
+
 // products += left rows . right rows over one piece
 fn addProducts(products: ptr<function, array<f32, 8>>, lane: u32) {
   for (var i = 0u; i < WIDTH; i++) {
