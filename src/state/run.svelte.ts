@@ -131,6 +131,11 @@ export class RunState {
     this.#version++;
   }
 
+  /** Another start is under way: what went wrong before no longer stands for it. */
+  dismissFailure(): void {
+    this.failure = null;
+  }
+
   /** Stop was pressed: said at once, while the trainer finishes its step. */
   markStopping(): void {
     if (!this.active || this.phase === 'stopping') return;

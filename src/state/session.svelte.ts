@@ -177,6 +177,7 @@ export class Session {
     const settings = this.form.settings;
     const report = this.data.report;
     if (this.busy || model === null || settings === null || report === null) return;
+    this.run.dismissFailure();
     this.starting = 'Splitting and packing the rows';
     const ready = await this.#prepare();
     this.starting = null;
@@ -195,6 +196,7 @@ export class Session {
 
   async continueRun(summary: RunSummary): Promise<void> {
     if (this.busy) return;
+    this.run.dismissFailure();
     this.starting = `Opening “${summary.name}” at step ${summary.step}`;
     const history = await this.runs.history(summary.id);
     this.starting = null;

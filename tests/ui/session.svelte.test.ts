@@ -157,6 +157,19 @@ describe('a run', () => {
     expect(session.run.steps).toHaveLength(60);
   });
 
+  it('no longer shows why it failed before once it is asked to go on', async () => {
+    const half = { ...run, status: 'unfinished' as const, step: 24 };
+    trainer.known = [half];
+    session.run.apply({ type: 'failed', failure: { kind: 'unexpected', message: 'The trainer stopped.' } });
+    expect(session.failure?.message).toBe('The trainer stopped.');
+    const whole = session.continueRun(half);
+    expect(session.failure).toBeNull(); // at once: whoever waits for this run must not see the last one's end
+    await settle();
+    finish();
+    await whole;
+    expect(session.run.phase).toBe('finished');
+  });
+
   it('is refused while the dataset worker has nothing to give', async () => {
     session = make(
       fakeDataset({ take: async () => ({ ok: false, failure: { kind: 'bad-input', message: 'Gone.' } }) }),
