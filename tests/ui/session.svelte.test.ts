@@ -160,7 +160,7 @@ describe('a run', () => {
   it('no longer shows why it failed before once it is asked to go on', async () => {
     const half = { ...run, status: 'unfinished' as const, step: 24 };
     trainer.known = [half];
-    session.run.apply({ type: 'failed', failure: { kind: 'unexpected', message: 'The trainer stopped.' } });
+    session.run.apply({ type: 'failed', failure: { kind: 'internal', message: 'The trainer stopped.' } });
     expect(session.failure?.message).toBe('The trainer stopped.');
     const whole = session.continueRun(half);
     expect(session.failure).toBeNull(); // at once: whoever waits for this run must not see the last one's end
