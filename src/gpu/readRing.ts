@@ -20,7 +20,10 @@ export class ReadRing {
     );
   }
 
-  /** The numbers of these tensors one after the other, as they are after all work recorded so far. Disposes of the tensors. */
+  /**
+   * The numbers of these tensors one after the other, as they are after all work recorded so far; integers as long as a float holds
+   * them, below 2²⁴. Disposes of the tensors.
+   */
   async read(tensors: readonly tf.Tensor[]): Promise<Float32Array> {
     const size = tensors.reduce((sum, tensor) => sum + tensor.size, 0);
     if (size > this.count)
@@ -35,9 +38,15 @@ export class ReadRing {
     copyOut(tensors, staging);
     tf.dispose([...tensors]);
     await staging.mapAsync(GPUMapMode.READ);
-    const numbers = new Float32Array(staging.getMappedRange().slice(0, 4 * size));
+    const bytes = staging.getMappedRange().slice(0, 4 * size);
     staging.unmap();
     this.#free.push(staging);
+    const numbers = new Float32Array(bytes);
+    let at = 0;
+    for (const { size: count, dtype } of tensors) {
+      if (dtype === 'int32') numbers.set(new Int32Array(bytes, 4 * at, count).slice(), at);
+      at += count;
+    }
     return numbers;
   }
 

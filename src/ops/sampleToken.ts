@@ -1,0 +1,58 @@
+/**
+ * The next token of every sequence, chosen where the logits are, so that only ids are read back. Greedy, or by temperature and
+ * nucleus (Holtzman et al., arXiv 1904.09751): of w = exp((z − max) / temperature) the largest that together reach topP of their
+ * sum are kept, equal ones at the edge all of them, and the id is the first, in the order of ids, whose running sum of kept w
+ * passes draw · sum. Not taped.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import code from '../../shaders/sampleToken.wgsl?raw';
+import { dispatch, floatBits, output } from '../gpu/dispatch';
+import { byRows } from './rows.kernel';
+import { sampleTokenReference } from './sampleToken.reference';
+
+export interface Sampling {
+  /** 0 is greedy. */
+  temperature: number;
+  /** Smallest set of tokens whose probability reaches this; 1 keeps all. */
+  topP: number;
+}
+
+/** Rounds in which a search by eighths narrows this many places to one. */
+const rounds = (places: number) => Math.ceil(Math.log2(places) / 3) + 1;
+/** The bits of floats from 0 to 1. */
+const BITS = 2 ** 30;
+/** The largest float below 1: a draw is rounded to a float and must not become 1. */
+const BELOW_ONE = 1 - 2 ** -24;
+
+/** logits [rows, vocab], draws [rows] in [0, 1) → ids [rows] int32 */
+export function sampleToken(logits: tf.Tensor, draws: readonly number[], sampling: Sampling): tf.Tensor {
+  const [rows = 0, vocab = 0] = logits.shape;
+  if (draws.length !== rows)
+    throw new Error(`${rows} rows of logits were given ${draws.length} random numbers.`);
+  if (tf.getBackend() !== 'webgpu') {
+    const values = logits.dataSync<'float32'>();
+    const ids = draws.map((draw, row) =>
+      sampleTokenReference(values.subarray(row * vocab, (row + 1) * vocab), draw, sampling),
+    );
+    return tf.tensor1d(ids, 'int32');
+  }
+  const { temperature, topP } = sampling;
+  const chance = tf.tensor1d(draws.map((draw) => Math.min(draw, BELOW_ONE)));
+  const ids = output([rows], 'int32');
+  const layout = byRows(code, rows, vocab);
+  dispatch({
+    name: 'sampleToken',
+    ...layout,
+    constants: {
+      ...layout.constants,
+      GREEDY: temperature === 0,
+      NUCLEUS: topP < 1,
+      EDGE_ROUNDS: rounds(BITS),
+      ID_ROUNDS: rounds(vocab),
+    },
+    bind: [logits, chance, ids],
+    uniforms: [rows, vocab, floatBits(temperature), floatBits(topP)],
+  });
+  chance.dispose();
+  return tf.engine().makeTensorFromTensorInfo(ids);
+}

@@ -1,0 +1,73 @@
+/** Tokens that are read some steps late are the tokens that are read at once, and nothing is left on the device. */
+import { readFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startEngine, type Engine } from '../../src/gpu/backend';
+import { readConfig } from '../../src/model/config';
+import { frozenLayers } from '../../src/adapter/full';
+import type { Runnable } from '../../src/model/forward';
+import { generate, type GenerateOptions } from '../../src/model/generate';
+import { loadWeights } from '../../src/model/loadWeights';
+import { randomFrom } from '../../src/random';
+import { sourceOfFolder } from '../checkpoint/folder';
+
+vi.setConfig({ testTimeout: 240_000 });
+const folder = 'tests/fixtures/models/qwen2';
+const prompts = [Int32Array.of(5, 17, 200, 31), Int32Array.of(9), Int32Array.of(77, 3, 350)];
+
+let engine: Engine;
+let model: Runnable;
+beforeAll(async () => {
+  engine = await startEngine();
+  const config = readConfig(JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')));
+  const weights = await loadWeights(config, await sourceOfFolder(folder), 'f32');
+  const layer = frozenLayers(weights);
+  const none = () => {
+    throw new Error('Nothing is trained here.');
+  };
+  model = { config, outside: weights, layer: (index) => layer(index, none, null) };
+});
+afterEach(() => engine.check());
+
+async function tokens(options: Partial<GenerateOptions>): Promise<number[][]> {
+  const steps: number[][] = [];
+  const all = { temperature: 0, topP: 1, maxTokens: 9, stopIds: [], random: randomFrom(4), ...options };
+  for await (const step of generate(model, prompts, all)) steps.push(Array.from(step));
+  return steps;
+}
+
+describe.each([
+  { temperature: 0, topP: 1 },
+  { temperature: 1.5, topP: 0.95 },
+])('at temperature $temperature', (sampling) => {
+  it('three steps ahead or none give the same tokens', async () => {
+    const atOnce = await tokens({ ...sampling, random: randomFrom(4), ahead: 0 });
+    expect(atOnce).toHaveLength(9);
+    expect(atOnce.flat().every((id) => id >= 0 && id < model.config.vocab)).toBe(true);
+    expect(await tokens({ ...sampling, random: randomFrom(4), ahead: 3 })).toEqual(atOnce);
+  });
+
+  it('an ended sequence gives −1, the others go on, and all that was begun is given back', async () => {
+    const free = await tokens({ ...sampling, random: randomFrom(4), ahead: 0 });
+    const stop = free[2]?.[1] ?? 0;
+    const ended = prompts.map((_, sequence) => free.findIndex((step) => step[sequence] === stop));
+    const held = tf.memory().numTensors;
+    const got = await tokens({ ...sampling, random: randomFrom(4), ahead: 3, stopIds: [stop] });
+    expect(tf.memory().numTensors).toBe(held);
+    const length = ended.includes(-1) ? 9 : Math.max(...ended) + 1;
+    expect(got).toEqual(
+      free
+        .slice(0, length)
+        .map((step, at) => step.map((id, seq) => (at > (ended[seq] ?? 0) && ended[seq] !== -1 ? -1 : id))),
+    );
+    expect(got.flat()).toContain(-1);
+  });
+});
+
+it('stops between two steps when asked to, with nothing left behind', async () => {
+  const held = tf.memory().numTensors;
+  let asked = 0;
+  const got = await tokens({ ahead: 3, cancelled: () => ++asked > 5 });
+  expect(got).toHaveLength(5);
+  expect(tf.memory().numTensors).toBe(held);
+});
