@@ -18,6 +18,7 @@ export interface RunResult {
   /** Held-out rows scored. */
   rows: number;
   /** Wall time of the training. */
+  /** To a tenth. */
   seconds: number;
   peakBytes: number | null;
   adapterId: string | null;
@@ -38,7 +39,7 @@ export function resultOf(run: RunState, scores: Scores | null, machine: Capabili
     exactMatchBase: scores?.base.share ?? null,
     exactMatchTuned: scores?.tuned.share ?? null,
     rows: scores?.base.of ?? 0,
-    seconds: run.finish?.seconds ?? 0,
+    seconds: Math.round(10 * (run.finish?.seconds ?? 0)) / 10,
     peakBytes: run.finish?.peakBytes ?? null,
     adapterId: run.finish?.adapterId ?? null,
     curve: run.steps.map(({ step, loss }) => ({ step, loss })),
