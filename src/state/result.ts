@@ -17,8 +17,7 @@ export interface RunResult {
   exactMatchTuned: number | null;
   /** Held-out rows scored. */
   rows: number;
-  /** Wall time of the training. */
-  /** To a tenth. */
+  /** Wall time of the training, to a tenth. */
   seconds: number;
   peakBytes: number | null;
   adapterId: string | null;
