@@ -13,20 +13,18 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { frozenLayers } from '../../src/adapter/full';
 import { loraTrainable } from '../../src/adapter/lora';
 import { adapterModules } from '../../src/adapter/spec';
-import { sourceOfValues, type WeightSource } from '../../src/checkpoint/source';
 import { startEngine } from '../../src/gpu/backend';
-import { readConfig } from '../../src/model/config';
 import { hiddenStates, logitsOf } from '../../src/model/forward';
 import { rotaryTables } from '../../src/model/rotary';
 import { sightOfDocuments } from '../../src/model/sight';
-import { weightShapes } from '../../src/model/shapes';
 import { loadWeights } from '../../src/model/loadWeights';
 import { writeGgufAdapter } from '../../src/exchange/gguf';
 import { writeGgufModel } from '../../src/exchange/ggufModel';
 import { readGguf } from '../../src/exchange/ggufFloats';
 import { writeGguf, type GgufValue } from '../../src/checkpoint/gguf/writer';
 import { readPeft } from '../../src/exchange/peft';
-import { adapters, FAMILIES, fixture, readBytes, readJson, readTensor, type FixtureFamily } from './fixtures';
+import { adapters, FAMILIES, fixture, readBytes, readTensor, type FixtureFamily } from './fixtures';
+import { repeatedFixture } from './repeated';
 
 /** With F32 weights and an F32 cache, 1.3e-5 was measured; other processors add in another order. */
 const TOLERANCE = 2e-4;
@@ -163,24 +161,13 @@ describe.each(FAMILIES)('llama.cpp on %s', (family) => {
   });
 });
 
-/**
- * llama.cpp fixes which layers of SmolLM3 and Gemma 3 turn or see a window only: every fourth and every sixth differs. The oracle's
- * models have two layers, so these repeat its layers until the pattern fits; what is right is then our own engine's answer, which
- * the oracle has judged.
- */
+/** What is right is our own engine's answer, which the oracle has judged; see repeated.ts. */
 describe.each([
-  ['smollm3', 4, { layer_types: null, no_rope_layers: null, no_rope_layer_interval: 4 }],
-  ['gemma3_text', 6, { layer_types: null, sliding_window_pattern: 6 }],
-] as const)('llama.cpp on %s with its layers repeated to %i', (family, layers, pattern) => {
-  const { path, assets, weights, adapter } = fixture(family);
-  const json = { ...(readJson(path('config.json')) as object), ...pattern, num_hidden_layers: layers };
-  const config = readConfig(json);
-  const within = (name: string) =>
-    name.replace(/layers\.(\d+)\./, (_, at: string) => `layers.${Number(at) % 2}.`);
-  const repeated = async (): Promise<WeightSource> => {
-    const two = await weights();
-    return sourceOfValues(weightShapes(config), (name) => two.read(within(name)));
-  };
+  ['smollm3', 4],
+  ['gemma3_text', 6],
+] as const)('llama.cpp on %s with its layers repeated to %i', (family, layers) => {
+  const { assets, adapter } = fixture(family);
+  const { config, weights: repeated, within } = repeatedFixture(family);
   const short = adapter('lora');
   const spec = { ...short.spec, layers };
   const tensors = new Map(

@@ -149,11 +149,19 @@ function phi3(
             type: 'longrope',
             short_factor: [...short].map(shortest),
             long_factor: [...long].map(shortest),
-            ...(sharpening === undefined ? {} : { attention_factor: sharpening }),
+            ...(sharpening === undefined || follows(sharpening, contextLength / original, original)
+              ? {}
+              : { attention_factor: sharpening }),
           },
         }
       : {}),
   };
+}
+
+/** Whether the two lengths give the same factor, which config.json then leaves out. (Ding et al., arXiv 2402.13753) */
+function follows(sharpening: number, scale: number, original: number): boolean {
+  const own = scale > 1 ? Math.sqrt(1 + Math.log(scale) / Math.log(original)) : 1;
+  return Math.fround(own) === Math.fround(sharpening);
 }
 
 /** Layers of Gemma 3's largest, whose scores are scaled by hidden / heads instead of the head size. */
