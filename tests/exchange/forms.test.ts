@@ -1,6 +1,6 @@
 /**
  * One pretrained checkpoint in every form that is read: safetensors, GGUF and MLX, each by the rules of its own converter, against
- * the safetensors form, and against llama.cpp on the very same GGUF file. The weights (stories260K) are not part of the repository.
+ * the safetensors form, and against llama.cpp on the very same GGUF file.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,9 +15,10 @@ import { sourceOf, sourceOfValues, type WeightSource } from '../../src/checkpoin
 import { startEngine } from '../../src/gpu/backend';
 import { readConfig } from '../../src/model/config';
 import { weightShapes } from '../../src/model/shapes';
-import { convertToGguf, type Json } from '../checkpoint/convert';
+import { convertToGguf, type Json, type TokenizerKeys } from '../checkpoint/convert';
 import { convertToMlx } from '../checkpoint/convertMlx';
-import { sourceOfFolder } from '../checkpoint/folder';
+import { EMBEDDED, embeddedModel } from '../checkpoint/embedded';
+import { openFolder, sourceOfFolder } from '../checkpoint/folder';
 import { sentencePieceKeys } from '../checkpoint/sentencePiece';
 import { readBytes, readJson } from './fixtures';
 import {
@@ -32,41 +33,74 @@ import {
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-const stories = '../shared/models/stories260K';
-const there = existsSync(stories);
 const ENCODINGS = ['F32', 'F16', 'BF16', 'Q8_0', 'Q5_1', 'Q5_0', 'Q4_1', 'Q4_0'] as const;
 const VISIBLE = 1;
 
-describe.skipIf(!there)('stories260K in every form (its weights lie in ../shared)', () => {
-  const json = there ? (readJson(join(stories, 'config.json')) as Json) : {};
-  const keys = there ? sentencePieceKeys(readBytes(join(stories, 'tokenizer.model'))) : null;
-  const { prompt_ids = [], new_ids = [] } = there
-    ? (readJson(join(stories, 'greedy.json')) as { prompt_ids: number[]; new_ids: number[] })
-    : {};
-  // short documents, so that a difference does not stay with all tokens behind it
-  const text = [...prompt_ids, ...new_ids].slice(1);
-  const documents = Array.from({ length: 8 }, (_, i) => [1, ...text.slice(12 * i, 12 * i + 5)]);
+interface Pretrained {
+  title: string;
+  folder: string;
+  load: () => Promise<{ json: Json; source: WeightSource; tokenizer: TokenizerKeys }>;
+  /** Text of the kind it was trained on. */
+  text: () => string;
+  /** Matrices that MLX packs. */
+  packed: number;
+}
+const stories = '../shared/models/stories260K';
+const MODELS: Pretrained[] = [
+  {
+    title: 'the model that comes with the page',
+    folder: EMBEDDED,
+    load: embeddedModel,
+    text: () =>
+      readFileSync('public/demo/shop-messages.jsonl', 'utf8')
+        .slice(0, 2000)
+        .replaceAll(/[^\w .!?]|\bn\b/g, ''),
+    packed: 29,
+  },
+  {
+    title: 'stories260K, whose weights lie in ../shared',
+    folder: stories,
+    load: async () => ({
+      json: readJson(join(stories, 'config.json')) as Json,
+      source: await sourceOfFolder(stories),
+      tokenizer: sentencePieceKeys(readBytes(join(stories, 'tokenizer.model'))),
+    }),
+    text: () => readFileSync(join(stories, 'sample_greedy.txt'), 'utf8'),
+    packed: 31,
+  },
+];
+
+let llama: Llama;
+beforeAll(async () => {
+  await startEngine({ backend: 'cpu' });
+  llama = await getLlama({ build: 'never', gpu: false, logLevel: LlamaLogLevel.error });
+});
+afterAll(() => llama.dispose());
+
+const present = MODELS.filter(({ folder }) => existsSync(folder));
+for (const { title } of MODELS.filter(({ folder }) => !existsSync(folder))) it.skip(`${title}: not here`);
+
+describe.each(present)('$title, in every form', ({ folder: home, load, text, packed }) => {
   let folder: string;
-  let llama: Llama;
+  let json: Json;
+  let tokenizer: TokenizerKeys;
   let original: WeightSource;
   let expected: number[][];
+  /** Short, so that a difference does not stay with all tokens behind it. */
+  let documents: number[][];
+  const own = new Tokenizer(
+    readJson(join(home, 'tokenizer.json')) as object,
+    readJson(join(home, 'tokenizer_config.json')) as object,
+  );
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'loratory-forms-'));
-    await startEngine({ backend: 'cpu' });
-    llama = await getLlama({ build: 'never', gpu: false, logLevel: LlamaLogLevel.error });
-    original = await sourceOfFolder(stories);
-    expected = await logits(await openOriginal());
+    ({ json, source: original, tokenizer } = await load());
+    const { ids } = own.encode(text(), { add_special_tokens: false });
+    documents = Array.from({ length: 8 }, (_, i) => [1, ...ids.slice(12 * i, 12 * i + 5)]);
+    expected = await logits(await openFolder(home));
   });
-  afterAll(async () => {
-    await llama.dispose();
-    rmSync(folder, { recursive: true });
-  });
+  afterAll(() => rmSync(folder, { recursive: true }));
 
-  const openOriginal = (): Promise<Checkpoint> =>
-    openCheckpoint(
-      [fileInMemory('model.safetensors', readBytes(join(stories, 'model.safetensors')))],
-      new Map([['config.json', JSON.stringify(json)]]),
-    );
   async function logits(checkpoint: Checkpoint, source = sourceOf(checkpoint), round?: RoundInput) {
     const rows: number[][] = [];
     for (const ids of documents) {
@@ -89,7 +123,7 @@ describe.skipIf(!there)('stories260K in every form (its weights lie in ../shared
   }
 
   it.each(ENCODINGS)('GGUF %s gives the logits of its own numbers, near the original’s', async (encoding) => {
-    const { file, values } = await convertToGguf(json, 'llama', original, keys ?? none, encoding);
+    const { file, values } = await convertToGguf(json, 'llama', original, tokenizer, encoding);
     const { loss, change, found } = await check(await openBytes(file), values);
     // 1.3 to 1.8 times the loss of the weights was measured: errors of matrices one after the other add up in squares
     expect(change).toBeLessThan(3 * loss + 1e-6);
@@ -122,7 +156,7 @@ describe.skipIf(!there)('stories260K in every form (its weights lie in ../shared
       new Map([['config.json', JSON.stringify(config)]]),
     );
     expect([...checkpoint.tensors.values()].filter(({ encoding }) => encoding === `MLX${bits}`)).toHaveLength(
-      31,
+      packed,
     );
     const { loss, change } = await check(checkpoint, values);
     expect(change).toBeLessThan(3 * loss + 1e-6);
@@ -130,7 +164,7 @@ describe.skipIf(!there)('stories260K in every form (its weights lie in ../shared
   });
 
   it('would show query rows left in pairs', async () => {
-    const { file, values } = await convertToGguf(json, 'llama', original, keys ?? none, 'F32');
+    const { file, values } = await convertToGguf(json, 'llama', original, tokenizer, 'F32');
     const checkpoint = await openBytes(file);
     for (const tensor of checkpoint.tensors.values()) delete tensor.ropeHeads;
     await expect(check(checkpoint, values)).rejects.toThrow();
@@ -138,26 +172,17 @@ describe.skipIf(!there)('stories260K in every form (its weights lie in ../shared
   });
 
   it('cuts text by the tokenizer of its GGUF as by its tokenizer.json, and as llama.cpp does', async () => {
-    const { file } = await convertToGguf(json, 'llama', original, keys ?? none, 'Q8_0');
+    const { file } = await convertToGguf(json, 'llama', original, tokenizer, 'Q8_0');
     const { texts } = await openBytes(file);
-    const engine = (tokenizer: string, config: string) =>
-      new Tokenizer(JSON.parse(tokenizer) as object, JSON.parse(config) as object);
-    const made = engine(texts.get('tokenizer.json') ?? '', texts.get('tokenizer_config.json') ?? '');
-    const own = engine(
-      readFileSync(join(stories, 'tokenizer.json'), 'utf8'),
-      readFileSync(join(stories, 'tokenizer_config.json'), 'utf8'),
-    );
+    const parse = (name: string) => JSON.parse(texts.get(name) ?? '') as object;
+    const made = new Tokenizer(parse('tokenizer.json'), parse('tokenizer_config.json'));
     await theirLogProbabilities(llama, join(folder, 'words.gguf'), file, [1]);
     const model = await llama.loadModel({
       modelPath: join(folder, 'words.gguf'),
       gpuLayers: 0,
       vocabOnly: true,
     });
-    for (const words of [
-      readFileSync(join(stories, 'sample_greedy.txt'), 'utf8'),
-      'Tim’s  cat:\n\n日本 é 🙂',
-      ' x',
-    ]) {
+    for (const words of [text(), 'Tim’s  cat:\n\n日本 é 🙂', ' x']) {
       const { ids } = own.encode(words, { add_special_tokens: false });
       expect(made.encode(words, { add_special_tokens: false }).ids).toEqual(ids);
       expect([...model.tokenize(words)]).toEqual(ids);
@@ -166,7 +191,6 @@ describe.skipIf(!there)('stories260K in every form (its weights lie in ../shared
   });
 });
 
-const none = { pairs: [], lists: new Map<string, Float32Array>() };
 /** Root mean square of what the encoding changes, over that of the weights. */
 const LOSS: Record<(typeof ENCODINGS)[number], number> = {
   F32: 1e-9,
