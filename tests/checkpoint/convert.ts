@@ -88,7 +88,9 @@ export async function convertToGguf(
   const scaling = json['rope_scaling'];
   if (architecture === 'phi3' && isObject(scaling))
     for (const which of ['long', 'short']) {
-      const factors = Float32Array.from(scaling[`${which}_factor`] as number[]);
+      const given = scaling[`${which}_factor`];
+      if (!Array.isArray(given)) continue;
+      const factors = Float32Array.from(given as number[]);
       const bytes = new Uint8Array(factors.buffer);
       tensors.push({ name: `rope_factors_${which}.weight`, shape: [factors.length], encoding: 'F32', bytes });
     }

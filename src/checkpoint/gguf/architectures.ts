@@ -131,7 +131,8 @@ function phi3(
   { headDim, turned, contextLength }: GgufSizes,
   { ropeFactors }: GgufFacts,
 ): object {
-  const window = metadata.number(key('attention.sliding_window')) ?? 0;
+  const windowKey = key('attention.sliding_window');
+  const window = (metadata.number(windowKey) ?? 0) === 0 ? null : metadata.size(windowKey);
   const original = metadata.number(key('rope.scaling.original_context_length')) ?? contextLength;
   const long = ropeFactors.get('rope_factors_long');
   const short = ropeFactors.get('rope_factors_short');
@@ -140,7 +141,7 @@ function phi3(
   const sharpening = metadata.number(key('rope.scaling.attn_factor'));
   return {
     hidden_act: 'silu',
-    sliding_window: window > 0 ? window : null,
+    sliding_window: window,
     partial_rotary_factor: turned / headDim,
     original_max_position_embeddings: original,
     ...(long && short
@@ -173,13 +174,14 @@ function gemma3(
   key: (name: string) => string,
   { hidden, layers, heads, headDim }: GgufSizes,
 ): object {
+  const patternKey = key('attention.sliding_window_pattern');
   const softcap = metadata.number(key('final_logit_softcapping'));
   return {
     hidden_activation: 'gelu_pytorch_tanh',
     query_pre_attn_scalar: layers === LARGEST_GEMMA ? hidden / heads : headDim,
     rope_local_base_freq: shortest(metadata.number(key('rope.freq_base_swa')) ?? 10_000),
     sliding_window: metadata.size(key('attention.sliding_window')),
-    sliding_window_pattern: metadata.number(key('attention.sliding_window_pattern')) ?? 6,
+    sliding_window_pattern: metadata.number(patternKey) === undefined ? 6 : metadata.size(patternKey),
     // refused by name when the config is read
     ...(softcap === undefined ? {} : { final_logit_softcapping: softcap }),
   };
