@@ -141,6 +141,12 @@ function keysOf(json: Json, architecture: Architecture): [string, GgufValue][] {
       ['attention.value_length', u32(headDim)],
       ['attention.sliding_window', u32(size(json, 'sliding_window'))],
     );
+  const scaling = json['rope_scaling'];
+  if (isObject(scaling) && scaling['rope_type'] === 'linear')
+    keys.push(
+      ['rope.scaling.type', { type: 'string', value: 'linear' }],
+      ['rope.scaling.factor', f32(size(scaling, 'factor'))],
+    );
   if (architecture === 'phi3') {
     const original = size(json, 'original_max_position_embeddings');
     const share = typeof json['partial_rotary_factor'] === 'number' ? json['partial_rotary_factor'] : 1;
@@ -153,7 +159,7 @@ function keysOf(json: Json, architecture: Architecture): [string, GgufValue][] {
       ],
     );
     const scale = context / original;
-    if (isObject(json['rope_scaling']))
+    if (isObject(scaling))
       keys.push([
         'rope.scaling.attn_factor',
         f32(scale > 1 ? Math.sqrt(1 + Math.log(scale) / Math.log(original)) : 1),

@@ -62,6 +62,18 @@ const phi = (title: string, changes: Json): Case => ({
   pre: 'dbrx',
   gelu: false,
 });
+const gemma = (title: string, changes: Json): Case => {
+  const { json, weights } = repeatedFixture('gemma3_text');
+  return {
+    title,
+    architecture: 'gemma3',
+    family: 'gemma3_text',
+    json: { ...json, ...changes },
+    weights,
+    pre: 'llama-bpe',
+    gelu: true,
+  };
+};
 const CASES: Case[] = [
   {
     title: 'SmolLM3, every fourth layer without rope',
@@ -86,14 +98,10 @@ const CASES: Case[] = [
     original_max_position_embeddings: 16,
     partial_rotary_factor: 0.75,
   }),
-  {
-    title: 'Gemma 3, every sixth layer without a window',
-    architecture: 'gemma3',
-    family: 'gemma3_text',
-    ...repeatedFixture('gemma3_text'),
-    pre: 'llama-bpe',
-    gelu: true,
-  },
+  gemma('Gemma 3, every sixth layer without a window', {}),
+  gemma('Gemma 3 whose layers without a window turn more slowly', {
+    rope_scaling: { rope_type: 'linear', factor: 8 },
+  }),
 ];
 
 let llama: Llama;

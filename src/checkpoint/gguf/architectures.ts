@@ -124,7 +124,10 @@ export const GGUF_ARCHITECTURES: Readonly<Record<string, GgufArchitecture>> = {
   },
 };
 
-/** Long-context factors lie in two tensors, their sharpening in a key. A window of 0 means none. */
+/**
+ * Long-context factors lie in two tensors, their sharpening in a key. A window of 0 means none; llama.cpp leaves out that of Phi-3,
+ * with which the model was trained.
+ */
 function phi3(
   metadata: Metadata,
   key: (name: string) => string,
