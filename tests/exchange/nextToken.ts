@@ -1,7 +1,7 @@
 /** Log-probabilities of every next token, [ids][vocab], by our engine on the processor and by llama.cpp. */
 import { writeFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Llama, Token } from 'node-llama-cpp';
+import type { Llama, LlamaModel, Token } from 'node-llama-cpp';
 import { frozenLayers } from '../../src/adapter/full';
 import type { WeightSource } from '../../src/checkpoint/source';
 import type { ModelConfig } from '../../src/model/config';
@@ -63,26 +63,39 @@ export async function ourLogits(
   return rows;
 }
 
-/** llama.cpp on a file, with plain sampling and a cache of f32. `context`: its length, by which it chooses rotary factors. */
+/** llama.cpp on a file, which is written to `path` first. */
 export async function theirLogProbabilities(
   llama: Llama,
   path: string,
   bytes: Uint8Array,
   ids: number[],
-  context = 64,
 ): Promise<number[][]> {
   writeFileSync(path, bytes);
   const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
-  const opened = await model.createContext({
-    contextSize: context,
+  try {
+    return await logProbabilities(model, ids, null);
+  } finally {
+    await model.dispose();
+  }
+}
+
+/** llama.cpp on an open model, perhaps with a LoRA file: plain sampling, a cache of f32. */
+export async function logProbabilities(
+  model: LlamaModel,
+  ids: number[],
+  adapterPath: string | null,
+): Promise<number[][]> {
+  const context = await model.createContext({
+    contextSize: 64,
     threads: 1, // more only wait for each other at this size
     flashAttention: false,
     experimentalKvCacheKeyType: 'F32',
     experimentalKvCacheValueType: 'F32',
+    ...(adapterPath === null ? {} : { lora: { adapters: [{ filePath: adapterPath, scale: 1 }] } }),
   });
   const options = { temperature: 1, topK: 0, topP: 1, minP: 0 };
   try {
-    const results = await opened
+    const results = await context
       .getSequence()
       .controlledEvaluate(ids.map((id) => [id as Token, { generateNext: { probabilities: true, options } }]));
     return ids.map((_, position) => {
@@ -93,8 +106,7 @@ export async function theirLogProbabilities(
       );
     });
   } finally {
-    await opened.dispose();
-    await model.dispose();
+    await context.dispose();
   }
 }
 
