@@ -36,8 +36,10 @@ export interface CheckpointTensor {
   at: ByteRange;
   /** MLX: scales and biases [rows, width / group], both in `dtype`. */
   affine?: { scales: ByteRange; biases: ByteRange; dtype: 'F32' | 'F16' | 'BF16'; group: number };
-  /** GGUF of a llama: rows lie in the order of another rotary convention; heads of this tensor. */
+  /** GGUF of a llama or SmolLM3: rows lie in the order of another rotary convention; heads of this tensor. */
   ropeHeads?: number;
+  /** GGUF of a Gemma: the file holds whole gains, Hugging Face their distance from 1. */
+  oneAdded?: true;
 }
 
 export interface Checkpoint {

@@ -9,6 +9,11 @@ import { FormatError, toFloat32 } from './safetensors';
 
 /** [rows, width], row-major, rows in Hugging Face's order. `chunk` begins and ends at rowAlignment(tensor). */
 export function decodeRows(tensor: CheckpointTensor, chunk: RowBytes): Float32Array<ArrayBuffer> {
+  const values = decodeStored(tensor, chunk);
+  return tensor.oneAdded ? values.map((gain) => gain - 1) : values;
+}
+
+function decodeStored(tensor: CheckpointTensor, chunk: RowBytes): Float32Array<ArrayBuffer> {
   const { encoding } = tensor;
   const bytes = bytesInOrder(tensor, chunk);
   const { numbers, bytes: size } = BLOCKS[encoding];

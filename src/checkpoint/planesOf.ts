@@ -41,6 +41,7 @@ export function planesOf(tensor: CheckpointTensor, chunk: RowBytes, wish: Weight
 
 /** Null where the format cannot hold the encoding's codes. */
 function takeOver(tensor: CheckpointTensor, chunk: RowBytes, format: WeightFormat): Planes | null {
+  if (tensor.oneAdded) return null;
   const bytes = bytesInOrder(tensor, chunk);
   const count = chunk.rows * sidesOf(tensor).k;
   const { encoding } = tensor;

@@ -2,13 +2,13 @@
  * A whole model as one GGUF file of F32 weights, so that llama.cpp can open the small models that come with the page and
  * run an adapter over them. Not for large models: everything is held in memory at once.
  */
-import { GGUF_LINEAR } from '../checkpoint/gguf/names';
+import { GGUF_LINEAR, GGUF_NORM } from '../checkpoint/gguf/names';
 import { divisorsOf } from '../checkpoint/gguf/ropeScaling';
 import { FormatError } from '../checkpoint/safetensors';
 import type { WeightSource } from '../checkpoint/source';
 import type { ModelConfig } from '../model/config';
 import type { Rope, RopeScaling } from '../model/ropeConfig';
-import { linearName, normNames, targetsOf } from '../model/shapes';
+import { linearName, normNames, targetsOf, type NormNames } from '../model/shapes';
 import type { ChatAssets } from '../protocol/data';
 import type { Target } from '../protocol/settings';
 import { ggufArchitecture, pairedHeads } from './gguf';
@@ -39,7 +39,10 @@ export async function writeGgufModel(
   if (rope.scaling) tensors.push(ropeFactors(rope, rope.scaling));
   for (let layer = 0; layer < model.layers; layer++) {
     for (const [place, name] of Object.entries(normNames(model)))
-      await addNorm(`model.layers.${layer}.${name}.weight`, `blk.${layer}.${GGUF_NORM.get(place)}.weight`);
+      await addNorm(
+        `model.layers.${layer}.${name}.weight`,
+        `blk.${layer}.${GGUF_NORM[place as keyof NormNames]}.weight`,
+      );
     for (const target of targetsOf(model)) {
       tensors.push(await linear(model, weights, layer, target, 'weight'));
       if (model.biased.includes(target)) tensors.push(await linear(model, weights, layer, target, 'bias'));
@@ -47,16 +50,6 @@ export async function writeGgufModel(
   }
   return writeGguf(new Map([...modelKeys(model, rope, name), ...ggufTokenizer(assets)]), tensors);
 }
-
-/** llama.cpp's names of a layer's norms, by their place. */
-const GGUF_NORM = new Map<string, string>([
-  ['attention', 'attn_norm'],
-  ['feedForward', 'ffn_norm'],
-  ['attentionOut', 'post_attention_norm'],
-  ['feedForwardOut', 'post_ffw_norm'],
-  ['query', 'attn_q_norm'],
-  ['key', 'attn_k_norm'],
-]);
 
 type WritableScaling = Extract<RopeScaling, { type: 'llama3' }> | null;
 

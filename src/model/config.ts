@@ -50,6 +50,9 @@ export interface ModelConfig {
   stopIds: number[];
 }
 
+/** The deepest known has 126. Lists of this length are made before any tensor is looked at. */
+const MOST_LAYERS = 1024;
+
 /** Throws a sentence that names what is missing or not supported. */
 export function readConfig(json: unknown): ModelConfig {
   if (!isObject(json)) throw new Error('config.json does not hold an object.');
@@ -59,6 +62,8 @@ export function readConfig(json: unknown): ModelConfig {
   const heads = count(json, 'num_attention_heads');
   const hidden = count(json, 'hidden_size');
   const layers = count(json, 'num_hidden_layers');
+  if (layers > MOST_LAYERS)
+    throw new Error(`config.json says ${layers} layers; at most ${MOST_LAYERS} are read.`);
   const headDim = count(json, 'head_dim', facts.defaults.headDim ?? hidden / heads);
   const config: ModelConfig = {
     family: facts.family,

@@ -24,14 +24,19 @@ export const GGML_TYPE: Partial<Record<Encoding, number>> = {
   BF16: 30,
 };
 
-/** The keys come from the product's writer; tensors are added behind them. */
-export function ggufFile(pairs: Map<string, GgufValue>, tensors: BlockTensor[]): Uint8Array<ArrayBuffer> {
+/** The keys come from the product's writer; lists of f32, which it does not write, and tensors are added behind them. */
+export function ggufFile(
+  pairs: Map<string, GgufValue>,
+  tensors: BlockTensor[],
+  lists: ReadonlyMap<string, Float32Array> = new Map(),
+): Uint8Array<ArrayBuffer> {
   const end = 'end of keys';
   const head = writeGguf(new Map([...pairs, ['test.end', { type: 'string', value: end }]]), []);
   // the writer pads with zeros; the keys end where the last value does
   const keys = head.slice(0, Buffer.from(head).lastIndexOf(end) + end.length);
   new DataView(keys.buffer).setBigUint64(8, BigInt(tensors.length), true);
-  const parts: Uint8Array[] = [keys];
+  new DataView(keys.buffer).setBigUint64(16, BigInt(pairs.size + 1 + lists.size), true);
+  const parts: Uint8Array[] = [keys, ...[...lists].flatMap(([key, list]) => listBytes(key, list))];
   let offset = 0;
   for (const { name, shape, encoding, bytes } of tensors) {
     const text = new TextEncoder().encode(name);
@@ -58,4 +63,17 @@ export function ggufFile(pairs: Map<string, GgufValue>, tensors: BlockTensor[]):
 
 function padding(length: number): Uint8Array {
   return new Uint8Array(-length & 31);
+}
+
+/** Key, type 9 (a list) of type 6 (f32), length, numbers. */
+function listBytes(key: string, list: Float32Array): Uint8Array[] {
+  const text = new TextEncoder().encode(key);
+  const head = new Uint8Array(8 + text.length + 16);
+  const view = new DataView(head.buffer);
+  view.setBigUint64(0, BigInt(text.length), true);
+  head.set(text, 8);
+  view.setUint32(8 + text.length, 9, true);
+  view.setUint32(12 + text.length, 6, true);
+  view.setBigUint64(16 + text.length, BigInt(list.length), true);
+  return [head, new Uint8Array(list.buffer, list.byteOffset, list.byteLength)];
 }

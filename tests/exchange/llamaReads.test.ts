@@ -3,13 +3,11 @@
  * random blocks, so that every bit of a block matters. An embedding is only decoded: there both must agree to the last digits. In
  * a product llama.cpp rounds the other factor to 8 bits, about one percent of the logits here, and we do not.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dispose, tensor1d, tidy } from '@tensorflow/tfjs-core';
-import { getLlama, LlamaLogLevel, type Llama, type Token } from 'node-llama-cpp';
+import { getLlama, LlamaLogLevel, type Llama } from 'node-llama-cpp';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { frozenLayers } from '../../src/adapter/full';
 import type { Encoding } from '../../src/checkpoint/checkpoint';
 import { fileInMemory } from '../../src/checkpoint/fileBytes';
 import type { GgufValue } from '../../src/checkpoint/gguf/writer';
@@ -20,14 +18,10 @@ import { sourceOf } from '../../src/checkpoint/source';
 import { ggufTokenizer } from '../../src/exchange/ggufTokenizer';
 import { startEngine } from '../../src/gpu/backend';
 import { readConfig } from '../../src/model/config';
-import { hiddenStates, logitsOf } from '../../src/model/forward';
-import { rotaryTables } from '../../src/model/rotary';
-import { loadWeights } from '../../src/model/loadWeights';
-import { disposeWeights } from '../../src/model/weights';
 import { randomFrom } from '../../src/random';
-import { disposeBatch, makeBatch } from '../../src/training/batch';
 import { ggufFile, type BlockTensor } from '../checkpoint/ggufFile';
 import { fixture } from './fixtures';
+import { largestDifference, logSoftmax, ourLogits, theirLogProbabilities } from './nextToken';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
@@ -137,40 +131,9 @@ function modelFile(encoding: Encoding, only: 'embedding' | 'all'): Uint8Array<Ar
   return ggufFile(pairs, [...outside, ...layers]);
 }
 
-/** [ids][vocab], by our engine on the processor. */
 async function ours(bytes: Uint8Array<ArrayBuffer>): Promise<number[][]> {
   const checkpoint = await openCheckpoint([fileInMemory('m.gguf', bytes)], new Map());
-  const config = readConfig(checkpoint.config);
-  const weights = await loadWeights(config, sourceOf(checkpoint), 'f32');
-  const tables = rotaryTables(config, IDS.length);
-  const ids = Int32Array.from(IDS);
-  const rows = {
-    length: ids.length,
-    rows: 1,
-    ids,
-    targets: ids.map(() => -1),
-    documentStart: ids.map(() => 0),
-    examples: 1,
-    supervised: 1,
-  };
-  const batch = makeBatch(rows, [0], 1, 1, config, tables, 32);
-  const layer = frozenLayers(weights);
-  const model = {
-    config,
-    outside: weights,
-    layer: (index: number) => layer(index, () => tensor1d([]), null),
-  };
-  const logits = tidy(() => logitsOf(model, hiddenStates(model, batch.ids, batch.sight)));
-  const values = await logits.data();
-  disposeBatch(batch);
-  dispose(tables);
-  logits.dispose();
-  disposeWeights(weights);
-  return IDS.map((_, position) => {
-    const row = [...values.subarray(position * VOCAB, (position + 1) * VOCAB)];
-    const total = Math.log(row.reduce((sum, value) => sum + Math.exp(value), 0));
-    return row.map((value) => value - total);
-  });
+  return (await ourLogits(readConfig(checkpoint.config), sourceOf(checkpoint), IDS)).map(logSoftmax);
 }
 
 let llama: Llama;
@@ -184,55 +147,23 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** [ids][vocab], by llama.cpp. */
-async function theirs(bytes: Uint8Array, name: string): Promise<number[][]> {
-  const path = join(folder, name);
-  writeFileSync(path, bytes);
-  const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
-  const context = await model.createContext({
-    contextSize: 64,
-    threads: 1,
-    flashAttention: false,
-    experimentalKvCacheKeyType: 'F32',
-    experimentalKvCacheValueType: 'F32',
-  });
-  const options = { temperature: 1, topK: 0, topP: 1, minP: 0 };
-  try {
-    const results = await context
-      .getSequence()
-      .controlledEvaluate(IDS.map((id) => [id as Token, { generateNext: { probabilities: true, options } }]));
-    return IDS.map((_, position) => {
-      const probabilities = results[position]?.next.probabilities;
-      if (!probabilities) throw new Error(`llama.cpp returned no probabilities for token ${position}`);
-      return Array.from({ length: VOCAB }, (_, id) => Math.log(probabilities.get(id as Token) ?? NaN));
-    });
-  } finally {
-    await context.dispose();
-    await model.dispose();
-  }
-}
-
 const PLAIN = ['F32', 'F16', 'BF16'] as const;
 const QUANTISED = ['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q4_K', 'Q5_K', 'Q6_K'] as const;
 
 /** The largest difference of any log-probability; both must say something, far from the same for every token. */
-async function largestDifference(bytes: Uint8Array<ArrayBuffer>, name: string): Promise<number> {
-  const [we, they] = [await ours(bytes), await theirs(bytes, name)];
-  const differences = we.flatMap((row, position) =>
-    row.map((value, id) => Math.abs(value - (they[position]?.[id] ?? NaN))),
-  );
-  expect(differences.some(Number.isNaN)).toBe(false);
+async function difference(bytes: Uint8Array<ArrayBuffer>, name: string): Promise<number> {
+  const [we, they] = [await ours(bytes), await theirLogProbabilities(llama, join(folder, name), bytes, IDS)];
   const sixth = we[5] ?? [];
   expect(Math.max(...sixth) - Math.min(...sixth)).toBeGreaterThan(0.5);
-  return differences.reduce((most, value) => (value > most ? value : most), 0);
+  return largestDifference(we, they);
 }
 
 it.each([...PLAIN, ...QUANTISED])('%s: an embedding is the same numbers to both', async (encoding) => {
   const file = modelFile(encoding, 'embedding');
-  expect(await largestDifference(file, `${encoding}-embedding.gguf`)).toBeLessThan(1e-5);
+  expect(await difference(file, `${encoding}-embedding.gguf`)).toBeLessThan(1e-5);
 });
 
 it.each([...PLAIN, ...QUANTISED])('%s: both give the same log-probabilities', async (encoding) => {
-  const largest = await largestDifference(modelFile(encoding, 'all'), `${encoding}.gguf`);
+  const largest = await difference(modelFile(encoding, 'all'), `${encoding}.gguf`);
   expect(largest).toBeLessThan(encoding === 'F32' ? 1e-3 : 2e-2);
 });

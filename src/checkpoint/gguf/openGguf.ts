@@ -4,15 +4,15 @@ import { decodeRows } from '../decodeRows';
 import type { FileBytes } from '../fileBytes';
 import { readRows } from '../rows';
 import { FormatError } from '../safetensors';
-import { configFromGguf } from './config';
+import { architectureOf, configFromGguf } from './config';
 import { openGguf, type GgufEntry } from './container';
 import { Metadata } from './metadata';
 import { huggingFaceName } from './names';
 import { tokenizerTexts } from './tokenizer';
 
-/** Kept beside the weights for llama.cpp; config.json says the same. */
-const ROPE_DIVISORS = 'rope_freqs.weight';
-const MOST_DIVISORS = 4096;
+/** Lists of rotary factors that lie among the weights; config.json says the same. */
+const ROPE_FACTORS = /^(rope_freqs|rope_factors_long|rope_factors_short)\.weight$/;
+const MOST_FACTORS = 4096;
 
 /** `texts`: files beside it; a tokenizer.json among them goes before the one in the file. */
 export async function openGgufModel(
@@ -26,22 +26,25 @@ export async function openGgufModel(
     throw new FormatError(
       `${file.name} is one of ${parts} parts of a GGUF model; models in one file are read.`,
     );
-  const architecture = metadata.string('general.architecture');
-  const heads = metadata.number(`${architecture}.attention.head_count`);
-  const kvHeads = metadata.number(`${architecture}.attention.head_count_kv`) ?? heads;
+  const { id, architecture } = architectureOf(metadata);
+  const heads = metadata.number(`${id}.attention.head_count`);
+  const kvHeads = metadata.number(`${id}.attention.head_count_kv`) ?? heads;
   const tensors = new Map<string, CheckpointTensor>();
-  let divisors: Float32Array | null = null;
+  const ropeFactors = new Map<string, Float32Array>();
   for (const entry of header.tensors.values()) {
-    if (entry.name === ROPE_DIVISORS) {
-      divisors = await readDivisors(entry, file);
+    const factors = ROPE_FACTORS.exec(entry.name)?.[1];
+    if (factors !== undefined) {
+      ropeFactors.set(factors, await readFactors(entry, file));
       continue;
     }
-    const name = huggingFaceName(entry.name);
+    const name = huggingFaceName(entry.name, architecture.parts);
     if (name === null)
-      throw new FormatError(`${file.name} holds ${entry.name}, which no layer read here has.`);
-    const paired = architecture === 'llama' ? /attn_([qk])\./.exec(entry.name)?.[1] : undefined;
+      throw new FormatError(`${file.name} holds ${entry.name}, which no layer of ${id} has.`);
+    const paired = architecture.pairedRows ? /attn_([qk])\./.exec(entry.name)?.[1] : undefined;
     const ropeHeads = paired === undefined ? undefined : paired === 'q' ? heads : kvHeads;
-    tensors.set(name, placed(name, entry, file, ropeHeads));
+    const tensor = placed(name, entry, file, ropeHeads);
+    if (architecture.wholeGains && name.endsWith('norm.weight')) tensor.oneAdded = true;
+    tensors.set(name, tensor);
   }
   const embedding = tensors.get('model.embed_tokens.weight');
   const [vocab] = embedding?.shape ?? [];
@@ -50,7 +53,7 @@ export async function openGgufModel(
     vocab,
     tied: !tensors.has('lm_head.weight'),
     attentionBias: tensors.has('model.layers.0.self_attn.q_proj.bias'),
-    ropeDivisors: divisors,
+    ropeFactors,
   });
   const own = texts.has('tokenizer.json') ? new Map<string, string>() : tokenizerTexts(metadata, vocab);
   return { tensors, config, texts: new Map([...own, ...texts]) };
@@ -71,11 +74,11 @@ function placed(
   return { ...tensor, ropeHeads };
 }
 
-async function readDivisors(entry: GgufEntry, file: FileBytes): Promise<Float32Array> {
+async function readFactors(entry: GgufEntry, file: FileBytes): Promise<Float32Array> {
   const [count = 0, ...rest] = entry.shape;
-  if (rest.length > 0 || count > MOST_DIVISORS)
+  if (rest.length > 0 || count > MOST_FACTORS)
     throw new FormatError(
-      `${entry.name} is [${entry.shape.join(', ')}]; one list of at most ${MOST_DIVISORS} is read.`,
+      `${entry.name} is [${entry.shape.join(', ')}]; one list of at most ${MOST_FACTORS} is read.`,
     );
   const tensor = placed(entry.name, entry, file, undefined);
   return decodeRows(tensor, await readRows(tensor, 0, 1));

@@ -1,7 +1,7 @@
 /**
  * The order of rows in the query and key layers. Hugging Face keeps the two halves of a head's rotary pairs apart; GGUF's
- * `llama` architecture keeps each pair together: row h·d + j·d/2 + i moves to row h·d + 2i + j (d rows a head, j = 0 or 1).
- * qwen2 and qwen3 keep Hugging Face's order.
+ * `llama` and `smollm3` architectures keep each pair together: row h·d + j·d/2 + i moves to row h·d + 2i + j (d rows a head,
+ * j = 0 or 1). The others keep Hugging Face's order.
  */
 
 /** values [rows, cols], Hugging Face's order → GGUF's order. `heads` is key-value heads for the key layer. */

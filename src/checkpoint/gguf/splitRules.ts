@@ -17,6 +17,8 @@ export interface SplitRule {
 const CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
 const LETTERS = '[^\\r\\n\\p{L}\\p{N}]?\\p{L}+';
 const REST = ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
+const UPPER = '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]';
+const LOWER = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]';
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 export const SPLIT_RULES: readonly SplitRule[] = [
@@ -29,13 +31,22 @@ export const SPLIT_RULES: readonly SplitRule[] = [
     names: ['qwen2', 'deepseek-r1-qwen'],
     patterns: [`${CONTRACTIONS}|${LETTERS}|\\p{N}|${REST}`],
   },
+  // SmolLM3; Phi-4
+  { names: ['smaug-bpe', 'dbrx'], patterns: [`${CONTRACTIONS}|${LETTERS}|\\p{N}{1,3}|${REST}`] },
+  // Phi-4-mini
+  {
+    names: ['gpt-4o'],
+    patterns: [
+      `[^\\r\\n\\p{L}\\p{N}]?${UPPER}*${LOWER}+${CONTRACTIONS}?|[^\\r\\n\\p{L}\\p{N}]?${UPPER}+${LOWER}*${CONTRACTIONS}?` +
+        '|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+',
+    ],
+  },
   { names: ['gpt-2'], patterns: [] },
   { names: ['smollm'], patterns: [], digits: true },
   {
     names: ['tekken'],
     patterns: [
-      '[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+' +
-        '|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*' +
+      `[^\\r\\n\\p{L}\\p{N}]?${UPPER}*${LOWER}+|[^\\r\\n\\p{L}\\p{N}]?${UPPER}+${LOWER}*` +
         '|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+',
     ],
     ignoreMerges: true,

@@ -29,7 +29,10 @@ export function tokenizerTexts(metadata: Metadata, rows: number): Map<string, st
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: addedTokens(vocabulary),
+    added_tokens: addedTokens(
+      vocabulary,
+      kind === 'llama' && metadata.string('general.architecture') === 'phi3',
+    ),
     ...parts,
     post_processor: special.addBos && special.bos !== null ? bosFirst(special.bos, vocabulary) : null,
   };
@@ -179,12 +182,16 @@ function bpe(vocab: [string, number][], merges: [string, string][]): Record<stri
   };
 }
 
-function addedTokens({ tokens, types }: Vocabulary): Record<string, unknown>[] {
+/** Phi-3's marks take the white space behind them along; no key says so, and llama.cpp knows it by the model's name. */
+const KEEPS_SPACE = ['<unk>', '<s>', '<|endoftext|>'];
+
+function addedTokens({ tokens, types }: Vocabulary, isPhi3: boolean): Record<string, unknown>[] {
   return tokens.flatMap((content, id) => {
     const type = types[id];
     const special = type === TYPE.control || type === TYPE.unknown;
     if ((!special && type !== TYPE.userDefined) || content === '') return [];
-    return [{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special }];
+    const rstrip = isPhi3 && !KEEPS_SPACE.includes(content);
+    return [{ id, content, single_word: false, lstrip: false, rstrip, normalized: false, special }];
   });
 }
 

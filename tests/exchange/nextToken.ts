@@ -1,0 +1,132 @@
+/** Log-probabilities of every next token, [ids][vocab], by our engine on the processor and by llama.cpp. */
+import { writeFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Llama, LlamaModel, Token } from 'node-llama-cpp';
+import { frozenLayers } from '../../src/adapter/full';
+import type { WeightSource } from '../../src/checkpoint/source';
+import type { ModelConfig } from '../../src/model/config';
+import { hiddenStates } from '../../src/model/forward';
+import { loadWeights } from '../../src/model/loadWeights';
+import { rotaryTables } from '../../src/model/rotary';
+import { disposeSight, sightOfDocuments } from '../../src/model/sight';
+import { disposeWeights } from '../../src/model/weights';
+import { linear } from '../../src/ops/linear';
+import { rmsNorm } from '../../src/ops/rmsNorm';
+import { quantise, type Blocks } from '../checkpoint/quantise';
+
+export function logSoftmax(logits: number[]): number[] {
+  const top = Math.max(...logits);
+  const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - top), 0)) + top;
+  return logits.map((logit) => logit - total);
+}
+
+/** Rounds what goes into a product, x [rows, width]. */
+export type RoundInput = (x: Float32Array, width: number) => Float32Array;
+
+/**
+ * What llama.cpp does to the other factor of a product with a matrix of this encoding: rounds it to 8 bits by blocks, or to f16 where
+ * the matrix is, as are those whose rows hold no whole blocks.
+ */
+export function roundedAs(encoding: 'F16' | 'BF16' | Blocks): RoundInput {
+  const own = encoding === 'F16' || encoding === 'BF16' ? encoding : 'Q8_0';
+  return (x, width) => quantise(x, own === 'Q8_0' && width % 32 !== 0 ? 'F16' : own).values;
+}
+
+/** Logits [ids][vocab] of one document, the backend already started. */
+export async function ourLogits(
+  config: ModelConfig,
+  source: WeightSource,
+  ids: number[],
+  round?: RoundInput,
+): Promise<number[][]> {
+  const weights = await loadWeights(config, source, 'f32');
+  const tables = rotaryTables(config, ids.length);
+  const sight = sightOfDocuments(config, new Int32Array(ids.length), tables);
+  const frozen = frozenLayers(weights);
+  const rounded = (x: tf.Tensor) => {
+    const [rows = 0, width = 0] = x.shape;
+    return round ? tf.tensor2d(round(x.dataSync<'float32'>(), width), [rows, width]) : x;
+  };
+  const layer = (index: number) => {
+    const { norms, linear: own } = frozen(index, () => tf.scalar(NaN), null);
+    const onRounded: typeof own = (x, target, residual) => own(rounded(x), target, residual);
+    return { norms, linear: onRounded };
+  };
+  const logits = tf.tidy(() => {
+    const hidden = hiddenStates({ config, outside: weights, layer }, tf.tensor1d(ids, 'int32'), sight);
+    return linear(rounded(rmsNorm(hidden, weights.norm, config.norm)), weights.head);
+  });
+  const rows = (await logits.array()) as number[][];
+  disposeSight(sight);
+  tf.dispose([...tables.filter((table) => table !== undefined), logits]);
+  disposeWeights(weights);
+  return rows;
+}
+
+/** llama.cpp on a file, which is written to `path` first. */
+export async function theirLogProbabilities(
+  llama: Llama,
+  path: string,
+  bytes: Uint8Array,
+  ids: number[],
+): Promise<number[][]> {
+  writeFileSync(path, bytes);
+  const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
+  try {
+    return await logProbabilities(model, ids, null);
+  } finally {
+    await model.dispose();
+  }
+}
+
+/** llama.cpp on an open model, perhaps with a LoRA file: plain sampling, a cache of f32. */
+export async function logProbabilities(
+  model: LlamaModel,
+  ids: number[],
+  adapterPath: string | null,
+): Promise<number[][]> {
+  const context = await model.createContext({
+    contextSize: 64,
+    threads: 1, // more only wait for each other at this size
+    flashAttention: false,
+    experimentalKvCacheKeyType: 'F32',
+    experimentalKvCacheValueType: 'F32',
+    ...(adapterPath === null ? {} : { lora: { adapters: [{ filePath: adapterPath, scale: 1 }] } }),
+  });
+  const options = { temperature: 1, topK: 0, topP: 1, minP: 0 };
+  try {
+    const results = await context
+      .getSequence()
+      .controlledEvaluate(ids.map((id) => [id as Token, { generateNext: { probabilities: true, options } }]));
+    return ids.map((_, position) => {
+      const probabilities = results[position]?.next.probabilities;
+      if (!probabilities) throw new Error(`llama.cpp returned no probabilities for token ${position}`);
+      return Array.from({ length: probabilities.size }, (_, id) =>
+        Math.log(probabilities.get(id as Token) ?? NaN),
+      );
+    });
+  } finally {
+    await context.dispose();
+  }
+}
+
+/** The largest difference of any number; neither may hold one that is no number. */
+export function largestDifference(found: number[][], expected: number[][]): number {
+  if (found.length !== expected.length) throw new Error(`${found.length} rows and ${expected.length}`);
+  let most = 0;
+  found.forEach((row, position) => {
+    const other = expected[position] ?? [];
+    if (row.length !== other.length) throw new Error(`${row.length} and ${other.length} tokens`);
+    row.forEach((value, id) => {
+      const difference = Math.abs(value - (other[id] ?? NaN));
+      if (!Number.isFinite(difference)) throw new Error(`token ${id} of row ${position} is no number`);
+      most = Math.max(most, difference);
+    });
+  });
+  return most;
+}
+
+/** The largest difference at each position, smallest first. */
+export function differencesByPosition(found: number[][], expected: number[][]): number[] {
+  return found.map((row, i) => largestDifference([row], [expected[i] ?? []])).sort((a, b) => a - b);
+}
