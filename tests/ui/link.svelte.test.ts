@@ -1,8 +1,7 @@
 /** A settings link between two machines: what it carries, what it would change, and that nothing changes before one agrees. */
 import { describe, expect, it, vi } from 'vitest';
 import { defaultSettings, type Settings } from '../../src/protocol/settings';
-import type { SettingsLink } from '../../src/link/settingsLink';
-import { writeLink } from '../../src/link/settingsLink';
+import { writeLink, type SettingsLink } from '../../src/link/settingsLink';
 import { Session } from '../../src/state/session.svelte';
 import { fakeDataset, FakeTrainer, get, lessons, models, ok } from './fakes';
 import { facts, kept } from './fakeModels';
@@ -15,7 +14,7 @@ const settings = (changes: Partial<Settings> = {}): Settings => ({ ...defaultSet
 
 async function machine(list = models, changes: Parameters<typeof around>[0] = {}): Promise<Session> {
   const trainer = new FakeTrainer();
-  trainer.models = async () => ok(list);
+  trainer.models = async () => ok([...list]);
   const session = new Session(around({ trainer, ...changes }));
   await session.load();
   return session;
@@ -157,14 +156,19 @@ describe('a model of the hub in a link', () => {
     expect([session.link.here, session.link.near?.id]).toEqual([null, kept.id]);
   });
 
-  it('that is not here leaves one’s own chosen; when it has arrived it is', async () => {
-    const session = await machine();
+  it('that is not here leaves one’s own chosen until it has arrived', async () => {
+    const list = [...models];
+    const session = await machine(list);
     await opened(session, link);
     expect([session.link.otherModel, session.link.here, session.link.near]).toEqual([true, null, null]);
     expect(session.link.differing).toEqual(['weightFormat']);
     await session.link.apply();
     expect(session.models.selected?.id).toBe(llama?.id);
     expect(session.form.settings?.weightFormat).toBe('q4');
+    list.push(kept);
+    await session.models.arrived(kept);
+    expect([session.models.selected?.id, session.link.here?.id]).toEqual([kept.id, kept.id]);
+    expect(session.link.otherModel).toBe(false);
   });
 
   it('is looked up with its commit and form filled in, and asked about only at a press', async () => {
