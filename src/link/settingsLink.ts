@@ -109,6 +109,9 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** For a link that was put together wrongly, not cut. */
+const MAKE_ANEW = 'Ask for a new link, made with the button on the Train page.';
+
 const isSetting = (key: unknown) => v.is(v.keyof(settingsSchema), key);
 
 /** One wrong field as a sentence with its name, what stood there and what is wrong with it. */
@@ -117,8 +120,12 @@ function fault({ path, expected, input, message }: v.BaseIssue<unknown>): LinkEr
   const where = keys.map((key) => quoted(String(key))).join('.') || 'the link';
   const last = keys.at(-1);
   if (expected === 'never')
-    return new LinkError(`The link has an entry that no link has: “${quoted(String(last))}”.`, where);
+    return new LinkError(
+      `The link has an entry that no link has: “${quoted(String(last))}”.`,
+      where,
+      MAKE_ANEW,
+    );
   const name = isSetting(last) && keys[0] === 'settings' ? fieldNotes[last].label : quoted(String(last));
   const found = typeof input === 'number' ? String(input) : (JSON.stringify(input) ?? 'left out');
-  return new LinkError(`“${name}” cannot be ${quoted(found)}: ${quoted(message, 200)}.`, where);
+  return new LinkError(`“${name}” cannot be ${quoted(found)}: ${quoted(message, 200)}.`, where, MAKE_ANEW);
 }

@@ -30,7 +30,7 @@ journey('settings, model and lesson go from one machine to another', async (visi
   await page.getByTestId('link-copy').click();
   await expect
     .poll(() => page.getByTestId('link-copied').textContent())
-    .toMatch(/Copied\.\s+The link says these settings and which model and which lesson/);
+    .toMatch(/Copied\.\s+In the link are these settings, the model’s name, and the lesson’s name; no data/);
   const address = await page.evaluate(() => navigator.clipboard.readText());
   expect(address).toMatch(/#\/train\?with=[A-Za-z0-9_-]{100,700}$/);
   const model = await page.locator('select[data-testid=model-select]').last().inputValue();

@@ -250,6 +250,7 @@ describe('by what it says it is refused', () => {
     const fault = await refusal(await altered(from, to));
     expect(fault.where).toBe(where);
     expect(fault.what).toMatch(what);
+    expect(fault.next).toContain(where === 'the link' ? 'copy it whole' : 'a new link');
   });
 
   it('and nothing invisible or endless is repeated from it', async () => {

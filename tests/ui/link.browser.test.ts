@@ -140,7 +140,9 @@ it('that is broken says what, where and what next, and the page goes on', async 
   await page.getByTestId('link-close').click();
   await expect.element(fault).not.toBeInTheDocument();
   await page.getByTestId('link-copy').click();
-  await expect.element(page.getByTestId('link-copied')).toHaveTextContent('these settings and which model');
+  await expect
+    .element(page.getByTestId('link-copied'))
+    .toHaveTextContent('these settings and the model’s name; no data and no token.');
   expect(session.form.settings).toEqual(defaultSettings);
 });
 
@@ -149,7 +151,7 @@ it('is called copied only while the settings are those it was made of', async ()
   await page.getByTestId('link-close').click();
   await page.getByTestId('link-copy').click();
   const told = page.getByTestId('link-copied');
-  await expect.element(told).toHaveTextContent('No data and no token are in it.');
+  await expect.element(told).toHaveTextContent('no data and no token.');
   session.form.put('rank', 8);
   await expect.element(told).toHaveTextContent(/^$/);
   session.form.put('rank', null);
