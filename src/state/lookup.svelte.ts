@@ -15,6 +15,8 @@ export class Lookup {
   failure = $state.raw<Failure | null>(null);
   format: WeightFormat = $state('f16');
   #ticket = 0;
+  /** Wanted for one repository before it was asked about. */
+  #wish: WeightFormat | null = null;
 
   /** Null when the id can be asked for, else what is wrong with it. */
   complaint: string | null = $derived.by(() => {
@@ -49,7 +51,7 @@ export class Lookup {
       if (ticket !== this.#ticket) return;
       if (result.ok) {
         this.facts = result.value;
-        this.format = result.value.suggestedFormat;
+        this.format = this.#wish ?? result.value.suggestedFormat;
       } else this.failure = result.failure;
     } catch (thrown) {
       if (ticket !== this.#ticket) return;
@@ -58,8 +60,17 @@ export class Lookup {
     this.asking = false;
   }
 
+  /** Fills in what a link names; asking is left to the person. */
+  prefill(repository: string, revision: string, format: WeightFormat): void {
+    this.clear();
+    this.repository = repository;
+    this.revision = revision;
+    this.#wish = format;
+  }
+
   /** What was found belongs to the id as it was. */
   clear(): void {
+    this.#wish = null;
     this.#ticket++;
     this.asking = false;
     this.facts = null;

@@ -16,6 +16,7 @@ import { FormState } from './form.svelte';
 import { Job } from './job.svelte';
 import { Keeping, type Browser } from './keeping.svelte';
 import { LessonsState, type Lesson } from './lessons.svelte';
+import { LinkState } from './link.svelte';
 import { Lookup } from './lookup.svelte';
 import { ModelsState } from './models.svelte';
 import { Planning } from './planning.svelte';
@@ -52,6 +53,7 @@ export class Session {
   readonly form: FormState;
   readonly fits: Fits;
   readonly lessons: LessonsState;
+  readonly link: LinkState;
   readonly planning: Planning;
   readonly job: Job;
   readonly run: RunState;
@@ -84,6 +86,11 @@ export class Session {
     this.form = new FormState(around.store);
     this.fits = new Fits(this.models, this.form, this.preferences, around.deviceMemory);
     this.lessons = new LessonsState(around.get);
+    this.link = new LinkState({
+      ...{ form: this.form, models: this.models, lessons: this.lessons, data: this.data },
+      ...{ preferences: this.preferences, origin: around.origin },
+      openLesson: (lesson) => this.openLesson(lesson),
+    });
     this.planning = new Planning(around.trainer);
     this.job = new Job(around.trainer, around.dataset);
     this.run = this.job.run;

@@ -14,6 +14,7 @@ export const ORDER = [
     'ops',
     'checkpoint',
     'hub',
+    'link',
     'model',
     'adapter',
     'training',
@@ -21,7 +22,7 @@ export const ORDER = [
   ...['evaluation', 'exchange', 'selftest', 'benchmark', 'guide', 'storage', 'state', 'ui'],
 ];
 /** What the screen's two folders may know of: everything else lives behind a worker. */
-const SCREEN_MAY_SEE = ['units', 'protocol', 'guide', 'state', 'ui'];
+const SCREEN_MAY_SEE = ['units', 'protocol', 'link', 'guide', 'state', 'ui'];
 const LONGEST = 400;
 const DRAWERS = /^(utils?|helpers?|common|misc|lib|manager|types|index)(\.|$)/i;
 
