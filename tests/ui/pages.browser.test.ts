@@ -6,7 +6,9 @@ import { render } from 'vitest-browser-svelte';
 import '../../src/app.css';
 import App from '../../src/ui/App.svelte';
 import { facts, progress, storedItems, unfinished } from './fakeModels';
-import { adapter, evaluations, FakeTrainer, lessons, plan, run, steps } from './fakes';
+import { FakeTrainer } from './fakes';
+import { lessons } from './samples/data';
+import { adapter, evaluations, plan, run, steps } from './samples/run';
 import { screen } from './mountable';
 
 type State =
@@ -212,6 +214,7 @@ describe('what stands on the page', () => {
 
   it('a verdict in words on every model, and filters that count', async () => {
     await show('fresh', '#/models');
+    await page.getByTestId('catalogue-more').click();
     const shown = () => document.querySelectorAll('[data-testid=catalogue-model]').length;
     const all = shown();
     expect(document.querySelectorAll('[data-testid=fit]')).toHaveLength(all);

@@ -1,6 +1,8 @@
 /** The phases of a run in words for people. */
 import type { MemoryPart } from '../../protocol/events';
 import type { FinishReason } from '../../protocol/events';
+import { fieldNotes, TARGETS } from '../../protocol/settings';
+import type { Draft, Field } from '../../state/form.svelte';
 import type { Phase } from '../../state/run.svelte';
 
 const phases: Record<Phase, string> = {
@@ -31,3 +33,11 @@ export const memoryParts: Record<MemoryPart['part'], { label: string; explain: s
   head: { label: 'Vocabulary head', explain: 'Scores of every possible next token.' },
   staging: { label: 'Staging', explain: 'Buffers for moving data to and from the GPU.' },
 };
+
+/** The value of a setting as the form shows it. */
+export function written(field: Field, value: Draft[Field]): string {
+  if (value === null) return 'empty';
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  if (Array.isArray(value)) return value.length === TARGETS.length ? 'all seven' : value.join(', ');
+  return fieldNotes[field].options?.find((option) => option.value === value)?.label ?? String(value);
+}
