@@ -7,6 +7,8 @@ import type {
   OwnFigure,
   PeerFigure,
 } from '../../protocol/benchmark';
+import { WEIGHT_FORMATS } from '../../protocol/weightFormats';
+import { formatName } from '../models/words';
 import { bytes, percent } from '../numbers';
 
 export const CHOICES: Record<BenchmarkName, { label: string; note: string }> = {
@@ -31,11 +33,21 @@ export function milliseconds(value: number): string {
 export function rateOf({ gflops, tokensPerSecond, bytes: moved }: OwnFigure): string | null {
   if (tokensPerSecond !== undefined) return `${figure(tokensPerSecond)} tokens a second`;
   if (gflops !== undefined) return `${figure(gflops)} billion operations a second`;
-  return moved === undefined ? null : bytes(moved);
+  return moved === undefined ? null : `${bytes(moved)} read and written`;
 }
 
 export function limitWords({ what, value, unit, fraction }: Limit): string {
   return `${percent(fraction)} of ${figure(value)} ${unit}: ${what}`;
+}
+
+/** How far a number is from the expected one. */
+export const distance = (value: number): string =>
+  value === 0 ? '0' : value.toExponential(1).replace('.0e', 'e');
+
+/** Parts of the self-test are the operations, and the whole model in a weight format. */
+export function partInWords(part: string): string {
+  const format = WEIGHT_FORMATS.find((one) => one === part);
+  return format === undefined ? part : `model, ${formatName(format)}`;
 }
 
 export function peerWords({ peer, ms, ratio, correct, relL2, note }: PeerFigure): string {

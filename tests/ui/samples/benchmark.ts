@@ -8,7 +8,7 @@ export const benchmarkRows: BenchmarkRow[] = [
     ...measured,
     ...{ name: 'matmul', what: 'Matrix product, forward', shape: '512 × 896 × 4864, q4' },
     ours: { ms: 100, least: 98.5, most: 104, runs: 20, gflops: 44.6 },
-    limit: { what: "the adapter's best product", value: 50, unit: 'GFLOP/s', fraction: 0.892 },
+    limit: { what: 'the best product of this device', value: 50, unit: 'GFLOP/s', fraction: 0.892 },
     peers: [
       { ...peer, ms: 900, ratio: 9, correct: true, relL2: 3e-7 },
       { ...peer, peer: 'Another', ms: null, ratio: null, correct: false, relL2: 1.4 },
