@@ -14,11 +14,11 @@ import { bytes, percent } from '../numbers';
 export const CHOICES: Record<BenchmarkName, { label: string; note: string }> = {
   matmul: { label: 'Matrix products', note: 'what training mostly consists of' },
   layer: { label: 'One layer', note: 'forward and backward, at the size of a half-billion model' },
-  head: { label: 'Vocabulary and loss', note: 'the largest matrix; up to 600 MB' },
-  adamw: { label: 'Optimizer', note: '4.4 million numbers updated' },
+  head: { label: 'Vocabulary and loss', note: 'the largest matrix; up to 600\u00a0MB' },
+  adamw: { label: 'Optimiser', note: '4.4 million numbers updated' },
   attention: { label: 'Attention', note: 'at 512 and 2,048 tokens' },
-  step: { label: 'A whole step', note: 'a model of half a billion random weights; 1 GB' },
-  decode: { label: 'Writing', note: 'the same model, one and eight answers at once; 1 GB' },
+  step: { label: 'A whole step', note: 'a model of half a billion random weights; 1\u00a0GB' },
+  decode: { label: 'Writing', note: 'the same model, one and eight answers at once; 1\u00a0GB' },
   load: { label: 'Loading', note: 'how fast weights are converted' },
   drift: { label: 'A thousand steps', note: 'does it slow down or grow?' },
 };
