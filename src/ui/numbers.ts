@@ -22,7 +22,8 @@ export function percent(share: number): string {
 export function bytes(value: Bytes): string {
   if (value < 1024) return `${count(value)}\u00a0B`;
   const units = ['KiB', 'MiB', 'GiB'];
-  const power = Math.min(units.length, Math.floor(Math.log2(value) / 10));
+  // 1004 of a unit is read as 1.0 of the next
+  const power = Math.min(units.length, Math.floor(Math.log2((value * 1024) / 1000) / 10));
   const scaled = value / 2 ** (10 * power);
   return `${scaled.toFixed(scaled < 10 ? 1 : 0)}\u00a0${units[power - 1] ?? ''}`;
 }

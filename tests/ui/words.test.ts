@@ -14,9 +14,10 @@ const falling = line(Array.from({ length: 40 }, (_, index) => 3 * 0.93 ** index)
 
 describe('numbers', () => {
   it('are written with their unit', () => {
-    expect([bytes(512), bytes(1536), bytes(5.1 * 2 ** 30)]).toEqual([
+    expect([bytes(512), bytes(1536), bytes(1004 * 2 ** 20), bytes(5.1 * 2 ** 30)]).toEqual([
       '512\u00a0B',
       '1.5\u00a0KiB',
+      '1.0\u00a0GiB',
       '5.1\u00a0GiB',
     ]);
     expect([duration(900), duration(80_000), duration(3_700_000)]).toEqual([
