@@ -134,13 +134,13 @@ export async function onProcessor<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Our rate beside the adapter's best product. */
+/** Our rate beside the best product of the device. */
 export function ofProduct(bench: Bench, timing: Timing, flops: number): { ours: OwnFigure; limit: Limit } {
   const rate = flops / (timing.ms / 1000);
   return {
     ours: { ...timing, gflops: rate / 1e9 },
     limit: {
-      what: "the adapter's best product",
+      what: 'the best product of this device',
       value: bench.limits.product / 1e9,
       unit: 'GFLOP/s',
       fraction: rate / bench.limits.product,
@@ -148,12 +148,12 @@ export function ofProduct(bench: Bench, timing: Timing, flops: number): { ours: 
   };
 }
 
-/** Our bytes a second beside the adapter's copy. */
+/** Our bytes a second beside what the device copies. */
 export function ofCopy(bench: Bench, timing: Timing, bytes: number): { ours: OwnFigure; limit: Limit } {
   return {
     ours: { ...timing, bytes },
     limit: {
-      what: "bytes moved, of the adapter's copy rate",
+      what: 'bytes moved, beside the rate at which this device copies',
       value: bench.limits.copy / 1e9,
       unit: 'GB/s',
       fraction: bytes / (timing.ms / 1000) / bench.limits.copy,

@@ -72,5 +72,6 @@ function whyNothingReads(container: Container): string {
   const first = container.rows[0];
   if (first === undefined) return 'The file has no rows. Choose a file with at least two rows.';
   const reason = first.value.ok ? '' : first.value.reason;
-  return `None of the ${container.rows.length} rows could be read. Line ${first.line}: ${reason}`;
+  const rows = container.rows.length;
+  return `${rows === 1 ? 'The only row' : `None of the ${rows} rows`} could${rows === 1 ? ' not' : ''} be read. Line ${first.line}: ${reason}`;
 }

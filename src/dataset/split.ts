@@ -59,12 +59,12 @@ function byRule(groups: Group[], rows: number, text: boolean): Split {
   if (lonely > 0)
     warnings.push(`${lonely} labels have rows of one prompt only; they are learned but never scored.`);
   rescue(sides, 'validation');
-  let reason = `${rows} usable rows are divided ${cut.rule} by a hash of seed and prompt.`;
+  let reason = `${rows} usable rows are shared out ${cut.rule} by lot; the same seed draws the same lots.`;
   if (cut.test > 0 && !rescue(sides, 'test'))
     reason += ' There are too few different prompts for a test part.';
   const testIsValidation = sides.test.length === 0;
   if (testIsValidation && !text) {
-    reason += ' Scores are rough: the same rows choose the checkpoint and measure it.';
+    reason += ' Scores are rough: the same rows choose the best step and measure it.';
   }
   return { parts: members(sides), rule: cut.rule, reason, testIsValidation, warnings };
 }

@@ -24,7 +24,7 @@ export function verdict(comparison: Comparison): string {
     return `No clear difference on ${rows} rows: ${counts}, ${fixed} fixed and ${broken} broken (p = ${pValue.toFixed(2)}).`;
   }
   const direction = tunedRight > baseRight ? 'Better' : 'Worse';
-  return `${direction} after tuning on ${rows} rows: ${counts}, ${fixed} fixed and ${broken} broken (${sayP(pValue)}).`;
+  return `${direction}, on ${rows} rows kept from training: ${counts}, ${fixed} fixed and ${broken} broken (${sayP(pValue)}).`;
 }
 
 function sayP(p: number): string {

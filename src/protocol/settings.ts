@@ -112,7 +112,8 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
     max: 1e-1,
     needsNewRun: true,
     help: 'How far each step moves the adapter. Too low changes nothing, too high makes the loss jump.',
-    reason: '2e-4 is usual for LoRA. 1e-5 to 5e-5, found in many guides, is for full fine-tuning.',
+    reason:
+      '0.0002 is usual for LoRA; 0.00001 to 0.00005, found in many guides, is for training all weights.',
   },
   sequenceLength: {
     label: 'Sequence length',

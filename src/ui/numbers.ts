@@ -1,4 +1,4 @@
-/** How numbers are written for people. */
+/** How numbers are written for people. A unit stays on the line of its number. */
 import type { Bytes, Milliseconds } from '../units';
 
 const whole = new Intl.NumberFormat('en');
@@ -16,20 +16,21 @@ export function plural(value: number, one: string, many = `${one}s`): string {
 
 export function percent(share: number): string {
   const value = share * 100;
-  return `${value.toFixed(value === 0 || value === 100 || value >= 10 ? 0 : 1)} %`;
+  return `${value.toFixed(value === 0 || value === 100 || value >= 10 ? 0 : 1)}\u00a0%`;
 }
 
 export function bytes(value: Bytes): string {
-  if (value < 1024) return `${count(value)} B`;
+  if (value < 1024) return `${count(value)}\u00a0B`;
   const units = ['KiB', 'MiB', 'GiB'];
-  const power = Math.min(units.length, Math.floor(Math.log2(value) / 10));
+  // 1004 of a unit is read as 1.0 of the next
+  const power = Math.min(units.length, Math.floor(Math.log2((value * 1024) / 1000) / 10));
   const scaled = value / 2 ** (10 * power);
-  return `${scaled.toFixed(scaled < 10 ? 1 : 0)} ${units[power - 1] ?? ''}`;
+  return `${scaled.toFixed(scaled < 10 ? 1 : 0)}\u00a0${units[power - 1] ?? ''}`;
 }
 
-/** 0.0002 is read as 2e-4 by everyone who trains. */
+/** A learning rate, as the form has it; powers of ten only where it would be all zeros. */
 export function rate(value: number): string {
-  if (value === 0 || value >= 0.01) return String(Number(value.toPrecision(3)));
+  if (value === 0 || value >= 1e-5) return String(Number(value.toPrecision(3)));
   return value.toExponential(2).replace(/\.?0+e/, 'e');
 }
 

@@ -44,7 +44,7 @@ describe('the table of cuts', () => {
     const small = await splitExamples(many(100), 42);
     expect(sizes(small.parts)).toEqual([80, 20, 0]);
     expect(small.testIsValidation).toBe(true);
-    expect(small.reason).toContain('the same rows choose the checkpoint and measure it');
+    expect(small.reason).toContain('the same rows choose the best step and measure it');
   });
 
   it('at most 2,000 rows are held out in each part', async () => {

@@ -37,7 +37,7 @@ describe('scoring two sets of answers', () => {
     );
     expect(scores.pValue).toBeCloseTo(2 / 2 ** 10, 12);
     expect(scores.verdict).toBe(
-      'Better after tuning on 10 rows: 0 right before, 10 after, 10 fixed and 0 broken (p = 0.002).',
+      'Better, on 10 rows kept from training: 0 right before, 10 after, 10 fixed and 0 broken (p = 0.002).',
     );
   });
 
@@ -56,7 +56,7 @@ describe('the verdict', () => {
 
   it('says when tuning made it worse', () => {
     const text = verdict({ rows: 100, baseRight: 60, tunedRight: 40, fixed: 5, broken: 25, pValue: 0.0003 });
-    expect(text).toMatch(/^Worse after tuning on 100 rows/);
+    expect(text).toMatch(/^Worse, on 100 rows kept from training/);
     expect(text).toContain('p < 0.001');
   });
 

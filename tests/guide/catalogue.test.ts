@@ -1,13 +1,13 @@
 /** The catalogue's sizes are computed from config facts; they must agree with what the repositories publish. */
 import { describe, expect, it } from 'vitest';
 import {
-  CATALOGUE,
   downloadBytes,
   familyOf,
   parametersOf,
   sizesOf,
   type CatalogueModel,
 } from '../../src/guide/catalogue';
+import { CATALOGUE } from '../../src/guide/catalogueModels';
 import { weightBytesOf } from '../../src/guide/candidate';
 import { readConfig } from '../../src/model/config';
 import { weightShapes } from '../../src/model/shapes';

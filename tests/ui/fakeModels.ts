@@ -95,7 +95,7 @@ const item = (
   id: string,
   name: string,
   bytes: number,
-  note: string,
+  note: string | null,
 ): StoredItem => ({
   kind,
   id,
@@ -104,12 +104,13 @@ const item = (
   note,
   created: Date.UTC(2026, 10, 24, 9, 0),
 });
+/** As workers/keeping.ts gives them: the notes of models and downloads are weight formats. */
 export const storedItems: StoredItem[] = [
-  item('model', 'kept-qwen', 'Qwen2.5-0.5B-Instruct', 0.35 * GB, '4-bit'),
-  item('model', 'kept-smol', 'SmolLM2-135M-Instruct', 0.27 * GB, '16-bit'),
-  item('download', 'd9', 'meta-llama/Llama-3.2-1B-Instruct', 1.1 * GB, '60 % of 2.5 GB'),
+  item('model', 'kept-qwen', 'Qwen2.5-0.5B-Instruct', 0.35 * GB, 'q4'),
+  item('model', 'kept-smol', 'SmolLM2-135M-Instruct', 0.27 * GB, 'f16'),
+  item('download', 'd9', 'meta-llama/Llama-3.2-1B-Instruct', 1.1 * GB, 'q4'),
   item('run', 'r2', 'banking77 · Qwen2.5-0.5B-Instruct', 61e6, 'step 24 of 60'),
-  item('dataset', 's1', 'banking77.csv', 1.2e6, '10,003 rows'),
+  item('dataset', 's1', 'banking77.csv', 1.2e6, null),
   item('adapter', 'a1', 'Turn sentences into records · Tiny Llama', 412_000, 'rank 16'),
 ];
 

@@ -5,7 +5,7 @@ import { render } from 'vitest-browser-svelte';
 import '../../src/app.css';
 import App from '../../src/ui/App.svelte';
 import { progress } from './fakeModels';
-import { adapter, plan, steps } from './fakes';
+import { adapter, plan, steps } from './samples/run';
 import { screen } from './mountable';
 
 /** Tabs until the wanted control has the focus. */

@@ -5,7 +5,8 @@ import { Route } from '../../src/state/route.svelte';
 import { Session, type Surroundings } from '../../src/state/session.svelte';
 import { Theme } from '../../src/state/theme.svelte';
 import { Update } from '../../src/state/update.svelte';
-import { FakeTrainer, fakeDataset, get } from './fakes';
+import { FakeTrainer, fakeDataset } from './fakes';
+import { get } from './samples/data';
 
 /** What a session needs, all of it fake; `changes` puts in the parts that a test plays with. */
 export function around(changes: Partial<Surroundings> = {}): Surroundings {

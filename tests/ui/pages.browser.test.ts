@@ -6,7 +6,9 @@ import { render } from 'vitest-browser-svelte';
 import '../../src/app.css';
 import App from '../../src/ui/App.svelte';
 import { facts, progress, storedItems, unfinished } from './fakeModels';
-import { adapter, evaluations, FakeTrainer, lessons, plan, run, steps } from './fakes';
+import { FakeTrainer } from './fakes';
+import { lessons } from './samples/data';
+import { adapter, evaluations, plan, run, steps } from './samples/run';
 import { screen } from './mountable';
 
 type State =
@@ -167,6 +169,24 @@ describe('what stands on the page', () => {
     await expect.element(page.getByTestId('lesson-start')).toBeDisabled();
   });
 
+  it('scores: questions as they were asked, and on request as the model reads them', async () => {
+    await show('finished', '#/try');
+    const rows = page.getByRole('region', { name: 'Answers row by row' });
+    await expect.element(rows).not.toHaveTextContent('<|im_start|>');
+    await page.getByTestId('whole-prompts').click();
+    await expect.element(rows).toHaveTextContent('<|im_start|>user Nina has six blue cups');
+  });
+
+  it('a page begins at its top', async () => {
+    await show('fresh', '#/models');
+    await page.getByTestId('catalogue-more').click();
+    scrollTo(0, 1000);
+    expect(scrollY).toBe(1000);
+    location.hash = '#/data';
+    await expect.element(page.getByRole('heading', { level: 1 })).toHaveTextContent('Data');
+    expect(scrollY).toBe(0);
+  });
+
   it('model output is text, never markup', async () => {
     await show('opened', '#/data');
     await expect.element(page.getByText('Lea found one black <b>shoe</b> in the attic.')).toBeVisible();
@@ -212,6 +232,7 @@ describe('what stands on the page', () => {
 
   it('a verdict in words on every model, and filters that count', async () => {
     await show('fresh', '#/models');
+    await page.getByTestId('catalogue-more').click();
     const shown = () => document.querySelectorAll('[data-testid=catalogue-model]').length;
     const all = shown();
     expect(document.querySelectorAll('[data-testid=fit]')).toHaveLength(all);
@@ -232,6 +253,12 @@ describe('what stands on the page', () => {
     await page.getByTestId('hub-ask').click();
     await expect.element(page.getByTestId('hub-unsupported')).toHaveTextContent('FalconForCausalLM');
     expect(document.querySelector('[data-testid=hub-fetch]')).toBeNull();
+  });
+
+  it('storage: weight formats by the names people know', async () => {
+    await show('fresh', '#/storage');
+    await expect.element(page.getByTestId('stored-model').nth(0)).toHaveTextContent('4-bit · ');
+    await expect.element(page.getByTestId('stored-model').nth(1)).toHaveTextContent('16-bit · ');
   });
 
   it('storage: room as text, a delete with its way back', async () => {

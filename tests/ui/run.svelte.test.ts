@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RunState } from '../../src/state/run.svelte';
 import { defaultSettings } from '../../src/protocol/settings';
-import { evaluations, plan, steps } from './fakes';
+import { evaluations, plan, steps } from './samples/run';
 
 let now = 0;
 let run: RunState;

@@ -1,19 +1,10 @@
 /** The jobs that touch several parts: the lesson from press to score, stop, going on, and what goes wrong on the way. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Session } from '../../src/state/session.svelte';
-import {
-  adapter,
-  data,
-  evaluations,
-  fakeDataset,
-  FakeTrainer,
-  models as fakes,
-  ok,
-  plan,
-  run,
-  scores,
-  steps,
-} from './fakes';
+import { fakeDataset, FakeTrainer, ok } from './fakes';
+import { data } from './samples/data';
+import { adapter, evaluations, models as fakes, plan, run, steps } from './samples/run';
+import { scores } from './samples/scores';
 import { kept } from './fakeModels';
 import { around } from './mountable';
 

@@ -5,7 +5,8 @@ import { segments, visible } from '../../src/ui/data/segments';
 import { bytes, chance, duration, percent, rate } from '../../src/ui/numbers';
 import { kindOf, pasted } from '../../src/ui/shell/files';
 import { sortRows } from '../../src/ui/try/outcome';
-import { scores, tokens } from './fakes';
+import { tokens } from './samples/data';
+import { scores } from './samples/scores';
 
 const line = (losses: number[], every = 1) =>
   losses.map((loss, index) => ({ step: (index + 1) * every, loss }));
@@ -13,14 +14,24 @@ const falling = line(Array.from({ length: 40 }, (_, index) => 3 * 0.93 ** index)
 
 describe('numbers', () => {
   it('are written with their unit', () => {
-    expect([bytes(512), bytes(1536), bytes(5.1 * 2 ** 30)]).toEqual(['512 B', '1.5 KiB', '5.1 GiB']);
+    expect([bytes(512), bytes(1536), bytes(1004 * 2 ** 20), bytes(5.1 * 2 ** 30)]).toEqual([
+      '512\u00a0B',
+      '1.5\u00a0KiB',
+      '1.0\u00a0GiB',
+      '5.1\u00a0GiB',
+    ]);
     expect([duration(900), duration(80_000), duration(3_700_000)]).toEqual([
       '0.9 s',
       '1 min 20 s',
       '1 h 1 min',
     ]);
-    expect([rate(2e-4), rate(0.003), rate(0.05), rate(0)]).toEqual(['2e-4', '3e-3', '0.05', '0']);
-    expect([percent(0.016), percent(0.95), percent(1)]).toEqual(['1.6 %', '95 %', '100 %']);
+    expect([rate(2e-4), rate(0.0029812), rate(6.46e-7), rate(0)]).toEqual([
+      '0.0002',
+      '0.00298',
+      '6.46e-7',
+      '0',
+    ]);
+    expect([percent(0.016), percent(0.95), percent(1)]).toEqual(['1.6\u00a0%', '95\u00a0%', '100\u00a0%']);
     expect(chance(4e-16)).toBe('less than 0.001');
   });
 });

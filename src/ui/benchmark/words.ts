@@ -7,16 +7,18 @@ import type {
   OwnFigure,
   PeerFigure,
 } from '../../protocol/benchmark';
+import { WEIGHT_FORMATS } from '../../protocol/weightFormats';
+import { formatName } from '../models/words';
 import { bytes, percent } from '../numbers';
 
 export const CHOICES: Record<BenchmarkName, { label: string; note: string }> = {
   matmul: { label: 'Matrix products', note: 'what training mostly consists of' },
   layer: { label: 'One layer', note: 'forward and backward, at the size of a half-billion model' },
-  head: { label: 'Vocabulary and loss', note: 'the largest matrix; up to 600 MB' },
-  adamw: { label: 'Optimizer', note: '4.4 million numbers updated' },
+  head: { label: 'Vocabulary and loss', note: 'the largest matrix; up to 600\u00a0MB' },
+  adamw: { label: 'Optimiser', note: '4.4 million numbers updated' },
   attention: { label: 'Attention', note: 'at 512 and 2,048 tokens' },
-  step: { label: 'A whole step', note: 'a model of half a billion random weights; 1 GB' },
-  decode: { label: 'Writing', note: 'the same model, one and eight answers at once; 1 GB' },
+  step: { label: 'A whole step', note: 'a model of half a billion random weights; 1\u00a0GB' },
+  decode: { label: 'Writing', note: 'the same model, one and eight answers at once; 1\u00a0GB' },
   load: { label: 'Loading', note: 'how fast weights are converted' },
   drift: { label: 'A thousand steps', note: 'does it slow down or grow?' },
 };
@@ -31,11 +33,21 @@ export function milliseconds(value: number): string {
 export function rateOf({ gflops, tokensPerSecond, bytes: moved }: OwnFigure): string | null {
   if (tokensPerSecond !== undefined) return `${figure(tokensPerSecond)} tokens a second`;
   if (gflops !== undefined) return `${figure(gflops)} billion operations a second`;
-  return moved === undefined ? null : bytes(moved);
+  return moved === undefined ? null : `${bytes(moved)} read and written`;
 }
 
 export function limitWords({ what, value, unit, fraction }: Limit): string {
   return `${percent(fraction)} of ${figure(value)} ${unit}: ${what}`;
+}
+
+/** How far a number is from the expected one. */
+export const distance = (value: number): string =>
+  value === 0 ? '0' : value.toExponential(1).replace('.0e', 'e');
+
+/** Parts of the self-test are the operations, and the whole model in a weight format. */
+export function partInWords(part: string): string {
+  const format = WEIGHT_FORMATS.find((one) => one === part);
+  return format === undefined ? part : `model, ${formatName(format)}`;
 }
 
 export function peerWords({ peer, ms, ratio, correct, relL2, note }: PeerFigure): string {

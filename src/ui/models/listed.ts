@@ -1,6 +1,7 @@
 /** A catalogue entry together with what this machine and the form make of it. */
 import { candidateFrom, type Candidate } from '../../guide/candidate';
-import { CATALOGUE, familyOf, type CatalogueModel } from '../../guide/catalogue';
+import { familyOf, type CatalogueModel } from '../../guide/catalogue';
+import { CATALOGUE } from '../../guide/catalogueModels';
 import type { Fit, Verdict } from '../../guide/fit';
 import type { Change } from '../../guide/fitChange';
 import { suitedFormat } from '../../protocol/suitedFormat';

@@ -3,7 +3,8 @@ import { mount } from 'svelte';
 import '../../../src/app.css';
 import App from '../../../src/ui/App.svelte';
 import { facts, progress, storedItems, unfinished } from '../fakeModels';
-import { adapter, evaluations, FakeTrainer, plan, run, steps } from '../fakes';
+import { FakeTrainer } from '../fakes';
+import { adapter, evaluations, plan, run, steps } from '../samples/run';
 import { screen } from '../mountable';
 
 const show = new URLSearchParams(location.search).get('show') ?? 'fresh';
