@@ -3,7 +3,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { defaultSettings, type Settings } from '../../src/protocol/settings';
 import { writeLink, type SettingsLink } from '../../src/link/settingsLink';
 import { Session } from '../../src/state/session.svelte';
-import { fakeDataset, FakeTrainer, get, lessons, models, ok } from './fakes';
+import { fakeDataset, FakeTrainer, ok } from './fakes';
+import { get, lessons } from './samples/data';
+import { models } from './samples/run';
 import { facts, kept } from './fakeModels';
 import { around } from './mountable';
 
