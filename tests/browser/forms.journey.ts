@@ -1,6 +1,6 @@
 /**
- * A model comes as a GGUF file, as an MLX folder, and as a GGUF file of a hub: through the page's own controls it is described, kept
- * and trained. It is the model of the page itself in other forms, so that what it gives is known.
+ * A model comes as a GGUF file, as an MLX folder, and as a GGUF file of a hub: through the page's own controls it is described and
+ * kept, and the first two are trained. It is the model of the page itself in other forms, so that what it gives is known.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,7 +49,6 @@ async function train(page: Page): Promise<Result> {
   const figures = await result(page);
   expect(figures.steps).toBe(2);
   expect(figures.curve).toHaveLength(2);
-  console.log(figures.model, figures.lossFirst, figures.lossLast);
   return figures;
 }
 
@@ -80,7 +79,7 @@ journey(
     const figures = await train(page);
     expect(figures.model).toContain('small-q8_0');
     // the same rows in the same order: 8 bits change the loss a little, another template or tokenizer would change it a lot
-    expect(Math.abs(figures.lossFirst / plain.lossFirst - 1)).toBeLessThan(0.02);
+    expect(Math.abs(figures.lossFirst / plain.lossFirst - 1)).toBeLessThan(0.01); // 0.002 was measured
     expect(troubles).toEqual([]);
   },
 );
@@ -99,15 +98,14 @@ journey('an MLX folder of 4 bits is chosen, kept and trained', async ({ page, ur
     expect(await described(page, 'small-mlx-4bit')).toContain('Llama · 918.7K parameters');
     const figures = await train(page);
     expect(figures.model).toContain('small-mlx-4bit');
-    expect(figures.lossFirst).toBeLessThan(BLIND);
-    expect(Math.abs(figures.lossFirst / plain.lossFirst - 1)).toBeLessThan(0.2);
+    expect(Math.abs(figures.lossFirst / plain.lossFirst - 1)).toBeLessThan(0.03); // 0.009 was measured
     expect(troubles).toEqual([]);
   } finally {
     rmSync(join(folder, '..'), { recursive: true });
   }
 });
 
-journey('a GGUF file is streamed from a hub by ranges, kept and trained', async ({ page, troubles }) => {
+journey('a GGUF file is streamed from a hub by ranges and kept', async ({ page, troubles }) => {
   const repository: ServedRepository = {
     commit: 'a'.repeat(40),
     files: [memoryFile('small-Q8_0.gguf', gguf), memoryFile('README.md', Buffer.from('# small'))],
@@ -132,9 +130,7 @@ journey('a GGUF file is streamed from a hub by ranges, kept and trained', async 
     const ranges = hub.requests.filter(({ path }) => path.endsWith('.gguf')).map(({ range }) => range);
     expect(ranges.length).toBeGreaterThan(0);
     expect(ranges.every((range) => /^bytes=\d+-\d+$/.test(range ?? ''))).toBe(true);
-    const figures = await train(page);
-    expect(figures.model).toContain('Small-GGUF');
-    expect(figures.lossFirst).toBeLessThan(BLIND);
+    expect(await described(page, 'Small-GGUF')).toContain('Llama · 918.7K parameters');
     expect(troubles).toEqual([]);
   } finally {
     await server.close();
