@@ -29,6 +29,7 @@ import { filesIn, keepModel } from '../src/storage/keepModel';
 import { listParts } from '../src/storage/modelParts';
 import { beginDownload, deleteModel, findModel, listDownloads } from '../src/storage/models';
 import { LAYOUT, type ModelHead, type Origin } from '../src/storage/schema';
+import { startByteWorkers, type ByteWorkers } from './byteWorkers';
 import { BadRequest } from './failures';
 import { whileLoading } from './locks';
 import { summaryOf } from './modelSummary';
@@ -50,6 +51,8 @@ export interface Surroundings {
   origin: string | null;
   fetch: HubAccess['fetch'];
   sleep: HubAccess['sleep'];
+  /** Threads that hash and convert; without them the same is done in the thread of the caller. */
+  byteWorkers?: () => ByteWorkers;
   /** Smaller parts on the disk, so that a small model has several. */
   partBytes?: Bytes;
 }
@@ -58,6 +61,7 @@ export const browserSurroundings = (): Surroundings => ({
   origin: globalThis.location?.origin ?? null,
   fetch: (url, init) => fetch(url, init),
   sleep,
+  byteWorkers: startByteWorkers,
 });
 
 export class Intake {
@@ -233,14 +237,20 @@ export class Intake {
     if (before) head.created = before.created;
     await beginDownload(this.db, head);
     teller.checking(total);
-    const model = await keepModel(this.db, head, checkpoint, {
-      report: (done, file) => teller.done(done, total, file),
-      check: () => {
-        if (stop.signal.aborted) throw new Ended();
-      },
-      ...(this.around.partBytes === undefined ? {} : { partBytes: this.around.partBytes }),
-    });
-    return summaryOf(model);
+    const workers = this.around.byteWorkers?.();
+    try {
+      const model = await keepModel(this.db, head, checkpoint, {
+        report: (done, file) => teller.done(done, total, file),
+        check: () => {
+          if (stop.signal.aborted) throw new Ended();
+        },
+        ...(workers && { work: workers.work }),
+        ...(this.around.partBytes === undefined ? {} : { partBytes: this.around.partBytes }),
+      });
+      return summaryOf(model);
+    } finally {
+      workers?.end();
+    }
   }
 
   #access(source: HubSource, signal: AbortSignal, onWait: (message: string) => void): HubAccess {

@@ -2,13 +2,12 @@
 import { decodeAffine } from './blocks/affine';
 import { decodeQ4K, decodeQ5K, decodeQ6K } from './blocks/kQuants';
 import { decodeLegacy } from './blocks/legacy';
-import type { CheckpointTensor } from './checkpoint';
 import { separateRowBytes } from './gguf/ropeRows';
-import { BLOCKS, rowBytes, sidesOf, type RowBytes } from './rows';
+import { BLOCKS, rowBytes, sidesOf, type RowBytes, type RowForm } from './rows';
 import { FormatError, toFloat32 } from './safetensors';
 
 /** [rows, width], row-major, rows in Hugging Face's order. `chunk` begins and ends at rowAlignment(tensor). */
-export function decodeRows(tensor: CheckpointTensor, chunk: RowBytes): Float32Array<ArrayBuffer> {
+export function decodeRows(tensor: RowForm, chunk: RowBytes): Float32Array<ArrayBuffer> {
   const { encoding } = tensor;
   const bytes = bytesInOrder(tensor, chunk);
   const { numbers, bytes: size } = BLOCKS[encoding];
@@ -47,7 +46,7 @@ export function decodeRows(tensor: CheckpointTensor, chunk: RowBytes): Float32Ar
 
 /** Scales and biases of the rows of an MLX matrix, one for each group of numbers. */
 export function affineOf(
-  tensor: CheckpointTensor,
+  tensor: RowForm,
   chunk: RowBytes,
 ): { group: number; scales: Float32Array; biases: Float32Array } {
   if (!tensor.affine || !chunk.affine)
@@ -64,7 +63,7 @@ export function affineOf(
 }
 
 /** The bytes of a chunk, its length checked, its rows in Hugging Face's order. */
-export function bytesInOrder(tensor: CheckpointTensor, { rows, bytes }: RowBytes): Uint8Array {
+export function bytesInOrder(tensor: RowForm, { rows, bytes }: RowBytes): Uint8Array {
   const expected = rows * rowBytes(tensor);
   if (bytes.length !== expected)
     throw new FormatError(

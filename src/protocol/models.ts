@@ -54,6 +54,16 @@ export interface ModelFacts {
   gated: boolean;
 }
 
+/** What did not survive as it was: numbers of weights. All zero where blocks were taken over as they are. */
+export interface Losses {
+  /** Finite, past the range of f16: kept as ±65504. Counted where a weight itself becomes an f16. */
+  saturated: number;
+  /** Not zero, at most half the smallest f16: kept as zero. Counted where a weight itself becomes an f16. */
+  flushed: number;
+  /** Infinite or no number in the file itself. */
+  notFinite: number;
+}
+
 export interface DownloadRequest extends HubSource {
   weightFormat: WeightFormat;
 }

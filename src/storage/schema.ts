@@ -8,7 +8,7 @@ import type { DType } from '../checkpoint/safetensors';
 import type { AdapterSummary, RunHistory, RunSummary } from '../protocol/apis';
 import type { ChatAssets, TrainingData } from '../protocol/data';
 import type { Plan } from '../protocol/events';
-import type { HubFile, StoredKind } from '../protocol/models';
+import type { HubFile, Losses, StoredKind } from '../protocol/models';
 import type { Settings } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
 import type { Bytes, Steps } from '../units';
@@ -54,6 +54,8 @@ export interface StoredModel extends ModelHead {
   parts: number;
   /** Of all planes. */
   bytes: Bytes;
+  /** What its weights lost in the conversion; absent where it was not counted: trained here, or kept by an older version. */
+  losses?: Losses;
 }
 
 /** Rows of a tensor within a part; planes follow each other there, in the order of the pieces. */
@@ -75,6 +77,8 @@ export interface StoredPart {
   end: Bytes;
   /** State of the running hash of that file at `end`. */
   hash: Uint8Array<ArrayBuffer>;
+  /** Of its weights; absent in parts of an older version. */
+  losses?: Losses;
 }
 
 /** Version 1: a tensor as it came, in chunks. */
