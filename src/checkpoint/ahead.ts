@@ -15,9 +15,9 @@ export async function* ahead<T>(source: AsyncGenerator<T>, most: number): AsyncG
   try {
     for (let count = 0; count < most; count++) begin();
     for (let next = begun.shift(); next; next = begun.shift()) {
-      const { done, value } = await next;
-      if (done) return;
-      yield value;
+      const result = await next;
+      if (result.done) return;
+      yield result.value;
       begin();
     }
   } finally {

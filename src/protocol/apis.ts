@@ -71,8 +71,11 @@ export interface PreparedReport {
 export interface DatasetApi {
   /** Reads, recognises and checks a file; keeps its rows in the worker. */
   open(file: { name: string; bytes: ArrayBuffer }): Promise<Result<DatasetReport>>;
-  /** Templates, masks, tokenises, splits and packs what was opened. */
-  prepare(request: PrepareRequest): Promise<Result<PreparedReport>>;
+  /** Templates, masks, tokenises, splits and packs what was opened. `onBeat` hears the line at work while it goes on. */
+  prepare(
+    request: PrepareRequest,
+    onBeat?: (line: number | null) => void,
+  ): Promise<Result<PreparedReport>>;
   /** How kept row `index` will be seen: each token and whether it is learned. Needs `prepare` first. */
   view(index: number): Promise<Result<TokenView[]>>;
   /** The packed rows, transferred. Each call packs afresh. */

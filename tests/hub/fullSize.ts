@@ -38,6 +38,7 @@ const notes = join(profile, 'hashes.json');
 if (stage === 'stream') rmSync(profile, { recursive: true, force: true });
 mkdirSync(profile, { recursive: true });
 
+const ATTACH = { autoAttach: true, waitForDebuggerOnStart: false, flatten: false };
 const made = syntheticRepository(synthetic(model));
 const large = made.files.filter(({ name }) => name.endsWith('.safetensors'));
 const total = large.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -150,8 +151,6 @@ async function workerMemory(page: Page): Promise<() => Promise<number>> {
     );
   };
 }
-
-const ATTACH = { autoAttach: true, waitForDebuggerOnStart: false, flatten: false };
 
 /** A line to the debugger of one target; lines to the workers it begins lie within it and join `workers`. */
 interface Line {
