@@ -3,6 +3,7 @@ import { fullTrainable } from '../src/adapter/full';
 import { adapterFrom, loraTrainable } from '../src/adapter/lora';
 import { specOf } from '../src/adapter/spec';
 import type { Trainable } from '../src/adapter/trainable';
+import { AdapterError } from '../src/exchange/adapterError';
 import { writePeft } from '../src/exchange/peft';
 import type { TrainingData } from '../src/protocol/data';
 import type { Plan, RunEvent } from '../src/protocol/events';
@@ -57,7 +58,7 @@ export class Runs {
     await this.#guarded(emit, async () => {
       if (request.data.train.supervised === 0)
         throw new BadRequest('No token of these rows would be learned. Check that the rows have answers.');
-      const { config, summary, source } = await this.#library.files(request.modelId);
+      const { config, summary, source, hash } = await this.#library.files(request.modelId);
       if (request.settings.method === 'full' && source.rounded !== null)
         throw new BadRequest(
           `${summary.name} is kept as ${source.rounded}: its weights are rounded, and training all of them would start from the rounding. Train an adapter, or add the model as f16.`,
@@ -81,6 +82,7 @@ export class Runs {
         settings,
         data: request.data,
         plan,
+        baseHash: await hash(),
         history: { steps: [], evaluations: [], finished: null },
       };
       const kept = await this.#keep(emit, () => this.#book.add(run));
@@ -90,8 +92,24 @@ export class Runs {
 
   async goOn(runId: string, emit: Emit): Promise<void> {
     await this.#guarded(emit, () =>
-      this.#locked(runId, async () => this.#train(await this.#book.find(runId), true, emit)),
+      this.#locked(runId, async () => {
+        const run = await this.#book.find(runId);
+        await this.#checkBase(run);
+        await this.#train(run, true, emit);
+      }),
     );
+  }
+
+  /** What a run has learned fits the weights it was begun on, and no others. */
+  async #checkBase({ name, modelId, modelName, baseHash }: StoredRun): Promise<void> {
+    if (baseHash === undefined) return;
+    const found = await (await this.#library.files(modelId)).hash();
+    if (found !== baseHash)
+      throw new AdapterError(
+        `The run ${name} was begun on other weights than ${modelName} has now. It stays as it is: go on where the model is as it was, or start a new run.`,
+        baseHash.slice(0, 12),
+        found.slice(0, 12),
+      );
   }
 
   pause(): void {

@@ -111,6 +111,8 @@ export type RunCurves = Pick<RunHistory, 'steps' | 'evaluations' | 'finished'>;
 export interface StoredRun extends RunSummary {
   settings: Settings;
   plan: Plan | null;
+  /** Of the base it was begun on; absent in runs of an older version. */
+  baseHash?: string;
   data: TrainingData;
   history: RunCurves;
 }
@@ -159,7 +161,7 @@ export interface LoratorySchema extends DBSchema {
   rawModels: { key: string; value: RawModel };
   removals: { key: [StoredKind, string]; value: Removal };
   runs: { key: string; value: RunSummary };
-  runDetails: { key: string; value: { id: string; settings: Settings; plan: Plan | null } };
+  runDetails: { key: string; value: { id: string } & Pick<StoredRun, 'settings' | 'plan' | 'baseHash'> };
   runCurves: { key: string; value: { id: string } & RunCurves };
   runData: { key: string; value: { id: string; data: TrainingData } };
   checkpoints: {
