@@ -6,6 +6,7 @@ import { openCheckpoint } from '../src/checkpoint/openCheckpoint';
 import { hubBase } from '../src/hub/address';
 import { Ended } from '../src/hub/hubError';
 import { sleep, type HubAccess } from '../src/hub/request';
+import { RequestLog } from '../src/hub/requestLog';
 import { readConfig } from '../src/model/config';
 import { parameterCount } from '../src/model/shapes';
 import { suitedFormat } from '../src/protocol/suitedFormat';
@@ -63,6 +64,7 @@ export const browserSurroundings = (): Surroundings => ({
 });
 
 export class Intake {
+  readonly requests = new RequestLog();
   #active = new Map<string, Activity>();
 
   constructor(
@@ -268,7 +270,7 @@ export class Intake {
       base: hubBase(source.hub ?? DEFAULT_HUB, this.around.origin),
       token: source.token === undefined || source.token === '' ? null : source.token,
       signal,
-      fetch: this.around.fetch,
+      fetch: this.requests.watch(this.around.fetch),
       sleep: this.around.sleep,
       onWait,
     };

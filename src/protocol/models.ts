@@ -64,6 +64,19 @@ export interface Losses {
   notFinite: number;
 }
 
+/** A request to a hub, as the log shows it. Holds no token and no signature. */
+export interface HubRequest {
+  /** Milliseconds since 1970. */
+  at: number;
+  /** The one that answered; the one that was asked while nobody has. */
+  host: string;
+  path: string;
+  /** Asked for, or said by the answer; null where neither tells. */
+  bytes: Bytes | null;
+  /** Null while it is waited for. */
+  status: number | 'no answer' | null;
+}
+
 export interface DownloadRequest extends HubSource {
   weightFormat: WeightFormat;
 }
@@ -158,6 +171,8 @@ export interface ModelsApi {
   /** Ends it and deletes what was fetched. */
   cancelDownload(id: string): Promise<Result<null>>;
   downloads(): Promise<Result<UnfinishedDownload[]>>;
+  /** What this tab has asked of hubs since it was opened, newest first; only the last ones are known. */
+  hubRequests(): Promise<Result<HubRequest[]>>;
   /** Adds a model from files in Hugging Face layout. The same path as a download: by pieces, checked, converted. */
   addModel(
     files: PickedFile[],
