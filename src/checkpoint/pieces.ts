@@ -10,6 +10,7 @@ import { byteWork, type ByteWork, type HashState } from './byteWork';
 import type { CheckpointTensor } from './checkpoint';
 import type { FileBytes } from './fileBytes';
 import type { Planes } from './planes';
+import { release } from './release';
 import { formOf, rangesOfRows, rowAlignment, rowBytes, sidesOf } from './rows';
 import { FormatError } from './safetensors';
 
@@ -92,6 +93,7 @@ async function* filled(
       count = 0;
       current = next();
     }
+    release(bytes);
   }
   if (current) throw new FormatError(`${file.name} ended before byte ${current.span.end} of ${file.size}.`);
 }

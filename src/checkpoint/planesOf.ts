@@ -7,6 +7,7 @@ import { usableFormat, type WeightFormat } from '../protocol/weightFormats';
 import { repackAffine4, repackQ40, repackQ41, repackQ4K, repackQ8 } from './blocks/repack';
 import { affineOf, bytesInOrder, decodeRows } from './decodeRows';
 import { encode, type Planes } from './planes';
+import { release } from './release';
 import { sidesOf, type RowBytes, type RowForm } from './rows';
 
 export interface ConvertedRows {
@@ -37,7 +38,9 @@ export function planesOf(tensor: RowForm, chunk: RowBytes, wish: WeightFormat): 
   // a scale that is infinite, or an offset past the range of f16, cannot be taken over
   if (taken && allFinite(taken, format)) return { format, planes: taken, losses: noLosses() };
   const values = decodeRows(tensor, chunk);
-  return { format, planes: encode(values, format), losses: countLosses(values, format) };
+  const converted = { format, planes: encode(values, format), losses: countLosses(values, format) };
+  release(values);
+  return converted;
 }
 
 /** Null where the format cannot hold the encoding's codes. */

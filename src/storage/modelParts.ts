@@ -4,6 +4,7 @@
  */
 import type { Piece } from '../checkpoint/pieces';
 import type { Planes } from '../checkpoint/planes';
+import { release } from '../checkpoint/release';
 import { noLosses, sumOfLosses } from '../checkpoint/planesOf';
 import type { Losses } from '../protocol/models';
 import { planeWords, type WeightFormat } from '../protocol/weightFormats';
@@ -52,6 +53,7 @@ export class PartWriter {
     return this.#index;
   }
 
+  /** The piece's planes are the writer's from now on. */
   add({ tensor: name, row, rows, planes }: Piece, losses = noLosses()): void {
     const tensor = this.#tensors.get(name);
     if (tensor === undefined) throw new Error(`${name} is not a tensor of ${this.model.name}.`);
@@ -72,6 +74,7 @@ export class PartWriter {
     await this.#writing;
     if (this.#pieces.length === 0) return;
     const buffer = joined(this.#planes, this.#bytes);
+    release(...this.#planes);
     const [pieces, losses] = [this.#pieces, this.#losses];
     this.#pieces = [];
     this.#planes = [];
@@ -103,6 +106,7 @@ export class PartWriter {
       await transaction.objectStore('modelChunks').put(buffer, [modelId, index]);
       await transaction.objectStore('modelParts').put(part);
     });
+    release({ buffer });
   }
 }
 
