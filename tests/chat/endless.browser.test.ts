@@ -33,8 +33,8 @@ describe('a model that comes in', () => {
   });
 
   it('and a broken file is refused with its own reason', async () => {
-    const broken = new Map([['tokenizer.json', original.replace('"a":', '"a": -')]]);
-    await expect(readAssets(broken, config)).rejects.toThrow(/has the id -\d+, which is no whole number/);
+    const broken = new Map([['tokenizer.json', original.replace(/"a": \d+/, '"a": -1')]]);
+    await expect(readAssets(broken, config)).rejects.toThrow(/"a" has the id -1, which is no whole number/);
   });
 });
 
