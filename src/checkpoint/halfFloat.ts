@@ -25,18 +25,6 @@ export function float16BitsToFloat32(bits: Uint16Array): Float32Array<ArrayBuffe
   return new Float32Array(words.buffer);
 }
 
-export function float32ToBfloat16Bits(values: Float32Array): Uint16Array<ArrayBuffer> {
-  const words = wordsOf(values);
-  const bits = new Uint16Array(values.length);
-  for (let i = 0; i < bits.length; i++) {
-    const word = words[i] ?? 0;
-    const isNaN = (word & 0x7fffffff) > F32_INFINITY;
-    // A NaN keeps a fraction bit, or cutting its low half could turn it into an infinity.
-    bits[i] = isNaN ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
-  }
-  return bits;
-}
-
 export function bfloat16BitsToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
   const words = new Uint32Array(bits.length);
   for (let i = 0; i < words.length; i++) words[i] = (bits[i] ?? 0) << 16;

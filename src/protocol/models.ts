@@ -119,7 +119,7 @@ export interface PickedFile {
   file: Blob;
 }
 
-export type StoredKind = 'model' | 'dataset' | 'run' | 'adapter' | 'download';
+export type StoredKind = 'model' | 'run' | 'adapter' | 'download';
 export interface StoredItem {
   kind: StoredKind;
   id: string;

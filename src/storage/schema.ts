@@ -137,13 +137,6 @@ export interface AdapterFiles {
   runRecord: string | null;
 }
 
-export interface KeptDataset {
-  id: string;
-  name: string;
-  bytes: ArrayBuffer;
-  opened: number;
-}
-
 export interface KeptMeasurement {
   /** See workers/tuning.ts: device, browser and version of the designs. */
   device: string;
@@ -171,6 +164,5 @@ export interface LoratorySchema extends DBSchema {
   };
   adapters: { key: string; value: AdapterSummary };
   adapterFiles: { key: string; value: { id: string } & AdapterFiles };
-  datasets: { key: string; value: KeptDataset };
   measurements: { key: string; value: KeptMeasurement };
 }

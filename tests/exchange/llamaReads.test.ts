@@ -13,7 +13,7 @@ import { frozenLayers } from '../../src/adapter/full';
 import type { Encoding } from '../../src/checkpoint/checkpoint';
 import { fileInMemory } from '../../src/checkpoint/fileBytes';
 import type { GgufValue } from '../../src/checkpoint/gguf/writer';
-import { float32ToBfloat16Bits, float32ToFloat16Bits } from '../../src/checkpoint/halfFloat';
+import { float32ToFloat16Bits } from '../../src/checkpoint/halfFloat';
 import { openCheckpoint } from '../../src/checkpoint/openCheckpoint';
 import { BLOCKS } from '../../src/checkpoint/rows';
 import { sourceOf } from '../../src/checkpoint/source';
@@ -26,6 +26,7 @@ import { loadWeights } from '../../src/model/loadWeights';
 import { disposeWeights } from '../../src/model/weights';
 import { randomFrom } from '../../src/random';
 import { disposeBatch, makeBatch } from '../../src/training/batch';
+import { float32ToBfloat16Bits } from '../checkpoint/bfloat16';
 import { ggufFile, type BlockTensor } from '../checkpoint/ggufFile';
 import { fixture } from './fixtures';
 

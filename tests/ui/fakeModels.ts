@@ -122,7 +122,6 @@ export const storedItems: StoredItem[] = [
   item('model', 'kept-smol', 'SmolLM2-135M-Instruct', 0.27 * GB, '16-bit'),
   item('download', 'd9', 'meta-llama/Llama-3.2-1B-Instruct', 1.1 * GB, '60 % of 2.5 GB'),
   item('run', 'r2', 'banking77 · Qwen2.5-0.5B-Instruct', 61e6, 'step 24 of 60'),
-  item('dataset', 's1', 'banking77.csv', 1.2e6, '10,003 rows'),
   item('adapter', 'a1', 'Turn sentences into records · Tiny Llama', 412_000, 'rank 16'),
 ];
 

@@ -5,6 +5,5 @@ export const kinds: { kind: StoredKind; title: string; none: string }[] = [
   { kind: 'model', title: 'Models', none: 'None but those that come with the page.' },
   { kind: 'download', title: 'Unfinished downloads', none: 'None.' },
   { kind: 'run', title: 'Runs and their checkpoints', none: 'None yet.' },
-  { kind: 'dataset', title: 'Data of runs', none: 'None yet.' },
   { kind: 'adapter', title: 'Adapters', none: 'None yet.' },
 ];
