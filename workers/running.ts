@@ -1,20 +1,18 @@
 /** Runs from start to end, with everything that must survive: rows, curves, checkpoints, the best adapter. */
 import { fullTrainable } from '../src/adapter/full';
-import { adapterFrom, loraTrainable } from '../src/adapter/lora';
+import { loraTrainable } from '../src/adapter/lora';
 import { specOf } from '../src/adapter/spec';
 import type { Trainable } from '../src/adapter/trainable';
-import { AdapterError } from '../src/exchange/adapterError';
-import { writePeft } from '../src/exchange/peft';
 import type { TrainingData } from '../src/protocol/data';
 import type { Plan, RunEvent } from '../src/protocol/events';
 import type { Settings } from '../src/protocol/settings';
 import { loadCheckpoint, saveCheckpoint } from '../src/storage/checkpoints';
 import type { Storage } from '../src/storage/database';
 import { appendCurve, updateRun } from '../src/storage/runs';
-import type { StoredAdapter } from '../src/storage/adapters';
 import type { StoredRun } from '../src/storage/schema';
 import { planRun } from '../src/training/plan';
 import { trainRun, type Checkpoint, type RunOutcome } from '../src/training/run';
+import { adapterOf } from './adapterOf';
 import { Control } from './control';
 import { CurvePoints } from './curvePoints';
 import { packCheckpoint, unpackCheckpoint } from './checkpointBytes';
@@ -22,6 +20,7 @@ import { BadRequest, BusyElsewhere, failureOf } from './failures';
 import { whileTakingIn } from './locks';
 import type { Library, OpenModel } from './library';
 import type { RunBook } from './runBook';
+import { checkBase } from './sameBase';
 import type { Shelf } from './shelf';
 import { lossBehind, machine, restartMachine } from './machine';
 import type { Tuning } from './tuning';
@@ -94,22 +93,10 @@ export class Runs {
     await this.#guarded(emit, () =>
       this.#locked(runId, async () => {
         const run = await this.#book.find(runId);
-        await this.#checkBase(run);
+        await checkBase(this.#library, run);
         await this.#train(run, true, emit);
       }),
     );
-  }
-
-  /** What a run has learned fits the weights it was begun on, and no others. */
-  async #checkBase({ name, modelId, modelName, baseHash }: StoredRun): Promise<void> {
-    if (baseHash === undefined) return;
-    const found = await (await this.#library.files(modelId)).hash();
-    if (found !== baseHash)
-      throw new AdapterError(
-        `The run ${name} was begun on other weights than ${modelName} has now. It stays as it is: go on where the model is as it was, or start a new run.`,
-        baseHash.slice(0, 12),
-        found.slice(0, 12),
-      );
   }
 
   pause(): void {
@@ -256,7 +243,6 @@ export class Runs {
   ): Promise<void> {
     const { config, summary } = await this.#library.files(run.modelId);
     const { settings } = run;
-    const best = outcome.watch.bestLoss;
     if (settings.method === 'full') {
       const trained = await whileTakingIn(() =>
         this.#library.keepTrained(run.modelId, run.name, trainable.slots, outcome.parameters),
@@ -264,30 +250,9 @@ export class Runs {
       await this.#close(run, kept, outcome, { adapterId: null, modelId: trained }, emit, started);
       return;
     }
-    const spec = specOf(settings, config);
-    const adapter = adapterFrom(spec, trainable.slots, outcome.parameters);
-    const { config: peftConfig, weights } = writePeft(adapter, { name: summary.name, revision: null });
-    const id = crypto.randomUUID();
-    const made = {
-      summary: {
-        id,
-        name: run.name,
-        modelId: run.modelId,
-        modelName: run.modelName,
-        created: Date.now(),
-        bytes: weights.byteLength,
-        rank: settings.rank,
-        alpha: settings.alpha,
-        targets: settings.targets,
-        origin: 'trained' as const,
-        bestLoss: best,
-        runId: run.id,
-      },
-      peft: { config: peftConfig, weights },
-      runRecord: null,
-    } satisfies StoredAdapter;
+    const made = adapterOf(run, summary, config, trainable.slots, outcome);
     await this.#keep(emit, () => this.#shelf.put(made));
-    await this.#close(run, kept, outcome, { adapterId: id }, emit, started);
+    await this.#close(run, kept, outcome, { adapterId: made.summary.id }, emit, started);
   }
 
   async #close(
