@@ -30,7 +30,7 @@ import { LAYOUT, type ModelHead, type Origin } from '../src/storage/schema';
 import { startByteWorkers, type ByteWorkers } from './byteWorkers';
 import { BadRequest } from './failures';
 import { whileLoading } from './locks';
-import { headOf, idOf, startOf } from './modelHead';
+import { headOf, idOf, samplesOf } from './modelHead';
 import { summaryOf } from './modelSummary';
 import { readAssets } from './readAssets';
 import { factsOf, openRepositoryModel, readRepositoryModel, TEXTS } from './repositoryModel';
@@ -136,8 +136,8 @@ export class Intake {
         const format = weightFormat ?? suitedFormat(parameterCount(config));
         const before = id;
         const sizes = filesIn(checkpoint).map(({ name, size }) => `${name} ${size}`);
-        const starts = await Promise.all(filesIn(checkpoint).map(({ read, size }) => startOf(read, size)));
-        id = await idOf([JSON.stringify(checkpoint.config), ...sizes, ...starts, format, String(LAYOUT)]);
+        const samples = await Promise.all(filesIn(checkpoint).map(samplesOf));
+        id = await idOf([JSON.stringify(checkpoint.config), ...sizes, ...samples, format, String(LAYOUT)]);
         this.#rename(before, id, activity);
         const folder = picked
           .find(({ path }) => path.endsWith('config.json'))

@@ -8,6 +8,7 @@ import { checkShapes } from '../src/model/loadWeights';
 import { parameterCount } from '../src/model/shapes';
 import type { ChatAssets } from '../src/protocol/data';
 import type { WeightFormat } from '../src/protocol/weightFormats';
+import type { Bytes } from '../src/units';
 import { sha256 } from '../src/storage/database';
 import { LAYOUT, type ModelHead, type Origin } from '../src/storage/schema';
 import { keptTensors } from './repositoryModel';
@@ -44,10 +45,17 @@ export async function idOf(facts: string[]): Promise<string> {
   return `kept-${(await sha256(new TextEncoder().encode(facts.join('\n')))).slice(0, 24)}`;
 }
 
-/** Hash of a file's beginning, end and middle: enough to know the same choice of files again. */
-export async function startOf(read: FileBytes['read'], size: number): Promise<string> {
-  const sample = 2 ** 16;
-  const places = [0, Math.floor(size / 2), Math.max(0, size - sample)];
-  const parts = await Promise.all(places.map((at) => read(at, Math.min(size, at + sample))));
-  return (await Promise.all(parts.map((part) => sha256(part)))).join(' ');
+const PLACES = 64;
+const SAMPLE: Bytes = 2 ** 16;
+
+/**
+ * Hash of 64 places of a file, from its beginning to its end: enough to know the same choice of files again, and to tell a model
+ * apart from one that was trained a little further and lies under the same name. A file of up to 4 MiB is read whole.
+ */
+export async function samplesOf({ read, size }: Pick<FileBytes, 'read' | 'size'>): Promise<string> {
+  const step = Math.max(0, size - SAMPLE) / (PLACES - 1);
+  const places = new Set(Array.from({ length: PLACES }, (_, i) => Math.floor(i * step)));
+  const hashes: string[] = [];
+  for (const at of places) hashes.push(await sha256(await read(at, Math.min(size, at + SAMPLE))));
+  return sha256(new TextEncoder().encode(hashes.join()));
 }

@@ -61,19 +61,33 @@ describe('pausing', () => {
   });
 });
 
+/** The repository's files as a person chooses them; `flip`: a byte of the weights that is another one. */
+function picked(flip?: number) {
+  return Promise.all(
+    repository.files.map(async ({ name, bytes, read }) => {
+      const parts: Buffer[] = [];
+      for await (const part of read(0, bytes)) parts.push(part as Buffer);
+      const whole = new Uint8Array(Buffer.concat(parts));
+      if (flip !== undefined && name === weights.name) whole[flip] = (whole[flip] ?? 0) ^ 1;
+      return { path: `My-Model/${name}`, file: new Blob([whole]) };
+    }),
+  );
+}
+
 describe('files of this machine', () => {
   it('become the same planes as from the hub', async () => {
     const whole = await tiny.hashes(await tiny.kept(await tiny.load()));
-    const files = await Promise.all(
-      repository.files.map(async ({ name, bytes, read }) => {
-        const parts: Buffer[] = [];
-        for await (const part of read(0, bytes)) parts.push(part as Buffer);
-        return { path: `My-Model/${name}`, file: new Blob([new Uint8Array(Buffer.concat(parts))]) };
-      }),
-    );
-    const model = await tiny.kept(await tiny.intake.add(files, 'q4', () => {}));
+    const model = await tiny.kept(await tiny.intake.add(await picked(), 'q4', () => {}));
     expect(await tiny.hashes(model)).toEqual(whole);
     expect(model).toMatchObject({ name: 'My-Model', origin: null, weightFormat: 'q4' });
+  });
+
+  it('under the same names with other weights are another model; the same again are the same', async () => {
+    const add = async (flip?: number) => tiny.kept(await tiny.intake.add(await picked(flip), 'q4', () => {}));
+    const { id } = await add();
+    expect((await add()).id).toBe(id);
+    // neither the beginning, the middle nor the end of the file
+    expect((await add(Math.floor(weights.bytes / 3))).id).not.toBe(id);
   });
 
   it('without config.json are refused with its name', async () => {
