@@ -6,12 +6,19 @@ import { separateRowBytes } from './gguf/ropeRows';
 import { BLOCKS, rowBytes, sidesOf, type RowBytes, type RowForm } from './rows';
 import { FormatError, toFloat32 } from './safetensors';
 
-/** [rows, width], row-major, rows in Hugging Face's order. `chunk` begins and ends at rowAlignment(tensor). */
-export function decodeRows(tensor: RowForm, chunk: RowBytes): Float32Array<ArrayBuffer> {
+/**
+ * [rows, width], row-major, rows in Hugging Face's order. `chunk` begins and ends at rowAlignment(tensor). `memory` gives the room
+ * for so many numbers; every one of them is written.
+ */
+export function decodeRows(
+  tensor: RowForm,
+  chunk: RowBytes,
+  memory: (count: number) => Float32Array<ArrayBuffer> = (count) => new Float32Array(count),
+): Float32Array<ArrayBuffer> {
   const { encoding } = tensor;
   const bytes = bytesInOrder(tensor, chunk);
   const { numbers, bytes: size } = BLOCKS[encoding];
-  const out = () => new Float32Array((bytes.length / size) * numbers);
+  const out = () => memory((bytes.length / size) * numbers);
   const filled = (fill: (values: Float32Array) => void) => {
     const values = out();
     fill(values);
@@ -21,7 +28,7 @@ export function decodeRows(tensor: RowForm, chunk: RowBytes): Float32Array<Array
     case 'F32':
     case 'F16':
     case 'BF16':
-      return toFloat32(bytes, encoding);
+      return toFloat32(bytes, encoding, out());
     case 'Q8_0':
     case 'Q4_0':
     case 'Q4_1':

@@ -19,16 +19,24 @@ export function float32ToFloat16Bits(values: Float32Array): Uint16Array<ArrayBuf
   return bits;
 }
 
-export function float16BitsToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  const words = new Uint32Array(bits.length);
+/** `values`: as many as `bits`, to be overwritten. */
+export function float16BitsToFloat32(
+  bits: Uint16Array,
+  values = new Float32Array(bits.length),
+): Float32Array<ArrayBuffer> {
+  const words = wordsOf(values);
   for (let i = 0; i < words.length; i++) words[i] = fromHalf(bits[i] ?? 0);
-  return new Float32Array(words.buffer);
+  return values;
 }
 
-export function bfloat16BitsToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  const words = new Uint32Array(bits.length);
+/** `values`: as many as `bits`, to be overwritten. */
+export function bfloat16BitsToFloat32(
+  bits: Uint16Array,
+  values = new Float32Array(bits.length),
+): Float32Array<ArrayBuffer> {
+  const words = wordsOf(values);
   for (let i = 0; i < words.length; i++) words[i] = (bits[i] ?? 0) << 16;
-  return new Float32Array(words.buffer);
+  return values;
 }
 
 /** The two bytes at `at` as an f16 pattern. */

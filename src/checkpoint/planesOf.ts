@@ -7,7 +7,6 @@ import { usableFormat, type WeightFormat } from '../protocol/weightFormats';
 import { repackAffine4, repackQ40, repackQ41, repackQ4K, repackQ8 } from './blocks/repack';
 import { affineOf, bytesInOrder, decodeRows } from './decodeRows';
 import { encode, type Planes } from './planes';
-import { release } from './release';
 import { sidesOf, type RowBytes, type RowForm } from './rows';
 
 export interface ConvertedRows {
@@ -37,10 +36,18 @@ export function planesOf(tensor: RowForm, chunk: RowBytes, wish: WeightFormat): 
   const taken = takeOver(tensor, chunk, format);
   // a scale that is infinite, or an offset past the range of f16, cannot be taken over
   if (taken && allFinite(taken, format)) return { format, planes: taken, losses: noLosses() };
-  const values = decodeRows(tensor, chunk);
-  const converted = { format, planes: encode(values, format), losses: countLosses(values, format) };
-  release(values);
-  return converted;
+  const values = decodeRows(tensor, chunk, scratchFor);
+  return { format, planes: encode(values, format), losses: countLosses(values, format) };
+}
+
+/** Numbers of the rows at work. Fresh memory of this size for each piece costs as much as what is done in it. */
+let scratch = new Float32Array(0);
+const LARGEST_SCRATCH = 2 ** 20;
+
+function scratchFor(count: number): Float32Array<ArrayBuffer> {
+  if (count > LARGEST_SCRATCH) return new Float32Array(count);
+  if (scratch.length < count) scratch = new Float32Array(count);
+  return scratch.subarray(0, count);
 }
 
 /** Null where the format cannot hold the encoding's codes. */
