@@ -11,6 +11,8 @@ import type { Milliseconds } from '../src/units';
 const LIMIT: Milliseconds = 30_000;
 /** Silence is counted in ticks, so that a machine that slept is not taken for a worker that hangs. */
 const TICKS = 10;
+/** A worker that dies this soon after its start would only be replaced by another that does. */
+const SOON: Milliseconds = 10_000;
 
 interface Life {
   worker: Worker;
@@ -31,6 +33,7 @@ export function connectDataset(start: () => Worker, limit: Milliseconds = LIMIT)
 
   function begin(): Life {
     const worker = start();
+    const born = performance.now();
     const remote = wrap<DatasetApi>(worker);
     let end: Life['end'] = () => undefined;
     const ended = new Promise<Result<never>>((done) => (end = (failure) => done({ ok: false, failure })));
@@ -38,10 +41,12 @@ export function connectDataset(start: () => Worker, limit: Milliseconds = LIMIT)
     worker.addEventListener('error', (event) => {
       event.preventDefault();
       const reason = event.message || 'its script could not be loaded';
-      lose(own, {
+      const failure: Failure = {
         kind: 'internal',
-        message: `The thread that reads the data stopped (${reason}). Try again.`,
-      });
+        message: `The thread that reads the data stopped (${reason}). Reload the page if that happens again.`,
+      };
+      if (performance.now() - born > SOON) lose(own, failure);
+      else own.end(failure);
     });
     return own;
   }
