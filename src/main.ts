@@ -1,11 +1,10 @@
 /// <reference types="vite-plugin-pwa/vanillajs" />
 /** Wires the page: two workers, the state, the screen and the service worker. Decides nothing. */
-import { transfer, wrap } from 'comlink';
 import { mount } from 'svelte';
 import { registerSW } from 'virtual:pwa-register';
 import './app.css';
 import { connectTrainer } from '../workers/connect';
-import type { DatasetApi } from './protocol/apis';
+import { connectDataset } from '../workers/connectDataset';
 import type { Failure } from './protocol/events';
 import { Clock } from './state/clock.svelte';
 import { Elsewhere, type Channel } from './state/elsewhere.svelte';
@@ -23,15 +22,9 @@ declare global {
   }
 }
 
-const datasetWorker = new Worker(new URL('../workers/dataset.ts', import.meta.url), { type: 'module' });
-const rows = wrap<DatasetApi>(datasetWorker);
-
-const dataset: DatasetApi = {
-  open: (file) => rows.open(transfer(file, [file.bytes])),
-  prepare: (request) => rows.prepare(request),
-  view: (index) => rows.view(index),
-  take: () => rows.take(),
-};
+const dataset = connectDataset(
+  () => new Worker(new URL('../workers/dataset.ts', import.meta.url), { type: 'module' }),
+);
 
 /** Storage may be forbidden, in a private window for instance; the page works without. */
 function storage(): Storage | null {

@@ -104,6 +104,7 @@ export function connectTrainer(start: () => Worker, watcher: Watcher): Connectio
       call((remote) => remote.resumeDownload(id, access, proxy(onProgress))),
     cancelDownload: (id) => call((remote) => remote.cancelDownload(id)),
     downloads: () => call((remote) => remote.downloads()),
+    hubRequests: () => call((remote) => remote.hubRequests()),
     addModel: (files, format, onProgress) =>
       call((remote) => remote.addModel(files, format, proxy(onProgress))),
     storage: () => call((remote) => remote.storage()),

@@ -3,30 +3,34 @@ import { expose, transfer } from 'comlink';
 import { prepareData, type PreparedData } from '../src/chat/prepare';
 import { openDataset, type OpenedDataset } from '../src/dataset/open';
 import { DataProblem } from '../src/dataset/problem';
-import type { DatasetApi, Result } from '../src/protocol/apis';
+import type { DatasetApi } from '../src/protocol/apis';
 import type { PackedRows } from '../src/protocol/data';
+import type { Milliseconds } from '../src/units';
+import { attemptData } from './attemptData';
+
+const BEAT: Milliseconds = 100;
 
 let opened: OpenedDataset | null = null;
 let prepared: PreparedData | null = null;
 
 const api: DatasetApi = {
   open: (file) =>
-    attempt(async () => {
+    attemptData(async () => {
       opened = null;
       prepared = null;
       opened = await openDataset(file.name, new Uint8Array(file.bytes));
       return opened.report;
     }),
-  prepare: (request) =>
-    attempt(async () => {
+  prepare: (request, onBeat) =>
+    attemptData(async () => {
       prepared = null;
       if (opened === null) throw new DataProblem('No dataset is open. Choose a file first.');
-      prepared = await prepareData(opened, request);
+      prepared = await prepareData(opened, request, spaced(onBeat));
       return prepared.report;
     }),
-  view: (index) => attempt(() => ready().view(index)),
+  view: (index) => attemptData(() => ready().view(index)),
   take: async () => {
-    const taken = await attempt(() => ready().take());
+    const taken = await attemptData(() => ready().take());
     if (!taken.ok) return taken;
     const { train, validation, test } = taken.value;
     return transfer(taken, [
@@ -37,6 +41,16 @@ const api: DatasetApi = {
   },
 };
 
+/** A message is sent at once, also from the middle of a long computation; not more often than is needed. */
+function spaced(onBeat: Parameters<DatasetApi['prepare']>[1]) {
+  let told = -Infinity;
+  return (line: number | null) => {
+    if (performance.now() - told < BEAT) return;
+    told = performance.now();
+    onBeat?.(line);
+  };
+}
+
 function ready(): PreparedData {
   if (prepared === null)
     throw new DataProblem('The dataset has not been prepared for a model yet. Choose a model first.');
@@ -45,16 +59,6 @@ function ready(): PreparedData {
 
 function buffersOf(rows: PackedRows): ArrayBufferLike[] {
   return [rows.ids.buffer, rows.targets.buffer, rows.documentStart.buffer];
-}
-
-/** A failure crosses as data: what a person can mend as bad input, anything else as our own fault. */
-async function attempt<T>(work: () => T | Promise<T>): Promise<Result<T>> {
-  try {
-    return { ok: true, value: await work() };
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return { ok: false, failure: { kind: error instanceof DataProblem ? 'bad-input' : 'internal', message } };
-  }
 }
 
 expose(api);

@@ -1,45 +1,42 @@
 /** Models coming in, from the hub or from files: described, streamed, paused, taken up again. One activity for each id. */
-import { assetsFrom } from '../src/chat/assets';
+import { assetsFrom, LARGEST_TOKENIZER } from '../src/chat/assets';
 import type { Checkpoint } from '../src/checkpoint/checkpoint';
 import { fileOnDisk, type FileBytes } from '../src/checkpoint/fileBytes';
 import { openCheckpoint } from '../src/checkpoint/openCheckpoint';
-import { sourceOf } from '../src/checkpoint/source';
 import { hubBase } from '../src/hub/address';
 import { Ended } from '../src/hub/hubError';
 import { sleep, type HubAccess } from '../src/hub/request';
+import { RequestLog } from '../src/hub/requestLog';
 import { readConfig } from '../src/model/config';
-import { titleOf } from '../src/model/families';
 import { parameterCount } from '../src/model/shapes';
 import { suitedFormat } from '../src/protocol/suitedFormat';
-import { checkShapes } from '../src/model/loadWeights';
 import {
   DEFAULT_HUB,
   type DownloadEnd,
-  type DownloadProgress,
   type DownloadRequest,
   type HubSource,
   type ModelFacts,
   type PickedFile,
   type UnfinishedDownload,
 } from '../src/protocol/models';
+import type { ChatAssets } from '../src/protocol/data';
 import type { WeightFormat } from '../src/protocol/weightFormats';
 import type { Bytes } from '../src/units';
-import { sha256, type Storage } from '../src/storage/database';
+import type { Storage } from '../src/storage/database';
 import { filesIn, keepModel } from '../src/storage/keepModel';
 import { listParts } from '../src/storage/modelParts';
 import { beginDownload, deleteModel, findModel, listDownloads } from '../src/storage/models';
 import { LAYOUT, type ModelHead, type Origin } from '../src/storage/schema';
+import { startByteWorkers, type ByteWorkers } from './byteWorkers';
 import { BadRequest } from './failures';
 import { whileLoading } from './locks';
+import { headOf, idOf, samplesOf } from './modelHead';
 import { summaryOf } from './modelSummary';
-import { Pace } from './pace';
-import { factsOf, keptTensors, openRepositoryModel, readRepositoryModel, TEXTS } from './repositoryModel';
+import { readAssets } from './readAssets';
+import { factsOf, openRepositoryModel, readRepositoryModel, TEXTS } from './repositoryModel';
+import { Teller, type Report } from './teller';
 
-type Report = (progress: DownloadProgress) => void;
 type Wish = 'go on' | 'pause' | 'cancel';
-/** Progress is told this often at most. */
-const TELL = 200;
-
 interface Activity {
   wish: Wish;
   stop: AbortController;
@@ -50,6 +47,10 @@ export interface Surroundings {
   origin: string | null;
   fetch: HubAccess['fetch'];
   sleep: HubAccess['sleep'];
+  /** Threads that hash and convert; without them the same is done in the thread of the caller. */
+  byteWorkers?: () => ByteWorkers;
+  /** Runs tokenizer and template where they can be stopped; without it they run in the thread of the caller. */
+  readAssets?: (files: ReadonlyMap<string, string>, config: unknown) => Promise<ChatAssets>;
   /** Smaller parts on the disk, so that a small model has several. */
   partBytes?: Bytes;
 }
@@ -58,9 +59,12 @@ export const browserSurroundings = (): Surroundings => ({
   origin: globalThis.location?.origin ?? null,
   fetch: (url, init) => fetch(url, init),
   sleep,
+  byteWorkers: startByteWorkers,
+  readAssets: (files, config) => readAssets(files, config),
 });
 
 export class Intake {
+  readonly requests = new RequestLog();
   #active = new Map<string, Activity>();
 
   constructor(
@@ -94,7 +98,9 @@ export class Intake {
         id = await idOf([hub, repository, origin.commit, weightFormat, String(LAYOUT)]);
         this.#rename(before, id, activity);
         const checkpoint = await openRepositoryModel(access, model);
-        const head = headOf(id, repository.split('/').at(-1) ?? repository, checkpoint, weightFormat, origin);
+        const assets = await this.#assets(checkpoint);
+        const name = repository.split('/').at(-1) ?? repository;
+        const head = headOf(id, name, checkpoint, assets, weightFormat, origin);
         head.files = filesIn(checkpoint).map(({ name, size }) => ({
           name,
           bytes: size,
@@ -119,16 +125,19 @@ export class Intake {
         for (const { path, file } of picked) {
           const name = path.split('/').at(-1) ?? path;
           if (/\.(safetensors|gguf)$/i.test(name)) files.push(fileOnDisk(new File([file], name)));
-          else if (TEXTS.includes(name) || name === 'model.safetensors.index.json')
+          else if (TEXTS.includes(name) || name === 'model.safetensors.index.json') {
+            if (file.size > LARGEST_TOKENIZER)
+              throw new BadRequest(`${name} has ${file.size} bytes; at most ${LARGEST_TOKENIZER} are read.`);
             texts.set(name, await file.text());
+          }
         }
         const checkpoint = await openCheckpoint(files, texts);
         const config = readConfig(checkpoint.config);
         const format = weightFormat ?? suitedFormat(parameterCount(config));
         const before = id;
         const sizes = filesIn(checkpoint).map(({ name, size }) => `${name} ${size}`);
-        const starts = await Promise.all(filesIn(checkpoint).map(({ read, size }) => startOf(read, size)));
-        id = await idOf([JSON.stringify(checkpoint.config), ...sizes, ...starts, format, String(LAYOUT)]);
+        const samples = await Promise.all(filesIn(checkpoint).map(samplesOf));
+        id = await idOf([JSON.stringify(checkpoint.config), ...sizes, ...samples, format, String(LAYOUT)]);
         this.#rename(before, id, activity);
         const folder = picked
           .find(({ path }) => path.endsWith('config.json'))
@@ -138,6 +147,7 @@ export class Intake {
           id,
           folder ?? files[0]?.name.replace(/\.\w+$/, '') ?? 'Model',
           checkpoint,
+          await this.#assets(checkpoint),
           format,
           null,
         );
@@ -233,14 +243,26 @@ export class Intake {
     if (before) head.created = before.created;
     await beginDownload(this.db, head);
     teller.checking(total);
-    const model = await keepModel(this.db, head, checkpoint, {
-      report: (done, file) => teller.done(done, total, file),
-      check: () => {
-        if (stop.signal.aborted) throw new Ended();
-      },
-      ...(this.around.partBytes === undefined ? {} : { partBytes: this.around.partBytes }),
-    });
-    return summaryOf(model);
+    const workers = this.around.byteWorkers?.();
+    try {
+      const model = await keepModel(this.db, head, checkpoint, {
+        report: (done, file) => teller.done(done, total, file),
+        check: () => {
+          if (stop.signal.aborted) throw new Ended();
+        },
+        ...(workers && { work: workers.work }),
+        ...(this.around.partBytes === undefined ? {} : { partBytes: this.around.partBytes }),
+      });
+      return summaryOf(model);
+    } finally {
+      workers?.end();
+    }
+  }
+
+  #assets({ texts, config }: Checkpoint): Promise<ChatAssets> {
+    const inline = (...given: Parameters<typeof assetsFrom>) =>
+      Promise.resolve().then(() => assetsFrom(...given));
+    return (this.around.readAssets ?? inline)(texts, config);
   }
 
   #access(source: HubSource, signal: AbortSignal, onWait: (message: string) => void): HubAccess {
@@ -248,90 +270,9 @@ export class Intake {
       base: hubBase(source.hub ?? DEFAULT_HUB, this.around.origin),
       token: source.token === undefined || source.token === '' ? null : source.token,
       signal,
-      fetch: this.around.fetch,
+      fetch: this.requests.watch(this.around.fetch),
       sleep: this.around.sleep,
       onWait,
     };
   }
-}
-
-/** Progress in words and numbers, not more often than can be read. */
-class Teller {
-  readonly #pace = new Pace();
-  #told = -Infinity;
-  #latest: Omit<DownloadProgress, 'id'> = {
-    phase: 'asking',
-    bytesDone: 0,
-    bytesTotal: 0,
-    bytesPerSecond: null,
-    etaSeconds: null,
-    file: null,
-    message: null,
-  };
-
-  constructor(
-    private readonly id: () => string,
-    private readonly report: Report,
-  ) {}
-
-  asking(repository: string): void {
-    this.#tell({ phase: 'asking', message: `Asking for ${repository}` });
-  }
-  checking(total: number): void {
-    this.#tell({ phase: 'checking', bytesTotal: total, message: null });
-  }
-  waiting(message: string): void {
-    this.#tell({ phase: 'waiting', bytesPerSecond: null, etaSeconds: null, message });
-  }
-  done(bytesDone: number, bytesTotal: number, file: string): void {
-    const now = performance.now();
-    this.#pace.note(bytesDone, now);
-    if (now - this.#told < TELL && bytesDone < bytesTotal) return;
-    this.#told = now;
-    const [bytesPerSecond, etaSeconds] = [this.#pace.perSecond, this.#pace.left(bytesTotal)];
-    this.#tell({ phase: 'weights', bytesDone, bytesTotal, bytesPerSecond, etaSeconds, file, message: null });
-  }
-
-  #tell(changes: Partial<DownloadProgress>): void {
-    this.#latest = { ...this.#latest, ...changes };
-    this.report({ id: this.id(), ...this.#latest });
-  }
-}
-
-function headOf(
-  id: string,
-  name: string,
-  checkpoint: Checkpoint,
-  weightFormat: WeightFormat,
-  origin: Origin | null,
-): ModelHead {
-  const config = readConfig(checkpoint.config);
-  checkShapes(config, sourceOf(checkpoint));
-  return {
-    id,
-    name,
-    origin,
-    family: titleOf(config.family),
-    config: checkpoint.config,
-    assets: assetsFrom(checkpoint.texts, checkpoint.config),
-    parameters: parameterCount(config),
-    weightFormat,
-    layout: LAYOUT,
-    created: Date.now(),
-    files: [],
-    tensors: keptTensors(config, weightFormat),
-  };
-}
-
-/** Ids of kept models begin alike, and are the same for the same bytes in the same form. */
-async function idOf(facts: string[]): Promise<string> {
-  return `kept-${(await sha256(new TextEncoder().encode(facts.join('\n')))).slice(0, 24)}`;
-}
-
-/** Hash of a file's beginning, end and middle: enough to know the same choice of files again. */
-async function startOf(read: FileBytes['read'], size: number): Promise<string> {
-  const sample = 2 ** 16;
-  const places = [0, Math.floor(size / 2), Math.max(0, size - sample)];
-  const parts = await Promise.all(places.map((at) => read(at, Math.min(size, at + sample))));
-  return (await Promise.all(parts.map((part) => sha256(part)))).join(' ');
 }

@@ -13,7 +13,6 @@ import { weightShapes } from '../src/model/shapes';
 import { deleteAdapter } from '../src/storage/adapters';
 import { readArchive, writeArchive } from '../src/storage/archive';
 import type { Storage } from '../src/storage/database';
-import { deleteDatasets } from '../src/storage/datasets';
 import { deleteModel, deleteOrphans } from '../src/storage/models';
 import { listRemovals, markRemoved, unmarkRemoved } from '../src/storage/removals';
 import { deleteRun } from '../src/storage/runs';
@@ -123,9 +122,6 @@ export class Keeping {
         break;
       case 'adapter':
         await deleteAdapter(this.db, id);
-        break;
-      case 'dataset':
-        await deleteDatasets(this.db);
         break;
       default:
         kind satisfies never;

@@ -14,9 +14,9 @@ import type { Slot } from '../src/adapter/trainable';
 import type { ModelSummary, NamedFile } from '../src/protocol/apis';
 import type { ChatAssets } from '../src/protocol/data';
 import type { WeightFormat } from '../src/protocol/weightFormats';
-import type { Storage } from '../src/storage/database';
+import { sha256, type Storage } from '../src/storage/database';
 import { keepPieces } from '../src/storage/keepModel';
-import { findModel, listModels, modelSource } from '../src/storage/models';
+import { findModel, listModels, modelHash, modelSource } from '../src/storage/models';
 import { deleteRawModel, listRawModels, rawCheckpoint } from '../src/storage/rawModels';
 import { removedIds } from '../src/storage/removals';
 import { LAYOUT, type ModelHead, type StoredModel } from '../src/storage/schema';
@@ -33,6 +33,8 @@ export interface ModelFiles {
   rawConfig: unknown;
   assets: ChatAssets;
   source: WeightSource;
+  /** Of its form and its weights as they are now. */
+  hash: () => Promise<string>;
 }
 
 export interface OpenModel extends ModelFiles {
@@ -189,6 +191,7 @@ export class Library {
         rawConfig: record.config,
         assets: record.assets,
         source: await modelSource(this.#db, record),
+        hash: () => modelHash(this.#db, record),
       };
     }
     const files = await Promise.all(
@@ -204,6 +207,11 @@ export class Library {
       rawConfig: checkpoint.config,
       assets: assetsFrom(checkpoint.texts, checkpoint.config),
       source: sourceOf(checkpoint),
+      hash: async () => {
+        const weights = files.filter(({ name }) => WEIGHTS.test(name));
+        const hashes = await Promise.all(weights.map((file) => sha256(file.bytes)));
+        return sha256(new TextEncoder().encode(JSON.stringify([checkpoint.config, hashes])));
+      },
     };
   }
 

@@ -6,7 +6,7 @@ import { LAYOUT, type RawModel, type StoredModel } from '../src/storage/schema';
 import { keptTensors } from './repositoryModel';
 
 export function summaryOf(model: StoredModel): ModelSummary {
-  const { id, name, family, parameters, bytes, weightFormat, origin } = model;
+  const { id, name, family, parameters, bytes, weightFormat, origin, losses } = model;
   return {
     id,
     name,
@@ -17,6 +17,7 @@ export function summaryOf(model: StoredModel): ModelSummary {
     contextLength: readConfig(model.config).contextLength,
     weightFormat,
     origin: origin && { repository: origin.repository, commit: origin.commit },
+    ...(losses && { losses }),
   };
 }
 

@@ -1,19 +1,18 @@
 /** Runs from start to end, with everything that must survive: rows, curves, checkpoints, the best adapter. */
 import { fullTrainable } from '../src/adapter/full';
-import { adapterFrom, loraTrainable } from '../src/adapter/lora';
+import { loraTrainable } from '../src/adapter/lora';
 import { specOf } from '../src/adapter/spec';
 import type { Trainable } from '../src/adapter/trainable';
-import { writePeft } from '../src/exchange/peft';
 import type { TrainingData } from '../src/protocol/data';
 import type { Plan, RunEvent } from '../src/protocol/events';
 import type { Settings } from '../src/protocol/settings';
 import { loadCheckpoint, saveCheckpoint } from '../src/storage/checkpoints';
 import type { Storage } from '../src/storage/database';
 import { appendCurve, updateRun } from '../src/storage/runs';
-import type { StoredAdapter } from '../src/storage/adapters';
 import type { StoredRun } from '../src/storage/schema';
 import { planRun } from '../src/training/plan';
 import { trainRun, type Checkpoint, type RunOutcome } from '../src/training/run';
+import { adapterOf } from './adapterOf';
 import { Control } from './control';
 import { CurvePoints } from './curvePoints';
 import { packCheckpoint, unpackCheckpoint } from './checkpointBytes';
@@ -21,6 +20,7 @@ import { BadRequest, BusyElsewhere, failureOf } from './failures';
 import { whileTakingIn } from './locks';
 import type { Library, OpenModel } from './library';
 import type { RunBook } from './runBook';
+import { checkBase } from './sameBase';
 import type { Shelf } from './shelf';
 import { lossBehind, machine, restartMachine } from './machine';
 import type { Tuning } from './tuning';
@@ -57,7 +57,7 @@ export class Runs {
     await this.#guarded(emit, async () => {
       if (request.data.train.supervised === 0)
         throw new BadRequest('No token of these rows would be learned. Check that the rows have answers.');
-      const { config, summary, source } = await this.#library.files(request.modelId);
+      const { config, summary, source, hash } = await this.#library.files(request.modelId);
       if (request.settings.method === 'full' && source.rounded !== null)
         throw new BadRequest(
           `${summary.name} is kept as ${source.rounded}: its weights are rounded, and training all of them would start from the rounding. Train an adapter, or add the model as f16.`,
@@ -81,6 +81,7 @@ export class Runs {
         settings,
         data: request.data,
         plan,
+        baseHash: await hash(),
         history: { steps: [], evaluations: [], finished: null },
       };
       const kept = await this.#keep(emit, () => this.#book.add(run));
@@ -90,7 +91,11 @@ export class Runs {
 
   async goOn(runId: string, emit: Emit): Promise<void> {
     await this.#guarded(emit, () =>
-      this.#locked(runId, async () => this.#train(await this.#book.find(runId), true, emit)),
+      this.#locked(runId, async () => {
+        const run = await this.#book.find(runId);
+        await checkBase(this.#library, run);
+        await this.#train(run, true, emit);
+      }),
     );
   }
 
@@ -238,7 +243,6 @@ export class Runs {
   ): Promise<void> {
     const { config, summary } = await this.#library.files(run.modelId);
     const { settings } = run;
-    const best = outcome.watch.bestLoss;
     if (settings.method === 'full') {
       const trained = await whileTakingIn(() =>
         this.#library.keepTrained(run.modelId, run.name, trainable.slots, outcome.parameters),
@@ -246,30 +250,9 @@ export class Runs {
       await this.#close(run, kept, outcome, { adapterId: null, modelId: trained }, emit, started);
       return;
     }
-    const spec = specOf(settings, config);
-    const adapter = adapterFrom(spec, trainable.slots, outcome.parameters);
-    const { config: peftConfig, weights } = writePeft(adapter, { name: summary.name, revision: null });
-    const id = crypto.randomUUID();
-    const made = {
-      summary: {
-        id,
-        name: run.name,
-        modelId: run.modelId,
-        modelName: run.modelName,
-        created: Date.now(),
-        bytes: weights.byteLength,
-        rank: settings.rank,
-        alpha: settings.alpha,
-        targets: settings.targets,
-        origin: 'trained' as const,
-        bestLoss: best,
-        runId: run.id,
-      },
-      peft: { config: peftConfig, weights },
-      runRecord: null,
-    } satisfies StoredAdapter;
+    const made = adapterOf(run, summary, config, trainable.slots, outcome);
     await this.#keep(emit, () => this.#shelf.put(made));
-    await this.#close(run, kept, outcome, { adapterId: id }, emit, started);
+    await this.#close(run, kept, outcome, { adapterId: made.summary.id }, emit, started);
   }
 
   async #close(

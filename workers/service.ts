@@ -73,6 +73,7 @@ export function trainerService(
     resumeDownload: (id, access, onProgress) => attempt(() => intake.resume(id, access, onProgress)),
     cancelDownload: (id) => attempt(() => intake.cancel(id).then(nothing)),
     downloads: () => attempt(() => intake.unfinished()),
+    hubRequests: () => attempt(() => intake.requests.entries),
     addModel: (files, format, onProgress) => attempt(() => intake.add(files, format, onProgress)),
     storage: () => attempt(() => keeping.report()),
     remove: (kind, id) =>

@@ -3,13 +3,17 @@ import { parseJson } from '../dataset/jsonText';
 import { DataProblem } from '../dataset/problem';
 import { field, isRow, type Row } from '../dataset/record';
 import type { ChatAssets } from '../protocol/data';
+import { probe } from './probe';
 import { openTemplate } from './template';
 import { ChatTokenizer } from './tokenizer';
 
 /** The largest known, of 262,144 tokens, have about 35 million. */
-const LARGEST_TOKENIZER = 100_000_000;
+export const LARGEST_TOKENIZER = 100_000_000;
 
-/** `files`: names to texts (tokenizer.json, tokenizer_config.json, chat_template.jinja, …). `config`: config.json, parsed. */
+/**
+ * Runs foreign programs, the tokenizer and the template, which may never end: call it where it can be stopped
+ * (workers/readAssets.ts). `files`: names to texts (tokenizer.json, tokenizer_config.json, chat_template.jinja, …). `config`: config.json, parsed.
+ */
 export function assetsFrom(files: ReadonlyMap<string, string>, config: unknown): ChatAssets {
   const tokenizerText = files.get('tokenizer.json');
   if (tokenizerText === undefined) {
@@ -33,6 +37,7 @@ export function assetsFrom(files: ReadonlyMap<string, string>, config: unknown):
     vocabSize,
   };
   const text = new ChatTokenizer(assets);
+  probe(text, vocabSize);
   const endMark = openTemplate(assets, text)?.endMark ?? null;
   const stops = [
     ...(endMark === null ? [] : [text.idOf(endMark)]),

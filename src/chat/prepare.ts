@@ -33,6 +33,8 @@ interface Usable {
 export async function prepareData(
   dataset: OpenedDataset,
   { assets, settings }: PrepareRequest,
+  /** Called before each row with its line, and between stages: a row that never ends is known by its silence. */
+  beat: (line: number | null) => void = () => undefined,
 ): Promise<PreparedData> {
   if (dataset.examples.length === 0) {
     throw new DataProblem(
@@ -42,13 +44,18 @@ export async function prepareData(
   const format = openFormat(assets);
   const length = settings.sequenceLength;
   const refused: { line: number; reason: string }[] = [];
-  const masked = dataset.examples.map((example) => maskExample(format, example, settings.mask, refused));
+  const masked = dataset.examples.map((example) => {
+    beat(example.line);
+    return maskExample(format, example, settings.mask, refused);
+  });
+  beat(null);
   const { usable, tooLong, lengths, pieces } = fit(dataset.examples, masked, length);
   if (usable.length === 0) throw new DataProblem(whyNothingFits(lengths, length, refused));
   const split = await splitExamples(
     usable.map(({ example }) => example),
     settings.seed,
   );
+  beat(null);
   const documentsOf = (part: Part): MaskedRow[] =>
     split.parts[part].flatMap((i) => usable[i]?.documents ?? []);
   const take = (): TrainingData => ({
@@ -64,6 +71,7 @@ export async function prepareData(
     split: splitCounts(split, settings.seed),
   });
   const train = pack(documentsOf('train'), length);
+  beat(null);
   const sorted = lengths.sort((a, b) => a - b);
   return {
     report: {

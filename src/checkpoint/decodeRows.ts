@@ -2,22 +2,33 @@
 import { decodeAffine } from './blocks/affine';
 import { decodeQ4K, decodeQ5K, decodeQ6K } from './blocks/kQuants';
 import { decodeLegacy } from './blocks/legacy';
-import type { CheckpointTensor } from './checkpoint';
 import { separateRowBytes } from './gguf/ropeRows';
-import { BLOCKS, rowBytes, sidesOf, type RowBytes } from './rows';
+import { BLOCKS, rowBytes, sidesOf, type RowBytes, type RowForm } from './rows';
 import { FormatError, toFloat32 } from './safetensors';
 
-/** [rows, width], row-major, rows in Hugging Face's order. `chunk` begins and ends at rowAlignment(tensor). */
-export function decodeRows(tensor: CheckpointTensor, chunk: RowBytes): Float32Array<ArrayBuffer> {
-  const values = decodeStored(tensor, chunk);
-  return tensor.oneAdded ? values.map((gain) => gain - 1) : values;
+/**
+ * [rows, width], row-major, rows in Hugging Face's order. `chunk` begins and ends at rowAlignment(tensor). `memory` gives the room
+ * for so many numbers; every one of them is written.
+ */
+export function decodeRows(
+  tensor: RowForm,
+  chunk: RowBytes,
+  memory: (count: number) => Float32Array<ArrayBuffer> = (count) => new Float32Array(count),
+): Float32Array<ArrayBuffer> {
+  const values = decodeStored(tensor, chunk, memory);
+  if (tensor.oneAdded) for (let i = 0; i < values.length; i++) values[i] = (values[i] ?? 0) - 1;
+  return values;
 }
 
-function decodeStored(tensor: CheckpointTensor, chunk: RowBytes): Float32Array<ArrayBuffer> {
+function decodeStored(
+  tensor: RowForm,
+  chunk: RowBytes,
+  memory: (count: number) => Float32Array<ArrayBuffer>,
+): Float32Array<ArrayBuffer> {
   const { encoding } = tensor;
   const bytes = bytesInOrder(tensor, chunk);
   const { numbers, bytes: size } = BLOCKS[encoding];
-  const out = () => new Float32Array((bytes.length / size) * numbers);
+  const out = () => memory((bytes.length / size) * numbers);
   const filled = (fill: (values: Float32Array) => void) => {
     const values = out();
     fill(values);
@@ -27,7 +38,7 @@ function decodeStored(tensor: CheckpointTensor, chunk: RowBytes): Float32Array<A
     case 'F32':
     case 'F16':
     case 'BF16':
-      return toFloat32(bytes, encoding);
+      return toFloat32(bytes, encoding, out());
     case 'Q8_0':
     case 'Q4_0':
     case 'Q4_1':
@@ -52,7 +63,7 @@ function decodeStored(tensor: CheckpointTensor, chunk: RowBytes): Float32Array<A
 
 /** Scales and biases of the rows of an MLX matrix, one for each group of numbers. */
 export function affineOf(
-  tensor: CheckpointTensor,
+  tensor: RowForm,
   chunk: RowBytes,
 ): { group: number; scales: Float32Array; biases: Float32Array } {
   if (!tensor.affine || !chunk.affine)
@@ -69,7 +80,7 @@ export function affineOf(
 }
 
 /** The bytes of a chunk, its length checked, its rows in Hugging Face's order. */
-export function bytesInOrder(tensor: CheckpointTensor, { rows, bytes }: RowBytes): Uint8Array {
+export function bytesInOrder(tensor: RowForm, { rows, bytes }: RowBytes): Uint8Array {
   const expected = rows * rowBytes(tensor);
   if (bytes.length !== expected)
     throw new FormatError(

@@ -10,8 +10,21 @@ export interface FileBytes {
   size: Bytes;
   /** Bytes `begin` to before `end`: for headers, at most a few MiB. */
   read(begin: Bytes, end: Bytes): Promise<Uint8Array<ArrayBuffer>>;
-  /** The same bytes in order, in pieces of the file's own choosing, each at most 8 MiB. */
+  /** The same bytes in order, in pieces of the file's own choosing, each at most 8 MiB and in memory that is the taker's. */
   stream(begin: Bytes, end: Bytes): AsyncIterable<Uint8Array<ArrayBuffer>>;
+}
+
+/** Reads by taking in order what a stream gives, for a file that has no shorter way. */
+export function readByStream(stream: FileBytes['stream']): FileBytes['read'] {
+  return async (begin, end) => {
+    const bytes = new Uint8Array(end - begin);
+    let at = 0;
+    for await (const piece of stream(begin, end)) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    return bytes;
+  };
 }
 
 const PIECE = 8 * 2 ** 20;

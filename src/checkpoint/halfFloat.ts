@@ -19,28 +19,24 @@ export function float32ToFloat16Bits(values: Float32Array): Uint16Array<ArrayBuf
   return bits;
 }
 
-export function float16BitsToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  const words = new Uint32Array(bits.length);
-  for (let i = 0; i < words.length; i++) words[i] = fromHalf(bits[i] ?? 0);
-  return new Float32Array(words.buffer);
-}
-
-export function float32ToBfloat16Bits(values: Float32Array): Uint16Array<ArrayBuffer> {
+/** `values`: as many as `bits`, to be overwritten. */
+export function float16BitsToFloat32(
+  bits: Uint16Array,
+  values = new Float32Array(bits.length),
+): Float32Array<ArrayBuffer> {
   const words = wordsOf(values);
-  const bits = new Uint16Array(values.length);
-  for (let i = 0; i < bits.length; i++) {
-    const word = words[i] ?? 0;
-    const isNaN = (word & 0x7fffffff) > F32_INFINITY;
-    // A NaN keeps a fraction bit, or cutting its low half could turn it into an infinity.
-    bits[i] = isNaN ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
-  }
-  return bits;
+  for (let i = 0; i < words.length; i++) words[i] = fromHalf(bits[i] ?? 0);
+  return values;
 }
 
-export function bfloat16BitsToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  const words = new Uint32Array(bits.length);
+/** `values`: as many as `bits`, to be overwritten. */
+export function bfloat16BitsToFloat32(
+  bits: Uint16Array,
+  values = new Float32Array(bits.length),
+): Float32Array<ArrayBuffer> {
+  const words = wordsOf(values);
   for (let i = 0; i < words.length; i++) words[i] = (bits[i] ?? 0) << 16;
-  return new Float32Array(words.buffer);
+  return values;
 }
 
 /** The two bytes at `at` as an f16 pattern. */

@@ -4,6 +4,7 @@
  */
 import { planeWords, type WeightFormat } from '../protocol/weightFormats';
 import { float16BitsToFloat32, float32ToFloat16Bits } from './halfFloat';
+import { release } from './release';
 
 /** The 16 values of nf4: quantiles of a normal distribution, scaled to ±1 (QLoRA, appendix E; bitsandbytes). */
 export const NF4 = Float32Array.of(
@@ -105,7 +106,9 @@ function encodeQ8(values: Float32Array): Planes {
       codes[i] = (shifted >= 255 ? 255 : shifted < 1 ? 1 : shifted | 0) - 128;
     }
   }
-  return [new Uint32Array(codes.buffer), packHalves(bits)];
+  const packed = packHalves(bits);
+  release(scales, bits, rounded);
+  return [new Uint32Array(codes.buffer), packed];
 }
 
 function encodeQ4(values: Float32Array): Planes {
@@ -136,7 +139,9 @@ function encodeQ4(values: Float32Array): Planes {
     }
     words[word] = codes;
   }
-  return [words, packHalves(bits)];
+  const packed = packHalves(bits);
+  release(pairs, bits, rounded);
+  return [words, packed];
 }
 
 /** A block of scale zero has code zero throughout. */
@@ -167,7 +172,9 @@ function encodeNf4(values: Float32Array): Planes {
     }
     words[word] = codes;
   }
-  return [words, packHalves(bits)];
+  const packed = packHalves(bits);
+  release(scales, bits, rounded);
+  return [words, packed];
 }
 
 function largest(values: Float32Array, begin: number, count: number): number {

@@ -2,22 +2,12 @@
  * Bytes of whole rows of a matrix become planes of a device format: taken over bit for bit where the format holds what the
  * encoding says, else decoded and rounded.
  */
+import type { Losses } from '../protocol/models';
 import { usableFormat, type WeightFormat } from '../protocol/weightFormats';
 import { repackAffine4, repackQ40, repackQ41, repackQ4K, repackQ8 } from './blocks/repack';
-import type { CheckpointTensor } from './checkpoint';
 import { affineOf, bytesInOrder, decodeRows } from './decodeRows';
 import { encode, type Planes } from './planes';
-import { sidesOf, type RowBytes } from './rows';
-
-/** What did not survive as it was: numbers of weights. All zero where blocks were taken over as they are. */
-export interface Losses {
-  /** Finite, past the range of f16: kept as ±65504. Counted where a weight itself becomes an f16. */
-  saturated: number;
-  /** Not zero, at most half the smallest f16: kept as zero. Counted where a weight itself becomes an f16. */
-  flushed: number;
-  /** Infinite or no number in the file itself. */
-  notFinite: number;
-}
+import { sidesOf, type RowBytes, type RowForm } from './rows';
 
 export interface ConvertedRows {
   /** `wish` where the sides suit it, as WeightBuilder decides: usableFormat(wish, n, k). */
@@ -27,20 +17,41 @@ export interface ConvertedRows {
   losses: Losses;
 }
 
+export const noLosses = (): Losses => ({ saturated: 0, flushed: 0, notFinite: 0 });
+
+export function sumOfLosses(all: readonly Losses[]): Losses {
+  const sum = noLosses();
+  for (const { saturated, flushed, notFinite } of all) {
+    sum.saturated += saturated;
+    sum.flushed += flushed;
+    sum.notFinite += notFinite;
+  }
+  return sum;
+}
+
 /** `chunk` begins and ends at rowAlignment(tensor), or with the tensor. */
-export function planesOf(tensor: CheckpointTensor, chunk: RowBytes, wish: WeightFormat): ConvertedRows {
+export function planesOf(tensor: RowForm, chunk: RowBytes, wish: WeightFormat): ConvertedRows {
   const { n, k } = sidesOf(tensor);
   const format = usableFormat(wish, n, k);
   const taken = takeOver(tensor, chunk, format);
   // a scale that is infinite, or an offset past the range of f16, cannot be taken over
-  if (taken && allFinite(taken, format))
-    return { format, planes: taken, losses: { saturated: 0, flushed: 0, notFinite: 0 } };
-  const values = decodeRows(tensor, chunk);
+  if (taken && allFinite(taken, format)) return { format, planes: taken, losses: noLosses() };
+  const values = decodeRows(tensor, chunk, scratchFor);
   return { format, planes: encode(values, format), losses: countLosses(values, format) };
 }
 
+/** Numbers of the rows at work. Fresh memory of this size for each piece costs as much as what is done in it. */
+let scratch = new Float32Array(0);
+const LARGEST_SCRATCH = 2 ** 20;
+
+function scratchFor(count: number): Float32Array<ArrayBuffer> {
+  if (count > LARGEST_SCRATCH) return new Float32Array(count);
+  if (scratch.length < count) scratch = new Float32Array(count);
+  return scratch.subarray(0, count);
+}
+
 /** Null where the format cannot hold the encoding's codes. */
-function takeOver(tensor: CheckpointTensor, chunk: RowBytes, format: WeightFormat): Planes | null {
+function takeOver(tensor: RowForm, chunk: RowBytes, format: WeightFormat): Planes | null {
   if (tensor.oneAdded) return null;
   const bytes = bytesInOrder(tensor, chunk);
   const count = chunk.rows * sidesOf(tensor).k;
@@ -80,7 +91,7 @@ const SATURATED = 0x477ff000;
 const FLUSHED = 0x33000000;
 
 function countLosses(values: Float32Array, format: WeightFormat): Losses {
-  const losses: Losses = { saturated: 0, flushed: 0, notFinite: 0 };
+  const losses = noLosses();
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < words.length; i++) {
     const magnitude = (words[i] ?? 0) & 0x7fffffff;

@@ -30,8 +30,22 @@ export interface RowBytes {
   affine?: { scales: Uint8Array; biases: Uint8Array };
 }
 
+/** What must be known of a tensor to read its rows, wherever they lie. */
+export type RowForm = Pick<CheckpointTensor, 'name' | 'shape' | 'encoding' | 'ropeHeads' | 'oneAdded'> & {
+  affine?: Pick<NonNullable<CheckpointTensor['affine']>, 'dtype' | 'group'>;
+};
+
+export function formOf({ name, shape, encoding, ropeHeads, oneAdded, affine }: CheckpointTensor): RowForm {
+  return {
+    ...{ name, shape, encoding },
+    ...(ropeHeads === undefined ? {} : { ropeHeads }),
+    ...(oneAdded === undefined ? {} : { oneAdded }),
+    ...(affine === undefined ? {} : { affine: { dtype: affine.dtype, group: affine.group } }),
+  };
+}
+
 /** Rows and width of a tensor; a vector is one row. */
-export function sidesOf({ name, shape }: CheckpointTensor): { n: number; k: number } {
+export function sidesOf({ name, shape }: RowForm): { n: number; k: number } {
   const [first, second, ...rest] = shape;
   if (first === undefined || rest.length > 0)
     throw new FormatError(`${name} has ${shape.length} dimensions; vectors and matrices are read.`);
@@ -39,7 +53,7 @@ export function sidesOf({ name, shape }: CheckpointTensor): { n: number; k: numb
 }
 
 /** Bytes of one row in the tensor's own range. */
-export function rowBytes(tensor: CheckpointTensor): Bytes {
+export function rowBytes(tensor: RowForm): Bytes {
   const { numbers, bytes } = BLOCKS[tensor.encoding];
   return (sidesOf(tensor).k / numbers) * bytes;
 }

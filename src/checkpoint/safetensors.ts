@@ -85,13 +85,20 @@ export function tensorBytes(bytes: Uint8Array, entry: TensorEntry): Uint8Array {
 }
 
 /** A fresh f32 copy of a float tensor; 16-bit kinds are widened exactly. */
-export function toFloat32(bytes: Uint8Array, dtype: DType): Float32Array<ArrayBuffer> {
-  if (dtype === 'F32') return new Float32Array(bytes.slice().buffer);
+export function toFloat32(
+  bytes: Uint8Array,
+  dtype: DType,
+  values = new Float32Array(bytes.length / ELEMENT_BYTES[dtype]),
+): Float32Array<ArrayBuffer> {
+  if (dtype === 'F32') {
+    new Uint8Array(values.buffer, values.byteOffset, bytes.length).set(bytes);
+    return values;
+  }
   // widening makes a copy; one before it is needed only where 16-bit numbers may not begin
   const { buffer, byteOffset } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
   const halves = () => new Uint16Array(buffer, byteOffset, bytes.length / 2);
-  if (dtype === 'F16') return float16BitsToFloat32(halves());
-  if (dtype === 'BF16') return bfloat16BitsToFloat32(halves());
+  if (dtype === 'F16') return float16BitsToFloat32(halves(), values);
+  if (dtype === 'BF16') return bfloat16BitsToFloat32(halves(), values);
   throw new FormatError(`A tensor of type ${dtype} was found where F32, F16 or BF16 was expected.`);
 }
 

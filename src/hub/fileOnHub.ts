@@ -2,7 +2,7 @@
  * A file of a repository by its bytes. A connection that breaks is taken up at the last byte; a server that ignores the range
  * and sends the whole file is read from its start. Bytes that cannot be the file's are refused, not passed on.
  */
-import type { FileBytes } from '../checkpoint/fileBytes';
+import { readByStream, type FileBytes } from '../checkpoint/fileBytes';
 import type { HubFile } from '../protocol/models';
 import type { Bytes, Milliseconds } from '../units';
 import { fileAddress } from './address';
@@ -23,15 +23,7 @@ export function fileOnHub(
     name,
     size,
     stream,
-    async read(begin, end) {
-      const bytes = new Uint8Array(end - begin);
-      let at = 0;
-      for await (const piece of stream(begin, end)) {
-        bytes.set(piece, at);
-        at += piece.length;
-      }
-      return bytes;
-    },
+    read: readByStream(stream),
   };
 }
 

@@ -13,7 +13,7 @@ import type {
 } from './benchmark';
 import type { ChatAssets, Message, PackedRows, TrainingData, EvalRow } from './data';
 import type { Failure, Plan, RunEvent, FinishReason, Evaluated, StepReport } from './events';
-import type { ModelsApi } from './models';
+import type { Losses, ModelsApi } from './models';
 import type { Settings } from './settings';
 import type { WeightFormat } from './weightFormats';
 
@@ -71,8 +71,8 @@ export interface PreparedReport {
 export interface DatasetApi {
   /** Reads, recognises and checks a file; keeps its rows in the worker. */
   open(file: { name: string; bytes: ArrayBuffer }): Promise<Result<DatasetReport>>;
-  /** Templates, masks, tokenises, splits and packs what was opened. */
-  prepare(request: PrepareRequest): Promise<Result<PreparedReport>>;
+  /** Templates, masks, tokenises, splits and packs what was opened. `onBeat` hears the line at work while it goes on. */
+  prepare(request: PrepareRequest, onBeat?: (line: number | null) => void): Promise<Result<PreparedReport>>;
   /** How kept row `index` will be seen: each token and whether it is learned. Needs `prepare` first. */
   view(index: number): Promise<Result<TokenView[]>>;
   /** The packed rows, transferred. Each call packs afresh. */
@@ -107,6 +107,8 @@ export interface ModelSummary {
   weightFormat: WeightFormat | null;
   /** Where a kept model came from, and what exactly. */
   origin: { repository: string; commit: string } | null;
+  /** What its weights lost when they were kept; absent where nothing was counted. */
+  losses?: Losses;
 }
 
 export interface NamedFile {

@@ -54,6 +54,29 @@ export interface ModelFacts {
   gated: boolean;
 }
 
+/** What did not survive as it was: numbers of weights. All zero where blocks were taken over as they are. */
+export interface Losses {
+  /** Finite, past the range of f16: kept as ±65504. Counted where a weight itself becomes an f16. */
+  saturated: number;
+  /** Not zero, at most half the smallest f16: kept as zero. Counted where a weight itself becomes an f16. */
+  flushed: number;
+  /** Infinite or no number in the file itself. */
+  notFinite: number;
+}
+
+/** A request to a hub, as the log shows it. Holds no token and no signature. */
+export interface HubRequest {
+  /** Milliseconds since 1970. */
+  at: number;
+  /** The one that answered; the one that was asked while nobody has. */
+  host: string;
+  path: string;
+  /** Asked for, or said by the answer; null where neither tells. */
+  bytes: Bytes | null;
+  /** Null while it is waited for. */
+  status: number | 'no answer' | null;
+}
+
 export interface DownloadRequest extends HubSource {
   weightFormat: WeightFormat;
 }
@@ -96,7 +119,7 @@ export interface PickedFile {
   file: Blob;
 }
 
-export type StoredKind = 'model' | 'dataset' | 'run' | 'adapter' | 'download';
+export type StoredKind = 'model' | 'run' | 'adapter' | 'download';
 export interface StoredItem {
   kind: StoredKind;
   id: string;
@@ -148,6 +171,8 @@ export interface ModelsApi {
   /** Ends it and deletes what was fetched. */
   cancelDownload(id: string): Promise<Result<null>>;
   downloads(): Promise<Result<UnfinishedDownload[]>>;
+  /** What this tab has asked of hubs since it was opened, newest first; only the last ones are known. */
+  hubRequests(): Promise<Result<HubRequest[]>>;
   /** Adds a model from files in Hugging Face layout. The same path as a download: by pieces, checked, converted. */
   addModel(
     files: PickedFile[],

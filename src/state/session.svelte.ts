@@ -13,6 +13,7 @@ import { DataState } from './data.svelte';
 import { DownloadsState } from './downloads.svelte';
 import { Fits } from './fits.svelte';
 import { FormState } from './form.svelte';
+import { HubLog } from './hubLog.svelte';
 import { Job } from './job.svelte';
 import { Keeping, type Browser } from './keeping.svelte';
 import { LessonsState, type Lesson } from './lessons.svelte';
@@ -49,6 +50,7 @@ export class Session {
   readonly preferences: Preferences;
   readonly lookup: Lookup;
   readonly downloads: DownloadsState;
+  readonly hubLog: HubLog;
   readonly keeping: Keeping;
   readonly form: FormState;
   readonly fits: Fits;
@@ -82,6 +84,7 @@ export class Session {
     this.preferences = new Preferences(around.store, around.origin);
     this.lookup = new Lookup(around.trainer, this.preferences);
     this.downloads = new DownloadsState(around.trainer, (model) => this.models.arrived(model));
+    this.hubLog = new HubLog(around.trainer);
     this.keeping = new Keeping(around.trainer, around.browser, () => this.#relist());
     this.form = new FormState(around.store);
     this.fits = new Fits(this.models, this.form, this.preferences, around.deviceMemory);

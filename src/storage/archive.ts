@@ -61,6 +61,7 @@ const Entries = v.array(
       weightFormat: Format,
       parts: size,
       bytes: size,
+      losses: v.optional(v.object({ saturated: size, flushed: size, notFinite: size })),
       tensors: v.array(v.object({ name: v.string(), shape: v.array(size), format: Format })),
     }),
     parts: v.array(

@@ -40,8 +40,8 @@ export async function openStorage(
       upgrade: (db, from, _to, transaction) => {
         if (from < 1) createStores(db);
         if (from < 2) createModelStores(db);
-        // a request that fails aborts the upgrade, and opening fails with it
-        if (from === 1) void setRawModelsAside(transaction);
+        // nobody waits for it: what fails there aborts the upgrade, and opening fails with it
+        if (from === 1) setRawModelsAside(transaction).catch(() => abort(transaction));
       },
       blocked: () =>
         notify({
@@ -105,12 +105,16 @@ async function abortOnThrow<S extends Stores>(
   try {
     await work(transaction);
   } catch (cause) {
-    try {
-      transaction.abort();
-    } catch {
-      // It has ended already, by the same cause; `transaction.done` tells.
-    }
+    abort(transaction);
     throw cause;
+  }
+}
+
+function abort(transaction: { abort(): void }): void {
+  try {
+    transaction.abort();
+  } catch {
+    // It has ended already, by the same cause; `transaction.done` tells.
   }
 }
 
@@ -131,7 +135,6 @@ function createStores(db: Storage): void {
   checkpoints.createIndex('bySequence', ['runId', 'sequence']);
   db.createObjectStore('adapters', { keyPath: 'id' });
   db.createObjectStore('adapterFiles', { keyPath: 'id' });
-  db.createObjectStore('datasets', { keyPath: 'id' });
 }
 
 function createModelStores(db: Storage): void {

@@ -2,10 +2,11 @@
  * Keeps a checkpoint as it streams in: every byte is hashed, weights become planes, planes become parts on the disk. Goes on
  * after the last part that is whole. Holds two parts and a few rows, whatever the size of the model.
  */
-import { createSHA256 } from 'hash-wasm';
+import { byteWork, type ByteWork } from '../checkpoint/byteWork';
 import type { Checkpoint } from '../checkpoint/checkpoint';
 import type { FileBytes } from '../checkpoint/fileBytes';
 import { passFile, type Piece } from '../checkpoint/pieces';
+import { noLosses } from '../checkpoint/planesOf';
 import { FormatError } from '../checkpoint/safetensors';
 import type { Bytes } from '../units';
 import type { Storage } from './database';
@@ -23,6 +24,8 @@ export interface Keeping {
   report: (done: Bytes, file: string) => void;
   /** Rejects when the person wants it to end. Asked between pieces. */
   check: () => void;
+  /** Where bytes are hashed and converted; here, unless it is told. */
+  work?: ByteWork;
   partBytes?: Bytes;
 }
 
@@ -31,7 +34,7 @@ export async function keepModel(
   db: Storage,
   head: ModelHead,
   checkpoint: Pick<Checkpoint, 'tensors'>,
-  { report, check, partBytes = PART_BYTES }: Keeping,
+  { report, check, work = byteWork(), partBytes = PART_BYTES }: Keeping,
 ): Promise<StoredModel> {
   const formats = new Map(head.tensors.map(({ name, format }) => [name, format]));
   const tensors = [...checkpoint.tensors.values()].filter(({ name }) => formats.has(name));
@@ -39,15 +42,15 @@ export async function keepModel(
   const sound = await soundParts(db, head);
   await beginDownload(db, head);
   const last = sound.at(-1);
-  const stored = sound.reduce((sum, { bytes }) => sum + bytes, 0);
-  const writer = new PartWriter(db, head, { parts: sound.length, bytes: stored }, partBytes);
+  const writer = new PartWriter(db, head, sound, partBytes);
   try {
     await readAll();
   } finally {
     // what is on its way is written before anyone goes on or deletes
     await writer.flush().catch(() => undefined);
   }
-  const model: StoredModel = { ...head, parts: writer.parts, bytes: writer.stored };
+  const { parts, stored: bytes, losses } = writer;
+  const model: StoredModel = { ...head, parts, bytes, losses };
   const needed = head.tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
   if (model.bytes !== needed)
     throw new Error(`${head.name}: ${model.bytes} bytes of planes came; its tensors have ${needed}.`);
@@ -62,25 +65,27 @@ export async function keepModel(
       if (index < (last?.file ?? 0)) continue;
       const resumed = last?.file === index ? last : null;
       const firstPart = resumed ? sound.findIndex((part) => part.file === index) : writer.parts;
-      const hash = await createSHA256();
-      if (resumed) hash.load(resumed.hash);
-      else hash.init();
-      const place = (end: Bytes) => ({ file: index, end, hash: hash.save().slice() });
+      let state = await work.beginHash(resumed?.hash ?? null);
+      const place = (end: Bytes) => ({ file: index, end, hash: state });
       const wish = (name: string) => formats.get(name) ?? 'f32';
       report(done + (resumed?.end ?? 0), file.name);
-      for await (const { piece, end } of passFile(file, tensors, wish, resumed?.end ?? 0, (bytes) =>
-        hash.update(bytes),
+      for await (const { piece, losses, end, hash } of passFile(
+        file,
+        tensors,
+        wish,
+        resumed?.end ?? 0,
+        work,
       )) {
         check();
-        if (piece) writer.add(piece);
+        state = hash ?? state;
+        if (piece) writer.add(piece, losses ?? noLosses());
         if (writer.full) await writer.close(place(end));
         report(done + end, file.name);
       }
-      const end = place(file.size);
-      await writer.close(end);
+      await writer.close(place(file.size));
       await writer.flush();
       const expected = head.files[index]?.sha256 ?? null;
-      const found = hash.digest('hex');
+      const found = await work.endHash();
       if (expected === null || found === expected) continue;
       await deleteParts(db, head.id, firstPart);
       throw new WrongHash(
@@ -111,7 +116,7 @@ export async function keepPieces(
 ): Promise<StoredModel> {
   await deleteParts(db, head.id);
   try {
-    const writer = new PartWriter(db, head, { parts: 0, bytes: 0 }, partBytes);
+    const writer = new PartWriter(db, head, [], partBytes);
     const nowhere = { file: 0, end: 0, hash: new Uint8Array(0) };
     for await (const piece of pieces) {
       writer.add(piece);

@@ -4,6 +4,9 @@
  */
 import type { Piece } from '../checkpoint/pieces';
 import type { Planes } from '../checkpoint/planes';
+import { release } from '../checkpoint/release';
+import { noLosses, sumOfLosses } from '../checkpoint/planesOf';
+import type { Losses } from '../protocol/models';
 import { planeWords, type WeightFormat } from '../protocol/weightFormats';
 import type { Bytes } from '../units';
 import { sha256, StorageDamaged, write, type Storage } from './database';
@@ -27,29 +30,35 @@ export class PartWriter {
   #pieces: StoredPiece[] = [];
   #planes: Uint32Array<ArrayBuffer>[] = [];
   #bytes: Bytes = 0;
+  #losses: Losses = noLosses();
   #writing: Promise<void> = Promise.resolve();
-  /** Of the parts handed over. */
+  /** Of the parts handed over, and of those before them. */
   stored: Bytes;
+  losses: Losses;
 
+  /** `before`: the parts that are there already. */
   constructor(
     private readonly db: Storage,
     private readonly model: { id: string; name: string; tensors: readonly KeptTensor[] },
-    from: { parts: number; bytes: Bytes },
+    before: readonly StoredPart[],
     private readonly partBytes: Bytes = PART_BYTES,
   ) {
     this.#tensors = new Map(model.tensors.map(({ name }, index) => [name, index]));
-    this.#index = from.parts;
-    this.stored = from.bytes;
+    this.#index = before.length;
+    this.stored = before.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.losses = sumOfLosses(before.map(({ losses }) => losses ?? noLosses()));
   }
 
   get parts(): number {
     return this.#index;
   }
 
-  add({ tensor: name, row, rows, planes }: Piece): void {
+  /** The piece's planes are the writer's from now on. */
+  add({ tensor: name, row, rows, planes }: Piece, losses = noLosses()): void {
     const tensor = this.#tensors.get(name);
     if (tensor === undefined) throw new Error(`${name} is not a tensor of ${this.model.name}.`);
     this.#pieces.push({ tensor, row, rows });
+    this.#losses = sumOfLosses([this.#losses, losses]);
     for (const plane of planes) {
       this.#planes.push(plane);
       this.#bytes += plane.byteLength;
@@ -65,12 +74,15 @@ export class PartWriter {
     await this.#writing;
     if (this.#pieces.length === 0) return;
     const buffer = joined(this.#planes, this.#bytes);
-    const pieces = this.#pieces;
+    release(...this.#planes);
+    const [pieces, losses] = [this.#pieces, this.#losses];
     this.#pieces = [];
     this.#planes = [];
     this.#bytes = 0;
+    this.#losses = noLosses();
     this.stored += buffer.byteLength;
-    this.#writing = this.#put(this.#index++, buffer, pieces, place);
+    this.losses = sumOfLosses([this.losses, losses]);
+    this.#writing = this.#put(this.#index++, buffer, { pieces, losses, ...place });
     // the next close or flush tells; until then it is not unhandled
     this.#writing.catch(() => undefined);
   }
@@ -80,16 +92,21 @@ export class PartWriter {
     return this.#writing;
   }
 
-  async #put(index: number, buffer: ArrayBuffer, pieces: StoredPiece[], place: Place): Promise<void> {
+  async #put(
+    index: number,
+    buffer: ArrayBuffer,
+    facts: Place & { pieces: StoredPiece[]; losses: Losses },
+  ): Promise<void> {
     const modelId = this.model.id;
     const bytes = buffer.byteLength;
-    const part: StoredPart = { modelId, index, bytes, sha256: await sha256(buffer), pieces, ...place };
+    const part: StoredPart = { modelId, index, bytes, sha256: await sha256(buffer), ...facts };
     const what = `a part of the model ${this.model.name}`;
     const request = { what, needed: bytes, durability: 'relaxed' as const };
     await write(this.db, ['modelParts', 'modelChunks'], request, async (transaction) => {
       await transaction.objectStore('modelChunks').put(buffer, [modelId, index]);
       await transaction.objectStore('modelParts').put(part);
     });
+    release({ buffer });
   }
 }
 

@@ -6,7 +6,7 @@ import { decode, encode } from '../checkpoint/planes';
 import type { Piece } from '../checkpoint/pieces';
 import type { WeightSource } from '../checkpoint/source';
 import { usableFormat, type WeightFormat } from '../protocol/weightFormats';
-import { StorageDamaged, write, type Storage } from './database';
+import { sha256, StorageDamaged, write, type Storage } from './database';
 import { deleteParts, listParts, piecesOfPart, rangeOf, readPart, rowsOf, widthOf } from './modelParts';
 import type { ModelHead, StoredModel, StoredPart } from './schema';
 
@@ -47,6 +47,12 @@ export async function deleteModel(db: Storage, id: string): Promise<void> {
     await transaction.objectStore('modelParts').delete(rangeOf(id));
     await transaction.objectStore('modelChunks').delete(rangeOf(id));
   });
+}
+
+/** Of a model's form and of all its planes, by the hashes of its parts: the same here and on another machine. */
+export async function modelHash(db: Storage, { id, config }: StoredModel): Promise<string> {
+  const parts = (await listParts(db, id)).map((part) => part.sha256);
+  return sha256(new TextEncoder().encode(JSON.stringify([config, parts])));
 }
 
 /** Parts whose model never became one: their tab was closed while they were imported. */

@@ -3,7 +3,7 @@
  * as a download. Each tensor is a file of its own here.
  */
 import type { Checkpoint, CheckpointTensor } from '../checkpoint/checkpoint';
-import type { FileBytes } from '../checkpoint/fileBytes';
+import { readByStream, type FileBytes } from '../checkpoint/fileBytes';
 import { sha256, StorageDamaged, write, type Storage } from './database';
 import type { RawModel, RawTensor } from './schema';
 
@@ -45,15 +45,7 @@ function rawFile(db: Storage, model: RawModel, { name, chunks }: RawTensor, inde
     name,
     size,
     stream,
-    async read(begin, end) {
-      const bytes = new Uint8Array(end - begin);
-      let at = 0;
-      for await (const piece of stream(begin, end)) {
-        bytes.set(piece, at);
-        at += piece.length;
-      }
-      return bytes;
-    },
+    read: readByStream(stream),
   };
 }
 

@@ -10,12 +10,14 @@ import type { RunCurves, StoredRun } from './schema';
 const RUN_STORES = ['runs', 'runDetails', 'runCurves', 'runData', 'checkpoints'] as const;
 
 export async function saveRun(db: Storage, run: StoredRun): Promise<void> {
-  const { settings, plan, data, history, ...summary } = run;
+  const { settings, plan, baseHash, data, history, ...summary } = run;
   const rows = [data.train, data.validation];
   const needed = rows.reduce((sum, packed) => sum + packed.ids.byteLength * 3, 0);
   await write(db, [...RUN_STORES], { what: `the run ${run.name}`, needed }, async (transaction) => {
     await transaction.objectStore('runs').put(summary);
-    await transaction.objectStore('runDetails').put({ id: run.id, settings, plan });
+    await transaction
+      .objectStore('runDetails')
+      .put({ id: run.id, settings, plan, ...(baseHash === undefined ? {} : { baseHash }) });
     await transaction.objectStore('runCurves').put({ id: run.id, ...history });
     await transaction.objectStore('runData').put({ id: run.id, data });
   });
@@ -35,6 +37,7 @@ export async function loadRun(db: Storage, id: string): Promise<StoredRun> {
     ...summary,
     settings: details.settings,
     plan: details.plan,
+    ...(details.baseHash === undefined ? {} : { baseHash: details.baseHash }),
     data: rows.data,
     history: { steps, evaluations, finished },
   };

@@ -8,7 +8,7 @@ import type { DType } from '../checkpoint/safetensors';
 import type { AdapterSummary, RunHistory, RunSummary } from '../protocol/apis';
 import type { ChatAssets, TrainingData } from '../protocol/data';
 import type { Plan } from '../protocol/events';
-import type { HubFile, StoredKind } from '../protocol/models';
+import type { HubFile, Losses, StoredKind } from '../protocol/models';
 import type { Settings } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
 import type { Bytes, Steps } from '../units';
@@ -54,6 +54,8 @@ export interface StoredModel extends ModelHead {
   parts: number;
   /** Of all planes. */
   bytes: Bytes;
+  /** What its weights lost in the conversion; absent where it was not counted: trained here, or kept by an older version. */
+  losses?: Losses;
 }
 
 /** Rows of a tensor within a part; planes follow each other there, in the order of the pieces. */
@@ -75,6 +77,8 @@ export interface StoredPart {
   end: Bytes;
   /** State of the running hash of that file at `end`. */
   hash: Uint8Array<ArrayBuffer>;
+  /** Of its weights; absent in parts of an older version. */
+  losses?: Losses;
 }
 
 /** Version 1: a tensor as it came, in chunks. */
@@ -107,6 +111,8 @@ export type RunCurves = Pick<RunHistory, 'steps' | 'evaluations' | 'finished'>;
 export interface StoredRun extends RunSummary {
   settings: Settings;
   plan: Plan | null;
+  /** Of the base it was begun on; absent in runs of an older version. */
+  baseHash?: string;
   data: TrainingData;
   history: RunCurves;
 }
@@ -131,13 +137,6 @@ export interface AdapterFiles {
   runRecord: string | null;
 }
 
-export interface KeptDataset {
-  id: string;
-  name: string;
-  bytes: ArrayBuffer;
-  opened: number;
-}
-
 export interface KeptMeasurement {
   /** See workers/tuning.ts: device, browser and version of the designs. */
   device: string;
@@ -155,7 +154,7 @@ export interface LoratorySchema extends DBSchema {
   rawModels: { key: string; value: RawModel };
   removals: { key: [StoredKind, string]; value: Removal };
   runs: { key: string; value: RunSummary };
-  runDetails: { key: string; value: { id: string; settings: Settings; plan: Plan | null } };
+  runDetails: { key: string; value: { id: string } & Pick<StoredRun, 'settings' | 'plan' | 'baseHash'> };
   runCurves: { key: string; value: { id: string } & RunCurves };
   runData: { key: string; value: { id: string; data: TrainingData } };
   checkpoints: {
@@ -165,6 +164,5 @@ export interface LoratorySchema extends DBSchema {
   };
   adapters: { key: string; value: AdapterSummary };
   adapterFiles: { key: string; value: { id: string } & AdapterFiles };
-  datasets: { key: string; value: KeptDataset };
   measurements: { key: string; value: KeptMeasurement };
 }

@@ -6,7 +6,7 @@ import { listDownloads, listModels } from './models';
 import { listRawModels } from './rawModels';
 
 export async function storedItems(db: Storage): Promise<StoredItem[]> {
-  const groups = [models(db), downloads(db), runs(db), adapters(db), datasets(db)];
+  const groups = [models(db), downloads(db), runs(db), adapters(db)];
   return (await Promise.all(groups)).flat();
 }
 
@@ -70,16 +70,5 @@ async function adapters(db: Storage): Promise<StoredItem[]> {
     bytes,
     created,
     note: `rank ${rank}`,
-  }));
-}
-
-async function datasets(db: Storage): Promise<StoredItem[]> {
-  return (await db.getAll('datasets')).map(({ id, name, bytes, opened }) => ({
-    kind: 'dataset',
-    id,
-    name,
-    bytes: bytes.byteLength,
-    created: opened,
-    note: null,
   }));
 }

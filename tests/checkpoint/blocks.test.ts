@@ -8,11 +8,12 @@ import type { CheckpointTensor, Encoding } from '../../src/checkpoint/checkpoint
 import { decodeRows } from '../../src/checkpoint/decodeRows';
 import { fileInMemory } from '../../src/checkpoint/fileBytes';
 import { joinPairs } from '../../src/checkpoint/gguf/ropeRows';
-import { float32ToBfloat16Bits, float32ToFloat16Bits } from '../../src/checkpoint/halfFloat';
+import { float32ToFloat16Bits } from '../../src/checkpoint/halfFloat';
 import { decode, encode } from '../../src/checkpoint/planes';
 import { planesOf } from '../../src/checkpoint/planesOf';
 import { BLOCKS, rangesOfRows, readRows, type RowBytes } from '../../src/checkpoint/rows';
 import type { WeightFormat } from '../../src/protocol/weightFormats';
+import { float32ToBfloat16Bits } from './bfloat16';
 
 const golden = JSON.parse(readFileSync('tests/fixtures/blocks/ggml.json', 'utf8')) as Record<
   string,

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import {
   bfloat16BitsToFloat32,
   float16BitsToFloat32,
-  float32ToBfloat16Bits,
   float32ToFloat16Bits,
 } from '../../src/checkpoint/halfFloat';
+import { float32ToBfloat16Bits } from './bfloat16';
 
 const patterns = Uint16Array.from({ length: 65536 }, (_, bits) => bits);
 

@@ -6,9 +6,9 @@ import type { Encoding } from '../../src/checkpoint/checkpoint';
 import {
   bfloat16BitsToFloat32,
   float16BitsToFloat32,
-  float32ToBfloat16Bits,
   float32ToFloat16Bits,
 } from '../../src/checkpoint/halfFloat';
+import { float32ToBfloat16Bits } from './bfloat16';
 
 export interface Quantised {
   bytes: Uint8Array<ArrayBuffer>;

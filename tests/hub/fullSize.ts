@@ -38,6 +38,7 @@ const notes = join(profile, 'hashes.json');
 if (stage === 'stream') rmSync(profile, { recursive: true, force: true });
 mkdirSync(profile, { recursive: true });
 
+const ATTACH = { autoAttach: true, waitForDebuggerOnStart: false, flatten: false };
 const made = syntheticRepository(synthetic(model));
 const large = made.files.filter(({ name }) => name.endsWith('.safetensors'));
 const total = large.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -106,7 +107,7 @@ async function stream(): Promise<void> {
   );
   console.log(`share of plain fetch: ${((100 * plain) / span).toFixed(1)} %`);
   console.log(
-    `worker's heap and buffers: ${mb(before)} before, at most ${mb(peak)}: growth ${mb(peak - before)}`,
+    `workers' heap and buffers: ${mb(before)} before, at most ${mb(peak)}: growth ${mb(peak - before)}`,
   );
   console.log(`kept: ${mb(end.model.bytes)} of planes`);
   writeFileSync(
@@ -127,33 +128,75 @@ async function plainFetch(page: Page): Promise<number> {
   }, names);
 }
 
-/** JS heap, embedder heap and array buffers of the newest worker, through the debugger. */
+/** JS heap, embedder heap and array buffers of all workers and of the workers they begin, through the debugger. */
 async function workerMemory(page: Page): Promise<() => Promise<number>> {
   const session: CDPSession = await context.newCDPSession(page);
-  const workers: { sessionId: string }[] = [];
-  session.on('Target.attachedToTarget', (event) => workers.push(event));
-  await session.send('Target.setAutoAttach', {
-    autoAttach: true,
-    waitForDebuggerOnStart: false,
-    flatten: false,
-  });
-  const sessionId = workers.at(-1)?.sessionId;
-  if (sessionId === undefined) throw new Error('The debugger sees no worker.');
-  const replies = new Map<number, (value: Record<string, number>) => void>();
-  session.on('Target.receivedMessageFromTarget', ({ message }) => {
-    const { id, result } = JSON.parse(message) as { id: number; result: Record<string, number> };
-    replies.get(id)?.(result);
-  });
-  let count = 0;
+  const workers = new Set<Line>();
+  const root = lineTo((message) => {
+    const { method, params } = JSON.parse(message) as { method: 'Target.sendMessageToTarget'; params: never };
+    void session.send(method, params).catch(() => undefined); // a worker that has ended
+  }, workers);
+  for (const method of ['attachedToTarget', 'detachedFromTarget', 'receivedMessageFromTarget'] as const)
+    session.on(`Target.${method}`, (params: unknown) =>
+      root.receive(JSON.stringify({ method: `Target.${method}`, params })),
+    );
+  await session.send('Target.setAutoAttach', ATTACH);
+  if (workers.size === 0) throw new Error('The debugger sees no worker.');
   return async () => {
+    const uses = await Promise.all([...workers].map((line) => line.ask('Runtime.getHeapUsage', {})));
+    return uses.reduce(
+      (sum, { usedSize = 0, embedderHeapUsedSize = 0, backingStorageSize = 0 }) =>
+        sum + usedSize + embedderHeapUsedSize + backingStorageSize,
+      0,
+    );
+  };
+}
+
+/** A line to the debugger of one target; lines to the workers it begins lie within it and join `workers`. */
+interface Line {
+  /** Resolves to nothing when the target ends first. */
+  ask(method: string, params: object): Promise<Record<string, number>>;
+  receive(message: string): void;
+  end(): void;
+}
+
+function lineTo(post: (message: string) => void, workers: Set<Line>): Line {
+  const replies = new Map<number, (result: Record<string, number>) => void>();
+  const inner = new Map<string, Line>();
+  let count = 0;
+  const ask: Line['ask'] = (method, params) => {
     const id = ++count;
-    const reply = new Promise<Record<string, number>>((done) => replies.set(id, done));
-    await session.send('Target.sendMessageToTarget', {
-      sessionId,
-      message: JSON.stringify({ id, method: 'Runtime.getHeapUsage' }),
-    });
-    const { usedSize = 0, embedderHeapUsedSize = 0, backingStorageSize = 0 } = await reply;
-    return usedSize + embedderHeapUsedSize + backingStorageSize;
+    post(JSON.stringify({ id, method, params }));
+    return new Promise((done) => replies.set(id, done));
+  };
+  return {
+    ask,
+    end: () => replies.forEach((done) => done({})),
+    receive(text) {
+      const { id, result, method, params } = JSON.parse(text) as {
+        id?: number;
+        result?: Record<string, number>;
+        method?: string;
+        params?: { sessionId: string; message: string };
+      };
+      if (id !== undefined) replies.get(id)?.(result ?? {});
+      if (params === undefined) return;
+      const { sessionId, message } = params;
+      const line = inner.get(sessionId);
+      if (method === 'Target.receivedMessageFromTarget') line?.receive(message);
+      if (method === 'Target.detachedFromTarget' && line) {
+        workers.delete(line);
+        line.end();
+      }
+      if (method !== 'Target.attachedToTarget') return;
+      const begun = lineTo(
+        (sent) => void ask('Target.sendMessageToTarget', { sessionId, message: sent }),
+        workers,
+      );
+      inner.set(sessionId, begun);
+      workers.add(begun);
+      void begun.ask('Target.setAutoAttach', ATTACH);
+    },
   };
 }
 

@@ -5,10 +5,10 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { ServedFile, ServedRepository } from '../../scripts/hubLayout.mjs';
-import { float32ToBfloat16Bits } from '../../src/checkpoint/halfFloat';
 import { readConfig } from '../../src/model/config';
 import { weightShapes } from '../../src/model/shapes';
 import { randomFrom } from '../../src/random';
+import { float32ToBfloat16Bits } from '../checkpoint/bfloat16';
 
 /** Bytes of the block that repeats; odd in words, so that rows of a matrix differ. */
 const BLOCK = 2 * (2 ** 19 - 1);

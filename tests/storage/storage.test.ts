@@ -16,7 +16,6 @@ import {
   type Storage,
   type StorageNotice,
 } from '../../src/storage/database';
-import { keepDataset, lastDataset } from '../../src/storage/datasets';
 
 let db: Storage;
 let databases = 0;
@@ -48,21 +47,21 @@ describe('opening', () => {
 
 describe('writing', () => {
   it('keeps nothing of a write that throws half way', async () => {
-    const half = write(db, ['datasets'], { what: 'x', needed: 1 }, async (transaction) => {
-      await transaction.objectStore('datasets').put({ id: 'a', name: 'a', bytes: bytesOf(1), opened: 1 });
+    const half = write(db, ['modelChunks'], { what: 'x', needed: 1 }, async (transaction) => {
+      await transaction.objectStore('modelChunks').put(bytesOf(1), ['a', 0]);
       throw new Error('half way');
     });
     await expect(half).rejects.toThrow('half way');
-    expect(await lastDataset(db)).toBeNull();
+    expect(await db.count('modelChunks')).toBe(0);
   });
 
   it('turns a full disk into StorageFull with the bytes it needed', async () => {
-    const full = write(db, ['datasets'], { what: 'the dataset big.csv', needed: 77 }, () =>
+    const full = write(db, ['modelChunks'], { what: 'the model big', needed: 77 }, () =>
       Promise.reject(new DOMException('The quota has been exceeded.', 'QuotaExceededError')),
     );
     await expect(full).rejects.toThrow(StorageFull);
     await expect(full).rejects.toMatchObject({ needed: 77 });
-    await expect(full).rejects.toThrow(/no room for the dataset big.csv \(77 bytes\)/);
+    await expect(full).rejects.toThrow(/no room for the model big \(77 bytes\)/);
   });
 });
 
@@ -121,7 +120,7 @@ describe('checkpoints', () => {
   });
 });
 
-describe('adapters and datasets', () => {
+describe('adapters', () => {
   const summary = {
     id: 'a',
     name: 'First',
@@ -146,12 +145,5 @@ describe('adapters and datasets', () => {
     await deleteAdapter(db, 'a');
     await expect(loadAdapter(db, 'a')).rejects.toThrow('There is no stored adapter a.');
     expect(await db.count('adapterFiles')).toBe(0);
-  });
-
-  it('keeps the last dataset only', async () => {
-    await keepDataset(db, { id: '1', name: 'one.csv', bytes: bytesOf(1), opened: 1 });
-    await keepDataset(db, { id: '2', name: 'two.csv', bytes: bytesOf(2), opened: 2 });
-    expect((await lastDataset(db))?.name).toBe('two.csv');
-    expect(await db.count('datasets')).toBe(1);
   });
 });

@@ -4,6 +4,7 @@ import type { ModelSummary, Result } from '../../src/protocol/apis';
 import type {
   DownloadEnd,
   DownloadProgress,
+  HubRequest,
   ModelFacts,
   ModelsApi,
   RemovedItem,
@@ -29,6 +30,18 @@ export const qwenConfig = {
   rope_theta: 1000000,
   tie_word_embeddings: true,
 };
+
+const asked = { at: Date.UTC(2026, 0, 5, 9), host: 'huggingface.co' };
+export const hubRequests: HubRequest[] = [
+  {
+    ...asked,
+    path: `/Qwen/Qwen2.5-0.5B-Instruct/resolve/main/model.safetensors`,
+    bytes: 988_097_824,
+    status: null,
+  },
+  { ...asked, path: '/Qwen/Qwen2.5-0.5B-Instruct/resolve/main/config.json', bytes: 659, status: 200 },
+  { ...asked, path: '/api/models/Qwen/Qwen2.5-0.5B-Instruct', bytes: null, status: 'no answer' },
+];
 
 export const facts: ModelFacts = {
   repository: 'Qwen/Qwen2.5-0.5B-Instruct',
@@ -110,7 +123,6 @@ export const storedItems: StoredItem[] = [
   item('model', 'kept-smol', 'SmolLM2-135M-Instruct', 0.27 * GB, 'f16'),
   item('download', 'd9', 'meta-llama/Llama-3.2-1B-Instruct', 1.1 * GB, 'q4'),
   item('run', 'r2', 'banking77 · Qwen2.5-0.5B-Instruct', 61e6, 'step 24 of 60'),
-  item('dataset', 's1', 'banking77.csv', 1.2e6, null),
   item('adapter', 'a1', 'Turn sentences into records · Tiny Llama', 412_000, 'rank 16'),
 ];
 
@@ -169,6 +181,7 @@ export class FakeModels implements ModelsApi {
     return ok(null);
   };
   downloads: ModelsApi['downloads'] = async () => ok(this.left);
+  hubRequests: ModelsApi['hubRequests'] = async () => ok(hubRequests);
   storage: ModelsApi['storage'] = async () => {
     const report: StorageReport = {
       items: this.items,

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { readCurve } from '../../src/guide/curve';
 import { segments, visible } from '../../src/ui/data/segments';
+import { lossesInWords } from '../../src/ui/models/words';
 import { bytes, chance, duration, percent, rate } from '../../src/ui/numbers';
 import { kindOf, pasted } from '../../src/ui/shell/files';
 import { sortRows } from '../../src/ui/try/outcome';
@@ -33,6 +34,18 @@ describe('numbers', () => {
     ]);
     expect([percent(0.016), percent(0.95), percent(1)]).toEqual(['1.6\u00a0%', '95\u00a0%', '100\u00a0%']);
     expect(chance(4e-16)).toBe('less than 0.001');
+  });
+});
+
+describe('what weights lost', () => {
+  it('is said where something was lost, and only then', () => {
+    expect(lossesInWords({ saturated: 0, flushed: 0, notFinite: 0 })).toBeNull();
+    expect(lossesInWords({ saturated: 1, flushed: 1200, notFinite: 0 })).toBe(
+      'Of its weights, 1 was too large for 16 bits and became ±65,504; 1,200 were too small for 16 bits and became 0.',
+    );
+    expect(lossesInWords({ saturated: 0, flushed: 0, notFinite: 2 })).toBe(
+      'Of its weights, 2 are no finite number in its files.',
+    );
   });
 });
 

@@ -1,11 +1,11 @@
 /** Fit, formats and downloads in words for people. */
 import type { Change } from '../../guide/fitChange';
 import type { Judgement, Verdict } from '../../guide/fit';
-import type { DownloadProgress } from '../../protocol/models';
+import type { DownloadProgress, Losses } from '../../protocol/models';
 import { fieldNotes, type Settings } from '../../protocol/settings';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import type { Arriving } from '../../state/downloads.svelte';
-import { bytes, count, duration, percent } from '../numbers';
+import { bytes, count, duration, percent, plural } from '../numbers';
 
 export const verdicts: Record<Verdict, { label: string; tone: 'good' | 'warn' | 'bad' }> = {
   fits: { label: 'Fits', tone: 'good' },
@@ -53,6 +53,19 @@ function partsOf(settings: Partial<Settings>): string[] {
     ...(rank === undefined ? [] : [`rank ${rank}`]),
     ...(sequenceLength === undefined ? [] : [`sequences of ${count(sequenceLength)} tokens`]),
   ];
+}
+
+/** What became of weights that the kept form cannot hold; null where all are as near as the form allows. */
+export function lossesInWords({ saturated, flushed, notFinite }: Losses): string | null {
+  const parts = [
+    ...(notFinite === 0 ? [] : [`${plural(notFinite, 'is', 'are')} no finite number in its files`]),
+    ...(saturated === 0
+      ? []
+      : [`${plural(saturated, 'was', 'were')} too large for 16 bits and became ±65,504`]),
+    ...(flushed === 0 ? [] : [`${plural(flushed, 'was', 'were')} too small for 16 bits and became 0`]),
+  ];
+  if (parts.length === 0) return null;
+  return `Of its weights, ${parts.join('; ')}.`;
 }
 
 const phases: Record<DownloadProgress['phase'], string> = {

@@ -5,10 +5,9 @@
 import type { StoredKind } from '../../protocol/models';
 import type { Tone } from '../marks/tones';
 
-export const kinds: { kind: StoredKind; title: string; none: string | null; tone: Tone }[] = [
+export const kinds: { kind: StoredKind; title: string; none: string; tone: Tone }[] = [
   { kind: 'model', title: 'Models', none: 'None but those that come with the page.', tone: 'accent' },
   { kind: 'download', title: 'Unfinished downloads', none: 'None.', tone: 'held' },
   { kind: 'run', title: 'Runs and their checkpoints', none: 'None yet.', tone: 'slate' },
-  { kind: 'dataset', title: 'Data', none: null, tone: 'bad' },
   { kind: 'adapter', title: 'Adapters', none: 'None yet.', tone: 'deep' },
 ];

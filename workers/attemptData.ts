@@ -1,0 +1,13 @@
+/** For threads that read what people bring and never touch the GPU: failures cross as data. */
+import { DataProblem } from '../src/dataset/problem';
+import type { Result } from '../src/protocol/apis';
+
+/** What a person can mend is bad input, anything else our own fault. */
+export async function attemptData<T>(work: () => T | Promise<T>): Promise<Result<T>> {
+  try {
+    return { ok: true, value: await work() };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { ok: false, failure: { kind: error instanceof DataProblem ? 'bad-input' : 'internal', message } };
+  }
+}
