@@ -2,7 +2,7 @@
 import { fullTrainable } from '../src/adapter/full';
 import { adapterFrom, loraTrainable } from '../src/adapter/lora';
 import { specOf } from '../src/adapter/spec';
-import type { Trainable } from '../src/adapter/trainable';
+import { slotsOf, type Trainable } from '../src/adapter/trainable';
 import { writePeft } from '../src/exchange/peft';
 import type { TrainingData } from '../src/protocol/data';
 import type { Plan, RunEvent } from '../src/protocol/events';
@@ -241,13 +241,13 @@ export class Runs {
     const best = outcome.watch.bestLoss;
     if (settings.method === 'full') {
       const trained = await whileTakingIn(() =>
-        this.#library.keepTrained(run.modelId, run.name, trainable.slots, outcome.parameters),
+        this.#library.keepTrained(run.modelId, run.name, slotsOf(trainable.blocks), outcome.parameters),
       );
       await this.#close(run, kept, outcome, { adapterId: null, modelId: trained }, emit, started);
       return;
     }
     const spec = specOf(settings, config);
-    const adapter = adapterFrom(spec, trainable.slots, outcome.parameters);
+    const adapter = adapterFrom(spec, trainable.blocks, outcome.parameters);
     const { config: peftConfig, weights } = writePeft(adapter, { name: summary.name, revision: null });
     const id = crypto.randomUUID();
     const made = {

@@ -23,6 +23,7 @@ interface BackendInside {
   endComputePassEncoder(): void;
   submitQueue(): void;
   disposeData(id: object): boolean;
+  incRef(id: object): void;
   makeTensorInfo(shape: number[], dtype: tf.DataType): TensorInfo;
 }
 
@@ -129,6 +130,17 @@ export function dispatch({
   for (const tensor of inPlace) backend.tensorMap.get(tensor.dataId).values = null;
   dispatches++;
   if (++backend.dispatchCountInPass >= SUBMIT_EVERY) submit();
+}
+
+/** An output of a kernel that is its input: no copy, one owner more. */
+export function sameTensor({ dataId, shape, dtype }: TensorInfo): TensorInfo {
+  backendInside().incRef(dataId);
+  return { dataId, shape, dtype };
+}
+
+/** A tensor that was written through a view of it: what was read of it before is out of date. */
+export function touched(tensor: TensorInfo): void {
+  backendInside().tensorMap.get(tensor.dataId).values = null;
 }
 
 /** Hands all recorded work to the GPU, so that tensors disposed of since can be used again. */

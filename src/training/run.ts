@@ -234,7 +234,7 @@ async function readNow(tensor: tf.Tensor): Promise<Float32Array> {
 
 /** The model with what is being trained put in, as it is now. */
 export function runnable(config: ModelConfig, trainable: Trainable): Runnable {
-  const at = (slot: Trainable['slots'][number]) => trainable.flat.tensor(slot);
+  const at = (block: Trainable['blocks'][number]) => trainable.flat.tensor(block);
   return {
     config,
     get outside() {
