@@ -2,10 +2,13 @@
 import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import joinCode from '../../shaders/joinHeads.wgsl?raw';
 import splitCode from '../../shaders/splitHeads.wgsl?raw';
-import { dispatch, floatBits, output } from '../gpu/dispatch';
+import { dispatch, floatBits, foldGroups, output } from '../gpu/dispatch';
 import { byRows } from './rows.kernel';
 import { given, size } from './sizes';
 import type { HeadsAttrs } from './heads';
+
+/** Invocations of a workgroup. */
+const FULL_GROUP = 64;
 
 function turnsOf({ positions, table }: NamedTensorInfoMap): { bind: [TensorInfo, TensorInfo]; half: number } {
   const turned = size(table, 1);
@@ -44,9 +47,15 @@ export function joinHeadsKernel(inputs: NamedTensorInfoMap, attrs: HeadsAttrs): 
   return dx;
 }
 
+/** Without a norm nothing is added up over a head, so a workgroup takes as many heads as fill it. */
 function layout(code: string, rows: number, { heads, kvHeads, headDim }: HeadsAttrs, normed: boolean) {
-  const { constants, ...own } = byRows(code, rows * (heads + 2 * kvHeads), headDim);
-  return { ...own, constants: { ...constants, NORM: normed } };
+  const count = rows * (heads + 2 * kvHeads);
+  const { constants, ...own } = byRows(code, count, headDim);
+  if (normed) return { ...own, constants: { ...constants, NORM: true } };
+  const lanes = Number(constants?.['LANES']);
+  const together = Math.max(Number(constants?.['ROWS']), Math.floor(FULL_GROUP / lanes));
+  const groups = foldGroups(Math.ceil(count / together));
+  return { ...own, groups, constants: { LANES: lanes, ROWS: together, NORM: false } };
 }
 
 function shapeOf(rows: number, half: number, { heads, kvHeads, headDim, norm }: HeadsAttrs): number[] {
