@@ -7,7 +7,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vite
 import { decode, encode } from '../../src/checkpoint/planes';
 import { WeightBuilder } from '../../src/checkpoint/upload';
 import { startEngine, type Engine } from '../../src/gpu/backend';
-import { gpu } from '../../src/gpu/dispatch';
+import { dispatchCount, gpu } from '../../src/gpu/dispatch';
 import { embed } from '../../src/ops/embed';
 import { linear, linearDx, outerProduct } from '../../src/ops/linear';
 import { preferDesign } from '../../src/ops/product/choose';
@@ -300,5 +300,38 @@ describe('outer products', () => {
       expect(ours.shape).toEqual([n, k]);
       expect(relativeL2(await ours.data(), expected)).toBeLessThan(2e-6);
     }
+  });
+
+  it('rows that are divided among groups, as on a graphics card, add up to the same in a flat buffer', async () => {
+    const segments: Segment[] = [
+      { rows: 72, rank: 8, scale: 0.5 },
+      { rows: 40, rank: 4, scale: 1.5 },
+    ];
+    const [m, n, k] = [200, 112, 64]; // 200 rows are three groups of 64 and more
+    const { weight } = made('f32', n, k, null);
+    const [x, a, b, dy] = [[m, k], [12, k], [736], [m, n]].map((shape) =>
+      tf.tensor(filled(shape.reduce((product, side) => product * side, 1)), shape),
+    ) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const before = filled(768 + 768);
+    preferDesign(() => ({ design: 'registers', rows: 4, cols: 1, broadcast: 0 }));
+    const run = async () => {
+      const state = flatState(before);
+      const into = { a: { state, offset: 0 }, b: { state, offset: 768 } };
+      const count = dispatchCount();
+      tf.grads((...all) => {
+        const [x1, a1, b1] = all as [tf.Tensor, tf.Tensor, tf.Tensor];
+        return linear(x1, weight, { lora: { a: a1, b: b1, segments, into } });
+      })([x, a, b], dy);
+      return { dispatches: dispatchCount() - count, gradient: await state.gradient.data() };
+    };
+    const whole = await run();
+    const device = gpu();
+    const { software } = device;
+    device.software = false;
+    const divided = await run();
+    device.software = software;
+    expect(divided.dispatches).toBe(whole.dispatches + 2);
+    expect(relativeL2(divided.gradient, whole.gradient)).toBeLessThan(1e-6);
+    disposeWeight(weight);
   });
 });
