@@ -17,7 +17,7 @@ interface BackendInside {
   commandEncoder: GPUCommandEncoder | null;
   computePassEncoder: GPUComputePassEncoder | null;
   dispatchCountInPass: number;
-  bufferManager: { numBytesAllocated: number };
+  bufferManager: { numBytesAllocated: number; freeBuffers: Map<string, GPUBuffer[]> };
   uploadToGPU(id: object): void;
   ensureCommandEncoderReady(): void;
   endComputePassEncoder(): void;
@@ -178,6 +178,16 @@ export function copyOut(tensors: readonly TensorInfo[], target: GPUBuffer): void
     at += size;
   }
   submit();
+}
+
+/**
+ * Puts the pool's free buffers of each size in one order, after all work recorded so far: a step then takes those that the step
+ * before it took, and finds its bind groups again.
+ */
+export function orderFreeBuffers(): void {
+  if (!inside) return;
+  submit();
+  for (const free of inside.bufferManager.freeBuffers.values()) free.sort((a, b) => idOf(a) - idOf(b));
 }
 
 /** What is kept between steps, to be seen not to grow. */

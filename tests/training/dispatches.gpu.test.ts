@@ -44,8 +44,9 @@ const LENGTH = 128;
 
 function withLayers(family: string, layers: number): ModelConfig {
   const raw = JSON.parse(readFileSync(`tests/fixtures/models/${family}/config.json`, 'utf8')) as object;
-  const config = readConfig({ ...raw, num_hidden_layers: layers, layer_types: undefined });
-  return config;
+  // lists with an entry for each layer are made from the family's own rule
+  const rule = { layer_types: undefined, no_rope_layers: undefined };
+  return readConfig({ ...raw, ...rule, num_hidden_layers: layers });
 }
 
 async function dispatchesOf(config: ModelConfig, dropout: number): Promise<number> {
