@@ -51,9 +51,16 @@ export function registersSource(tile: Tile): string {
     ...ownShape(tile),
     `  let row0 = wg.x * ${tile.rows}u;`,
     `  let col0 = wg.y * ${lanes * tile.cols}u + lane;`,
+    ...(tile.batches > 1 ? leaveEarly(tile) : []),
     form === 'nt' ? nt(tile) : form === 'nn' ? nn(tile) : tn(tile),
     '}',
   ].join('\n');
+}
+
+/** The groups are as many as the largest product of the dispatch needs; a smaller one has nothing to do in the last of them. */
+function leaveEarly(tile: Tile): string[] {
+  const rows = tile.form === 'tn' ? 'shape.n' : 'shape.m';
+  return [`if (row0 >= ${rows} || wg.y * ${columnsPerGroup(tile)}u >= shape.k) { return; }`];
 }
 
 /**
