@@ -2,21 +2,21 @@
 //   silu(z) = z / (1 + exp(-z)), or with GELU  z / (1 + exp(-2 w)),  w = sqrt(2/pi) (z + 0.044715 z^3)
 //   (the tanh form, since (1 + tanh w) / 2 = 1 / (1 + exp(-2 w)))
 //
-// gate, up, a [count]   one invocation per element
-struct Shape { count: u32 }
+// x [rows, 2 * width]: gate, then up   a [rows, width]   one invocation per element of a
+struct Shape { count: u32, width: u32 }
 
-@group(0) @binding(0) var<storage, read> gate: array<f32>;
-@group(0) @binding(1) var<storage, read> up: array<f32>;
-@group(0) @binding(2) var<storage, read_write> a: array<f32>;
-@group(0) @binding(3) var<uniform> shape: Shape;
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> a: array<f32>;
+@group(0) @binding(2) var<uniform> shape: Shape;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = (wg.x + wg.y * groups.x) * 64u + lane;
   if (i >= shape.count) { return; }
-  let z = gate[i];
+  let gate = i + (i / shape.width) * shape.width;
+  let z = x[gate];
   var turn = z;
   if (GELU) { turn = 1.5957691216 * z * (1.0 + 0.044715 * z * z); }
   // exp overflows past 88; the clamp changes no result that f32 can hold apart from 0
-  a[i] = z / (1.0 + exp(min(-turn, 80.0))) * up[i];
+  a[i] = z / (1.0 + exp(min(-turn, 80.0))) * x[gate + shape.width];
 }

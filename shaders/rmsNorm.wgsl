@@ -1,14 +1,15 @@
-// rmsNorm: y[row, c] = (offset + g[c]) * x[row, c] / sqrt(mean of x[row]^2 + epsilon)
+// rmsNorm: y[row, c] = (offset + g[c]) * x[row, c] / sqrt(mean of x[row]^2 + epsilon), with ADD + added[row, c]
 //
-// x, y [rows, cols]   g [cols]
+// x, added, y [rows, cols]   g [cols]
 //
 // LANES invocations share a row, ROWS rows share a workgroup; shared/rowReduce.wgsl is put in front.
 struct Shape { rows: u32, cols: u32, epsilon: f32, offset: f32 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> g: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
-@group(0) @binding(3) var<uniform> shape: Shape;
+@group(0) @binding(2) var<storage, read> added: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<uniform> shape: Shape;
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) id: vec3u) {
@@ -21,7 +22,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   let rstd = inverseSqrt(rowSum(squares, id.x, id.y) / f32(shape.cols) + shape.epsilon);
   if (row < shape.rows) {
     for (var c = id.x; c < shape.cols; c += LANES) {
-      y[at + c] = (shape.offset + g[c]) * x[at + c] * rstd;
+      var value = (shape.offset + g[c]) * x[at + c] * rstd;
+      if (ADD) { value += added[at + c]; }
+      y[at + c] = value;
     }
   }
 }

@@ -1,6 +1,7 @@
-// rmsNormDx: dx = rstd * (w dy - u * mean(w dy u)),  u = rstd x,  w = offset + g,  rstd = 1 / sqrt(mean x^2 + epsilon)
+// rmsNormDx: dx = rstd * (w dy - u * mean(w dy u)),  u = rstd x,  w = offset + g,  rstd = 1 / sqrt(mean x^2 + epsilon);
+//   with ADD + added
 //
-// x, dy, dx [rows, cols]   g [cols]
+// x, dy, added, dx [rows, cols]   g [cols]
 //
 // LANES invocations share a row, ROWS rows share a workgroup; shared/rowReduce.wgsl is put in front.
 struct Shape { rows: u32, cols: u32, epsilon: f32, offset: f32 }
@@ -8,8 +9,9 @@ struct Shape { rows: u32, cols: u32, epsilon: f32, offset: f32 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> g: array<f32>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
-@group(0) @binding(4) var<uniform> shape: Shape;
+@group(0) @binding(3) var<storage, read> added: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(5) var<uniform> shape: Shape;
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) id: vec3u) {
@@ -27,7 +29,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   let pull = rowSum(along, id.x, id.y) * rstd * rstd / count;
   if (row < shape.rows) {
     for (var c = id.x; c < shape.cols; c += LANES) {
-      dx[at + c] = rstd * ((shape.offset + g[c]) * dy[at + c] - x[at + c] * pull);
+      var value = rstd * ((shape.offset + g[c]) * dy[at + c] - x[at + c] * pull);
+      if (ADD) { value += added[at + c]; }
+      dx[at + c] = value;
     }
   }
 }

@@ -1,4 +1,4 @@
-// sumParts: result[i] = sum over p of parts[p, i], in order
+// sumParts: result[i] = sum over p of parts[p, i], in order; with ADD, added to what is there
 //
 // parts [count, size]   result [size]   one invocation per element
 struct Shape { size: u32, count: u32 }
@@ -12,6 +12,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   let i = (wg.x + wg.y * groups.x) * 64u + lane;
   if (i >= shape.size) { return; }
   var sum = 0.0;
+  if (ADD) { sum = result[i]; }
   for (var p = 0u; p < shape.count; p++) { sum += parts[p * shape.size + i]; }
   result[i] = sum;
 }

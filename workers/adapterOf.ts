@@ -1,7 +1,7 @@
 /** What a run has learned, as an adapter with a name and files of its own. */
 import { adapterFrom } from '../src/adapter/lora';
 import { specOf } from '../src/adapter/spec';
-import type { Slot } from '../src/adapter/trainable';
+import type { Block } from '../src/adapter/trainable';
 import { writePeft } from '../src/exchange/peft';
 import type { ModelConfig } from '../src/model/config';
 import type { ModelSummary } from '../src/protocol/apis';
@@ -13,11 +13,11 @@ export function adapterOf(
   run: StoredRun,
   base: Pick<ModelSummary, 'name'>,
   config: ModelConfig,
-  slots: Slot[],
+  blocks: Block[],
   outcome: RunOutcome,
 ): StoredAdapter {
   const { settings } = run;
-  const adapter = adapterFrom(specOf(settings, config), slots, outcome.parameters);
+  const adapter = adapterFrom(specOf(settings, config), blocks, outcome.parameters);
   const { config: peftConfig, weights } = writePeft(adapter, { name: base.name, revision: null });
   return {
     summary: {

@@ -2,8 +2,13 @@
 import type { Checkpoint as StoredForm } from '../src/storage/checkpoints';
 import type { Checkpoint } from '../src/training/run';
 import type { Watch } from '../src/training/stopping';
+import { BadRequest } from './failures';
+
+/** How the numbers lie, as src/adapter places them; one more whenever that changes. */
+const LAYOUT = 2;
 
 interface Meta {
+  layout: number;
   count: number;
   hasBest: boolean;
   watch: Watch;
@@ -14,12 +19,16 @@ export function packCheckpoint({ step, parameters, mean, square, best, watch }: 
   const count = parameters.length;
   const all = new Float32Array(count * parts.length);
   parts.forEach((part, index) => all.set(part, index * count));
-  const meta: Meta = { count, hasBest: best !== null, watch };
+  const meta: Meta = { layout: LAYOUT, count, hasBest: best !== null, watch };
   return { step, bytes: all.buffer, meta };
 }
 
 export function unpackCheckpoint({ step, bytes, meta }: StoredForm): Checkpoint {
-  const { count, hasBest, watch } = meta as Meta;
+  const { layout, count, hasBest, watch } = meta as Meta;
+  if (layout !== LAYOUT)
+    throw new BadRequest(
+      'This run was interrupted under another version of this page, which kept its numbers in another order. Start it anew.',
+    );
   const all = new Float32Array(bytes);
   const part = (index: number) => all.slice(index * count, (index + 1) * count);
   return {

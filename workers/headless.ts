@@ -109,7 +109,7 @@ const seconds = (performance.now() - started) / 1000;
 const dispatches = dispatchCount() - before;
 trainable.flat.write({ parameters: outcome.parameters });
 
-const adapter = adapterFrom(spec, trainable.slots, outcome.parameters);
+const adapter = adapterFrom(spec, trainable.blocks, outcome.parameters);
 const peft = writePeft(adapter, { name: job.model, revision: null });
 mkdirSync(job.out, { recursive: true });
 writeFileSync(join(job.out, PEFT_CONFIG), peft.config);

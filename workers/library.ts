@@ -131,7 +131,12 @@ export class Library {
   }
 
   /** Keeps a fully trained model beside the one it came from. Returns its id. */
-  async keepTrained(from: string, name: string, slots: Slot[], parameters: Float32Array): Promise<string> {
+  async keepTrained(
+    from: string,
+    name: string,
+    slots: readonly Slot[],
+    parameters: Float32Array,
+  ): Promise<string> {
     const { config, assets, rawConfig } = await this.files(from);
     const shapes = new Map(slots.map((slot) => [slot.name, slot.shape]));
     const places = new Map(slots.map((slot) => [slot.name, slot]));

@@ -2,7 +2,7 @@
 import { fullTrainable } from '../src/adapter/full';
 import { loraTrainable } from '../src/adapter/lora';
 import { specOf } from '../src/adapter/spec';
-import type { Trainable } from '../src/adapter/trainable';
+import { slotsOf, type Trainable } from '../src/adapter/trainable';
 import type { TrainingData } from '../src/protocol/data';
 import type { Plan, RunEvent } from '../src/protocol/events';
 import type { Settings } from '../src/protocol/settings';
@@ -245,12 +245,12 @@ export class Runs {
     const { settings } = run;
     if (settings.method === 'full') {
       const trained = await whileTakingIn(() =>
-        this.#library.keepTrained(run.modelId, run.name, trainable.slots, outcome.parameters),
+        this.#library.keepTrained(run.modelId, run.name, slotsOf(trainable.blocks), outcome.parameters),
       );
       await this.#close(run, kept, outcome, { adapterId: null, modelId: trained }, emit, started);
       return;
     }
-    const made = adapterOf(run, summary, config, trainable.slots, outcome);
+    const made = adapterOf(run, summary, config, trainable.blocks, outcome);
     await this.#keep(emit, () => this.#shelf.put(made));
     await this.#close(run, kept, outcome, { adapterId: made.summary.id }, emit, started);
   }

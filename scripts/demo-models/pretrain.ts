@@ -7,6 +7,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fullTrainable } from '../../src/adapter/full';
+import { slotsOf } from '../../src/adapter/trainable';
 import { randomFrom } from '../../src/random';
 import { assetsFrom } from '../../src/chat/assets';
 import { openTemplate } from '../../src/chat/template';
@@ -106,7 +107,7 @@ const outcome = await trainRun({
 const seconds = Math.round((performance.now() - started) / 1000);
 console.log(`${outcome.reason} after ${seconds} s; held-out loss ${outcome.watch.bestLoss?.toFixed(4)}`);
 
-const tensors = trainable.slots.map(({ name, shape, offset, count }) => ({
+const tensors = slotsOf(trainable.blocks).map(({ name, shape, offset, count }) => ({
   name,
   dtype: 'F16' as const,
   shape,

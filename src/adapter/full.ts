@@ -1,36 +1,36 @@
 /** Full fine-tuning: every weight of the model is trained. For tiny models; the frozen copy is not needed meanwhile. */
-import type * as tf from '@tensorflow/tfjs-core';
 import type { WeightSource } from '../checkpoint/source';
 import type { ModelConfig } from '../model/config';
-import { linearName, weightShapes } from '../model/shapes';
-import { layerNorms, linearOf, type ModelWeights } from '../model/weights';
+import { headNormNames, linearName, membersOf, normNames, PROJECTIONS, weightShapes } from '../model/shapes';
+import { layerNorms, type ModelWeights } from '../model/weights';
 import { linear } from '../ops/linear';
 import { trainedWeight } from '../ops/weight';
-import type { Target } from '../protocol/settings';
-import { Flat, placeSlots, type Slot, type Trainable } from './trainable';
+import {
+  Flat,
+  lengthOf,
+  placeBlocks,
+  slotsOf,
+  type Block,
+  type BlockParts,
+  type Trainable,
+} from './trainable';
 
 export async function fullTrainable(config: ModelConfig, source: WeightSource): Promise<Trainable> {
-  const slots = placeSlots(
-    [...weightShapes(config)].map(([name, shape]) => ({ name, shape, place: placeOf(name) })),
-  );
-  const last = slots[slots.length - 1];
-  const values = new Float32Array(last ? last.offset + Math.ceil(last.count / 64) * 64 : 0);
-  for (const slot of slots) values.set(await source.read(slot.name), slot.offset);
-  const flat = new Flat(slots, values);
-  const byName = new Map(slots.map((slot) => [slot.name, slot]));
-  const need = (name: string): Slot => {
-    const slot = byName.get(name);
-    if (!slot) throw new Error(`Nothing is trained under the name ${name}.`);
-    return slot;
-  };
-  const optional = (name: string, at: (slot: Slot) => tf.Tensor) => {
-    const slot = byName.get(name);
-    return slot ? at(slot) : undefined;
+  const blocks = placeBlocks(partsOf(config));
+  const values = new Float32Array(lengthOf(blocks));
+  for (const slot of slotsOf(blocks)) values.set(await source.read(slot.name), slot.offset);
+  const flat = new Flat(values);
+  const byName = new Map(blocks.map((block) => [block.slots[0]?.name, block]));
+  const need = (name: string): Block => {
+    const block = byName.get(name);
+    if (!block) throw new Error(`Nothing is trained under the name ${name}.`);
+    return block;
   };
 
   return {
-    slots,
+    blocks,
     flat,
+    direct: false,
     outside(at) {
       const table = (name: string) => trainedWeight(at(need(name)));
       const embedding = table('model.embed_tokens.weight');
@@ -38,23 +38,56 @@ export async function fullTrainable(config: ModelConfig, source: WeightSource): 
       return { embedding, head, norm: at(need('model.norm.weight')) };
     },
     layer(index, at) {
+      const [heads] = headNormNames(config, index);
       return {
-        norms: layerNorms(config, index, (name) => at(need(name))),
-        linear: (x, target, residual) => {
-          const own = linearName(index, target);
-          const weight = trainedWeight(at(need(`${own}.weight`)));
-          return linear(x, weight, { bias: optional(`${own}.bias`, at), residual });
+        norms: layerNorms(
+          config,
+          index,
+          (name) => at(need(name)),
+          heads === undefined ? null : at(need(heads)),
+        ),
+        linear: (x, projection, extra = {}) => {
+          const [first = projection] = membersOf(config, projection);
+          const own = linearName(index, first);
+          const bias = byName.get(`${own}.bias`);
+          return linear(x, trainedWeight(at(need(`${own}.weight`))), { bias: bias && at(bias), ...extra });
         },
       };
     },
   };
 }
 
-function placeOf(name: string): Slot['place'] {
-  const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
-  if (layer !== undefined) return Number(layer);
-  if (name === 'model.norm.weight') return 'norm';
-  return name === 'lm_head.weight' ? 'head' : 'embedding';
+/** What an operation reads as one lies together; a block is found by the name of its first tensor. */
+function partsOf(config: ModelConfig): BlockParts[] {
+  const shapes = weightShapes(config);
+  const parts: BlockParts[] = [];
+  const take = (names: string[], place: Block['place'], shape?: number[]) => {
+    const slots = names.map((name) => {
+      const own = shapes.get(name);
+      if (!own) throw new Error(`${name} belongs to no model of this family.`);
+      return { name, shape: own };
+    });
+    const [first] = slots;
+    if (!first) return;
+    const rows = slots.reduce((sum, slot) => sum + (slot.shape[0] ?? 0), 0);
+    parts.push({ slots, shape: shape ?? [rows, ...first.shape.slice(1)], place });
+  };
+  take(['model.embed_tokens.weight'], 'embedding');
+  for (let layer = 0; layer < config.layers; layer++) {
+    const heads = headNormNames(config, layer);
+    for (const name of Object.values(normNames(config)).map((name) => `model.layers.${layer}.${name}.weight`))
+      if (!heads.includes(name)) take([name], layer);
+    take(heads, layer, [2, config.headDim]);
+    for (const projection of PROJECTIONS) {
+      const members = membersOf(config, projection);
+      const named = (end: string) => members.map((target) => `${linearName(layer, target)}.${end}`);
+      take(named('weight'), layer);
+      if (members.some((target) => config.biased.includes(target))) take(named('bias'), layer);
+    }
+  }
+  take(['model.norm.weight'], 'norm');
+  if (!config.tied) take(['lm_head.weight'], 'head');
+  return parts;
 }
 
 /** A model's linear layers as they are, with nothing trained: the base model. */
@@ -64,8 +97,8 @@ export function frozenLayers(weights: ModelWeights): Trainable['layer'] {
     if (!own) throw new Error(`There is no layer ${index}.`);
     return {
       norms: own.norms,
-      linear: (x, target: Target, residual) =>
-        linear(x, linearOf(own, target), { bias: own.bias[target], residual }),
+      linear: (x, projection, extra = {}) =>
+        linear(x, own.linear[projection], { bias: own.bias[projection], ...extra }),
     };
   };
 }

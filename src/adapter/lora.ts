@@ -2,21 +2,29 @@
  * LoRA: y = frozen(x) + scale · (x Aᵀ) Bᵀ on the chosen linear layers. A starts random, B at zero, as PEFT does
  * (Kaiming uniform with a = √5, that is ±1/√in). Knows nothing of steps, files or screens.
  */
-import type * as tf from '@tensorflow/tfjs-core';
 import type { ModelConfig } from '../model/config';
-import { linearOf, type ModelWeights } from '../model/weights';
+import { linearName, linearShape, membersOf, PROJECTIONS, type Projection } from '../model/shapes';
+import type { ModelWeights } from '../model/weights';
 import { dropout } from '../ops/dropout';
 import { linear } from '../ops/linear';
-import { trainedWeight } from '../ops/weight';
-import type { Target } from '../protocol/settings';
+import type { Segment } from '../ops/segments';
 import { randomFrom } from '../random';
 import { adapterModules, type AdapterModule, type AdapterSpec, type AdapterWeights } from './spec';
-import { Flat, placeSlots, type Slot, type Trainable } from './trainable';
+import {
+  Flat,
+  lengthOf,
+  placeBlocks,
+  slotsOf,
+  type Block,
+  type BlockParts,
+  type Trainable,
+} from './trainable';
 
-interface Pair {
-  module: AdapterModule;
-  a: Slot;
-  b: Slot;
+/** The adapters of one product: those of the layers that it runs at once. */
+interface Group {
+  a: Block;
+  b: Block;
+  segments: Segment[];
 }
 
 export function loraTrainable(
@@ -25,63 +33,91 @@ export function loraTrainable(
   spec: AdapterSpec,
   start: AdapterWeights | { seed: number },
 ): Trainable {
-  const modules = adapterModules(spec, config);
-  const slots = placeSlots(
-    modules.flatMap(({ name, rank, out, in: width, layer }) => [
-      { name: `${name}.lora_A`, shape: [rank, width], place: layer },
-      { name: `${name}.lora_B`, shape: [out, rank], place: layer },
-    ]),
-  );
-  const pairs = new Map<string, Pair>();
-  modules.forEach((module, index) => {
-    const [a, b] = [slots[2 * index], slots[2 * index + 1]];
-    if (a && b) pairs.set(`${module.layer} ${module.target}`, { module, a, b });
+  const modules = new Map(adapterModules(spec, config).map((module) => [module.name, module]));
+  const keys: string[] = [];
+  const parts: BlockParts[] = [];
+  const segmentsOf = new Map<string, Segment[]>();
+  for (let layer = 0; layer < config.layers; layer++)
+    for (const projection of PROJECTIONS) {
+      const members = membersOf(config, projection);
+      const own = members.flatMap((target) => modules.get(linearName(layer, target)) ?? []);
+      if (own.length === 0) continue;
+      const key = `${layer} ${projection}`;
+      keys.push(key);
+      parts.push(...blocksOf(own, layer));
+      segmentsOf.set(
+        key,
+        members.map((target) => {
+          const { rank = 0, scale = 0 } = modules.get(linearName(layer, target)) ?? {};
+          return { rows: linearShape(config, target).out, rank, scale };
+        }),
+      );
+    }
+  const blocks = placeBlocks(parts);
+  const groups = new Map<string, Group>();
+  keys.forEach((key, index) => {
+    const [a, b, segments] = [blocks[2 * index], blocks[2 * index + 1], segmentsOf.get(key)];
+    if (a && b && segments) groups.set(key, { a, b, segments });
   });
-  const flat = new Flat(slots, 'seed' in start ? freshValues(slots, start.seed) : givenValues(slots, start));
+  const flat = new Flat('seed' in start ? freshValues(blocks, start.seed) : givenValues(blocks, start));
 
   return {
-    slots,
+    blocks,
     flat,
+    direct: true,
     outside: () => weights,
     layer(index, at, seed) {
       const own = weights.layers[index];
       if (!own) throw new Error(`There is no layer ${index}.`);
       return {
         norms: own.norms,
-        linear: (x, target, residual) => {
-          const pair = pairs.get(`${index} ${target}`);
-          const base = linearOf(own, target);
-          const extra = { bias: own.bias[target], residual };
-          if (!pair) return linear(x, base, extra);
-          const [a, b] = [at(pair.a), at(pair.b)];
-          const { scale } = pair.module;
-          if (!seed || spec.dropout === 0) return linear(x, base, { ...extra, lora: { a, b, scale } });
-          return dropped(
-            linear(x, base, extra),
-            dropout(x, seed, spec.dropout, placeOf(index, target)),
-            a,
-            b,
-            scale,
-          );
+        linear: (x, projection, extra = {}) => {
+          const base = own.linear[projection];
+          const group = groups.get(`${index} ${projection}`);
+          const added = { bias: own.bias[projection], ...extra };
+          if (!group) return linear(x, base, added);
+          const { a, b, segments } = group;
+          const { state } = flat;
+          const lora = {
+            ...{ a: at(a), b: at(b), segments },
+            into: { a: { state, offset: a.offset }, b: { state, offset: b.offset } },
+          };
+          if (!seed || spec.dropout === 0) return linear(x, base, { ...added, lora });
+          // layers that read the same input drop the same numbers of it
+          const dropped = dropout(x, seed, spec.dropout, placeOf(index, projection));
+          return linear(x, base, { ...added, lora: { ...lora, x: dropped } });
         },
       };
     },
   };
 }
 
-/** With dropout the adapter reads another input than the frozen weight: y + scale · (x′ Aᵀ) Bᵀ. */
-function dropped(y: tf.Tensor, x: tf.Tensor, a: tf.Tensor, b: tf.Tensor, scale: number): tf.Tensor {
-  return linear(linear(x, trainedWeight(a)), trainedWeight(b), { scale, residual: y });
+/** A's one below the other, B's one after the other. */
+function blocksOf(modules: AdapterModule[], place: number): BlockParts[] {
+  const [first] = modules;
+  const ranks = modules.reduce((sum, { rank }) => sum + rank, 0);
+  return [
+    {
+      slots: modules.map(({ name, rank, in: width }) => ({ name: `${name}.lora_A`, shape: [rank, width] })),
+      shape: [ranks, first?.in ?? 0],
+      place,
+    },
+    {
+      slots: modules.map(({ name, rank, out }) => ({ name: `${name}.lora_B`, shape: [out, rank] })),
+      shape: [modules.reduce((sum, { rank, out }) => sum + out * rank, 0)],
+      place,
+    },
+  ];
 }
 
-function placeOf(layer: number, target: Target): number {
-  return layer * 16 + target.charCodeAt(0) - 96 + (target === 'down_proj' ? 8 : 0);
+function placeOf(layer: number, projection: Projection): number {
+  return layer * PROJECTIONS.length + PROJECTIONS.indexOf(projection);
 }
 
-function freshValues(slots: Slot[], seed: number): Float32Array {
+function freshValues(blocks: Block[], seed: number): Float32Array {
   const random = randomFrom(seed);
-  const values = new Float32Array(lengthOf(slots));
-  for (const { name, offset, count, shape } of slots) {
+  const values = new Float32Array(lengthOf(blocks));
+  for (const { name, offset, count, shape } of slotsOf(blocks)) {
     if (!name.endsWith('lora_A')) continue;
     const bound = 1 / Math.sqrt(shape[1] ?? 1);
     for (let i = 0; i < count; i++) values[offset + i] = (2 * random() - 1) * bound;
@@ -89,9 +125,9 @@ function freshValues(slots: Slot[], seed: number): Float32Array {
   return values;
 }
 
-function givenValues(slots: Slot[], { tensors }: AdapterWeights): Float32Array {
-  const values = new Float32Array(lengthOf(slots));
-  for (const { name, offset, count } of slots) {
+function givenValues(blocks: Block[], { tensors }: AdapterWeights): Float32Array {
+  const values = new Float32Array(lengthOf(blocks));
+  for (const { name, offset, count } of slotsOf(blocks)) {
     const given = tensors.get(name);
     if (!given || given.values.length !== count)
       throw new Error(
@@ -102,14 +138,10 @@ function givenValues(slots: Slot[], { tensors }: AdapterWeights): Float32Array {
   return values;
 }
 
-function lengthOf(slots: Slot[]): number {
-  return slots.reduce((end, slot) => Math.max(end, slot.offset + Math.ceil(slot.count / 64) * 64), 0);
-}
-
 /** The adapter out of a copy of the flat parameters. */
-export function adapterFrom(spec: AdapterSpec, slots: Slot[], parameters: Float32Array): AdapterWeights {
+export function adapterFrom(spec: AdapterSpec, blocks: Block[], parameters: Float32Array): AdapterWeights {
   const tensors: AdapterWeights['tensors'] = new Map();
-  for (const { name, shape, offset, count } of slots) {
+  for (const { name, shape, offset, count } of slotsOf(blocks)) {
     const [rows = 0, cols = 0] = shape;
     tensors.set(name, { shape: [rows, cols], values: parameters.slice(offset, offset + count) });
   }

@@ -8,12 +8,22 @@ import type { LayerNorms, ModelWeights } from '../model/weights';
 import { viewOf } from '../gpu/dispatch';
 import type { FlatState } from '../ops/flat';
 
+/** A tensor as checkpoints and adapters name it. */
 export interface Slot {
   name: string;
   shape: number[];
-  /** In numbers, a multiple of 64 (256 bytes: what a device can bind at). */
+  /** In numbers. */
   offset: number;
   count: number;
+}
+
+/** Slots side by side that an operation reads as one tensor: what a tape differentiates by. */
+export interface Block {
+  slots: Slot[];
+  /** Of all slots together. */
+  shape: number[];
+  /** In numbers, a multiple of 64 (256 bytes: what a device can bind at). */
+  offset: number;
   /** Decoder layer it belongs to, or where outside: the embedding before, the head after. */
   place: number | 'embedding' | 'norm' | 'head';
 }
@@ -25,36 +35,53 @@ export interface TrainedLayer {
 }
 
 export interface Trainable {
-  slots: Slot[];
+  blocks: Block[];
   flat: Flat;
-  /** `at` gives the tensor of a slot; a tape may hand in its own. */
-  layer(index: number, at: (slot: Slot) => tf.Tensor, dropoutSeed: tf.Tensor | null): TrainedLayer;
+  /** Gradients are added to the flat buffer where they are made; what the tape gives in their place has no content. */
+  direct: boolean;
+  /** `at` gives the tensor of a block; a tape may hand in its own. */
+  layer(index: number, at: (block: Block) => tf.Tensor, dropoutSeed: tf.Tensor | null): TrainedLayer;
   /** Weights outside the layers, with the trained ones put in. */
-  outside(at: (slot: Slot) => tf.Tensor): Pick<ModelWeights, 'embedding' | 'norm' | 'head'>;
+  outside(at: (block: Block) => tf.Tensor): Pick<ModelWeights, 'embedding' | 'norm' | 'head'>;
 }
 
 const ALIGN = 64;
 
-export function placeSlots(parts: Omit<Slot, 'offset' | 'count'>[]): Slot[] {
-  let offset = 0;
-  return parts.map((part) => {
-    const count = tf.util.sizeFromShape(part.shape);
-    const slot = { ...part, offset, count };
-    offset += Math.ceil(count / ALIGN) * ALIGN;
-    return slot;
+export interface BlockParts extends Pick<Block, 'shape' | 'place'> {
+  slots: Pick<Slot, 'name' | 'shape'>[];
+}
+
+export function placeBlocks(parts: BlockParts[]): Block[] {
+  let end = 0;
+  return parts.map(({ slots, ...part }) => {
+    const offset = Math.ceil(end / ALIGN) * ALIGN;
+    end = offset;
+    const own = slots.map((slot) => {
+      const placed = { ...slot, offset: end, count: tf.util.sizeFromShape(slot.shape) };
+      end += placed.count;
+      return placed;
+    });
+    return { ...part, offset, slots: own };
   });
+}
+
+/** Numbers of the flat buffers. */
+export function lengthOf(blocks: readonly Block[]): number {
+  const last = blocks[blocks.length - 1];
+  return last ? last.offset + Math.ceil(tf.util.sizeFromShape(last.shape) / ALIGN) * ALIGN : 0;
+}
+
+export function slotsOf(blocks: readonly Block[]): Slot[] {
+  return blocks.flatMap(({ slots }) => slots);
 }
 
 /** The flat buffers of a run and the tensors in them. */
 export class Flat {
   readonly count: number;
   state: FlatState;
-  #views = new Map<Slot, tf.Tensor>();
+  #views = new Map<Block, tf.Tensor>();
 
-  constructor(
-    readonly slots: Slot[],
-    values: Float32Array,
-  ) {
+  constructor(values: Float32Array) {
     this.count = values.length;
     const zeros = () => tf.zeros([this.count]);
     this.state = {
@@ -66,15 +93,14 @@ export class Flat {
     };
   }
 
-  /** The tensor of a slot. On the GPU a view that follows the optimiser, on the processor a slice of this moment. */
-  tensor(slot: Slot): tf.Tensor {
-    if (tf.getBackend() !== 'webgpu') {
-      const { parameters } = this.state;
-      return tf.reshape(tf.slice(parameters, slot.offset, slot.count), slot.shape);
-    }
-    let view = this.#views.get(slot);
-    if (!view)
-      this.#views.set(slot, (view = tf.keep(viewOf(this.state.parameters, slot.offset, slot.shape))));
+  /** The tensor of a block. On the GPU a view that follows the optimiser, on the processor a slice of this moment. */
+  tensor(block: Block): tf.Tensor {
+    const { offset, shape } = block;
+    const { parameters } = this.state;
+    if (tf.getBackend() !== 'webgpu')
+      return tf.reshape(tf.slice(parameters, offset, tf.util.sizeFromShape(shape)), shape);
+    let view = this.#views.get(block);
+    if (!view) this.#views.set(block, (view = tf.keep(viewOf(parameters, offset, shape))));
     return view;
   }
 

@@ -1,30 +1,25 @@
 /** Our own way of doing a task: the operations that training uses. On the processor these are the twins. */
 import * as tf from '@tensorflow/tfjs-core';
+import { loraTrainable } from '../adapter/lora';
+import type { AdapterSpec, AdapterWeights } from '../adapter/spec';
+import { slotsOf, type Slot } from '../adapter/trainable';
 import { finished } from '../gpu/rest';
 import { submit } from '../gpu/dispatch';
-import { decoderLayer, type Linear } from '../model/decoder';
+import { decoderLayer } from '../model/decoder';
 import { rotaryTables } from '../model/rotary';
 import { disposeSight, sightOfDocuments, sightOfStarts } from '../model/sight';
-import { makeWeight } from '../model/weights';
+import { linearName, membersOf, PROJECTIONS, type Projection } from '../model/shapes';
+import { disposeWeights, makeWeight, type ModelWeights } from '../model/weights';
 import { attention } from '../ops/attention';
 import { adamw, gradientNorm, type FlatState } from '../ops/flat';
 import { linear, linearDx } from '../ops/linear';
-import { disposeWeight } from '../ops/weight';
+import { disposeWeight, plainWeight } from '../ops/weight';
 import { TARGETS } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
 import { disposeBatch, makeBatch } from '../training/batch';
 import { chunkRows } from '../training/chunkRows';
 import { headLoss } from '../training/head';
-import type {
-  AdamwTask,
-  AttentionTask,
-  HeadTask,
-  LayerTask,
-  Prepared,
-  ProductTask,
-  Projection,
-  Task,
-} from './task';
+import type { AdamwTask, AttentionTask, HeadTask, LayerTask, Prepared, ProductTask, Task } from './task';
 
 export function prepareOurs(task: Task, format: WeightFormat): Prepared {
   switch (task.kind) {
@@ -78,60 +73,101 @@ function product({ form, m, n, k, x, w }: ProductTask, format: WeightFormat): Pr
   return prepared(compute, [left], () => disposeWeight(weight));
 }
 
+/** The layer as training runs it: gradients of adapters are added up in the flat buffer. */
 function layer(task: LayerTask, format: WeightFormat): Prepared {
   const { config, rows, rank, scale } = task;
-  const { hidden } = config;
-  const part = <T>(make: (target: Projection) => T) =>
-    Object.fromEntries(TARGETS.map((target) => [target, make(target)])) as Record<Projection, T>;
-  const weights = part((target) => {
-    const { out, in: width, w } = task.linear[target];
-    return makeWeight(w, out, width, format);
-  });
-  const bias = part((target) => {
-    const { bias: values } = task.linear[target];
-    return values ? tf.tensor1d(values) : null;
-  });
-  const norms = {
-    attention: tf.tensor1d(task.inputNorm),
-    feedForward: tf.tensor1d(task.postNorm),
-    ...{ attentionOut: null, feedForwardOut: null, query: null, key: null },
+  const weights = layerWeights(task, format);
+  const spec: AdapterSpec = {
+    ...{ rank, alpha: scale * rank, rslora: false, dropout: 0 },
+    ...{ targets: [...TARGETS], layers: 1 },
   };
-  const x = tf.tensor2d(task.x, [rows, hidden]);
-  const dy = tf.tensor2d(task.dy, [rows, hidden]);
-  const adapters = TARGETS.flatMap((target) => {
+  const tensors: AdapterWeights['tensors'] = new Map();
+  for (const target of TARGETS) {
     const { a, b, out, in: width } = task.linear[target];
-    return [tf.tensor2d(a, [rank, width]), tf.tensor2d(b, [out, rank])];
-  });
+    const name = linearName(0, target);
+    tensors.set(`${name}.lora_A`, { shape: [rank, width], values: a });
+    tensors.set(`${name}.lora_B`, { shape: [out, rank], values: b });
+  }
+  const trainable = loraTrainable(config, weights, spec, { spec, tensors });
+  const { blocks, flat } = trainable;
+  const x = tf.tensor2d(task.x, [rows, config.hidden]);
+  const dy = tf.tensor2d(task.dy, [rows, config.hidden]);
   const tables = rotaryTables(config, rows);
   const sight = sightOfDocuments(config, new Int32Array(rows), tables);
   const run = tf.grads((...inputs) => {
-    const [first, ...pairs] = inputs as tf.Tensor[];
-    const own: Linear = (rows_, target, residual) => {
-      const name = TARGETS.find((one) => one === target);
-      if (!name) throw new Error(`The layer has no ${target}.`);
-      const at = 2 * TARGETS.indexOf(name);
-      const [a, b] = [pairs[at], pairs[at + 1]];
-      if (!a || !b) throw new Error(`No adapter for ${name}.`);
-      return linear(rows_, weights[name], {
-        bias: bias[name] ?? undefined,
-        residual,
-        lora: { a, b, scale },
-      });
-    };
-    if (!first) throw new Error('The layer has no input.');
-    return decoderLayer(config, 0, norms, own, first, sight);
+    const [first, ...trained] = inputs as tf.Tensor[];
+    const own = trainable.layer(0, (block) => given(trained[blocks.indexOf(block)]), null);
+    return decoderLayer(config, 0, own.norms, own.linear, given(first), sight);
   });
-  const biases = Object.values(bias).filter((tensor) => tensor !== null);
-  const held = [x, dy, ...adapters, norms.attention, norms.feedForward, ...biases];
-  return prepared(
-    () => run([x, ...adapters], dy),
-    held,
-    () => {
-      Object.values(weights).forEach(disposeWeight);
+  const compute = () => run([x, ...blocks.map((block) => flat.tensor(block))], dy).slice(0, 1);
+  return {
+    ...prepared(compute, [x, dy], () => {
+      flat.dispose();
+      disposeWeights(weights);
       disposeSight(sight);
       tf.dispose(tables);
+    }),
+    read: async () => {
+      // puts zeros in the place of what earlier runs added up
+      flat.write(await flat.read());
+      const [dx] = tf.tidy(compute);
+      const values = (await given(dx).data<'float32'>()).slice();
+      given(dx).dispose();
+      const gradient = Float32Array.from(await flat.state.gradient.data());
+      const slots = slotsOf(blocks);
+      return [values, ...[...tensors.keys()].map((name) => gradientOf(gradient, slots, name))];
     },
-  );
+  };
+}
+
+function gradientOf(gradient: Float32Array, slots: readonly Slot[], name: string): Float32Array {
+  const slot = slots.find((one) => one.name === name);
+  if (!slot) throw new Error(`The layer has no ${name}.`);
+  return gradient.slice(slot.offset, slot.offset + slot.count);
+}
+
+function given(tensor: tf.Tensor | undefined): tf.Tensor {
+  if (!tensor) throw new Error('The layer misses a tensor.');
+  return tensor;
+}
+
+/** A model of one layer without embedding and head. */
+function layerWeights(
+  { config, linear: parts, inputNorm, postNorm }: LayerTask,
+  format: WeightFormat,
+): ModelWeights {
+  const of = (projection: Projection) =>
+    TARGETS.filter((target) => membersOf(config, projection).includes(target)).map((target) => parts[target]);
+  const matrix = (projection: Projection) => {
+    const own = of(projection);
+    const rows = own.reduce((sum, { out }) => sum + out, 0);
+    return makeWeight(joined(own.map(({ w }) => w)), rows, own[0]?.in ?? 0, format);
+  };
+  const bias: ModelWeights['layers'][number]['bias'] = {};
+  for (const projection of PROJECTIONS) {
+    const own = of(projection).flatMap((part) => (part.bias ? [part.bias] : []));
+    if (own.length > 0) bias[projection] = tf.tensor1d(joined(own));
+  }
+  const linear = {
+    ...{ qkv_proj: matrix('qkv_proj'), o_proj: matrix('o_proj') },
+    ...{ gate_up_proj: matrix('gate_up_proj'), down_proj: matrix('down_proj') },
+  };
+  const norms = {
+    ...{ attention: tf.tensor1d(inputNorm), feedForward: tf.tensor1d(postNorm) },
+    ...{ attentionOut: null, feedForwardOut: null, heads: null },
+  };
+  const table = plainWeight(tf.zeros([1, 1]));
+  return { embedding: table, layers: [{ norms, linear, bias }], norm: tf.zeros([1]), head: table };
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function attentionPass(task: AttentionTask): Prepared {

@@ -5,10 +5,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { gpu } from '../gpu/dispatch';
 import { rotaryTables } from '../model/rotary';
-import { gluReference } from '../ops/glu.reference';
+import { linearShape } from '../model/shapes';
+import { gatedReference } from '../ops/glu.reference';
+import { turnedReference } from '../ops/heads.reference';
 import { linearReference } from '../ops/linear.reference';
 import { rmsNormReference } from '../ops/rmsNorm.reference';
-import { ropeReference } from '../ops/rope.reference';
 import { TARGETS } from '../protocol/settings';
 import { causal, prepared } from './ours';
 import type {
@@ -128,20 +129,20 @@ function layer(task: LayerTask): Prepared {
         residual,
       };
       const present = Object.entries(given).filter((entry): entry is [string, tf.Tensor] => !!entry[1]);
-      const [y] = linearReference(Object.fromEntries(present), { weight: null, scale });
+      const segments = [{ rows: linearShape(config, target).out, rank, scale }];
+      const [y] = linearReference(Object.fromEntries(present), { weight: null, scale: 1, segments });
       if (!y) throw new Error('A projection gave no output.');
       return y;
     };
-    const turn = (y: tf.Tensor, count: number) =>
-      ropeReference({ x: y, positions, table }, { heads: count, headDim, direction: 1 });
+    const turn = (y: tf.Tensor) => turnedReference(y, { positions, table }, headDim, 1);
     const normed = rmsNormReference({ x: input, g: inputNorm }, config.norm);
-    const q = turn(project(normed, 'q_proj'), heads);
-    const k = turn(project(normed, 'k_proj'), kvHeads);
+    const q = turn(project(normed, 'q_proj'));
+    const k = turn(project(normed, 'k_proj'));
     const seen = attention(q, k, project(normed, 'v_proj'), mask, { heads, kvHeads, headDim });
     const h = project(seen, 'o_proj', input);
     const inner = rmsNormReference({ x: h, g: postNorm }, config.norm);
     const [gate, up] = [project(inner, 'gate_proj'), project(inner, 'up_proj')];
-    return project(gluReference({ gate, up }, config), 'down_proj', h);
+    return project(gatedReference(gate, up, config.activation), 'down_proj', h);
   });
   const present = biases.filter((tensor) => tensor !== null);
   const held = [

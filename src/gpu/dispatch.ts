@@ -17,12 +17,13 @@ interface BackendInside {
   commandEncoder: GPUCommandEncoder | null;
   computePassEncoder: GPUComputePassEncoder | null;
   dispatchCountInPass: number;
-  bufferManager: { numBytesAllocated: number };
+  bufferManager: { numBytesAllocated: number; freeBuffers: Map<string, GPUBuffer[]> };
   uploadToGPU(id: object): void;
   ensureCommandEncoderReady(): void;
   endComputePassEncoder(): void;
   submitQueue(): void;
   disposeData(id: object): boolean;
+  incRef(id: object): void;
   makeTensorInfo(shape: number[], dtype: tf.DataType): TensorInfo;
 }
 
@@ -131,6 +132,17 @@ export function dispatch({
   if (++backend.dispatchCountInPass >= SUBMIT_EVERY) submit();
 }
 
+/** An output of a kernel that is its input: no copy, one owner more. */
+export function sameTensor({ dataId, shape, dtype }: TensorInfo): TensorInfo {
+  backendInside().incRef(dataId);
+  return { dataId, shape, dtype };
+}
+
+/** A tensor that was written through a view of it: what was read of it before is out of date. */
+export function touched(tensor: TensorInfo): void {
+  backendInside().tensorMap.get(tensor.dataId).values = null;
+}
+
 /** Hands all recorded work to the GPU, so that tensors disposed of since can be used again. */
 export function submit(): void {
   const backend = backendInside();
@@ -166,6 +178,16 @@ export function copyOut(tensors: readonly TensorInfo[], target: GPUBuffer): void
     at += size;
   }
   submit();
+}
+
+/**
+ * Puts the pool's free buffers of each size in one order, after all work recorded so far: a step then takes those that the step
+ * before it took, and finds its bind groups again.
+ */
+export function orderFreeBuffers(): void {
+  if (!inside) return;
+  submit();
+  for (const free of inside.bufferManager.freeBuffers.values()) free.sort((a, b) => idOf(a) - idOf(b));
 }
 
 /** What is kept between steps, to be seen not to grow. */

@@ -30,7 +30,7 @@ export function hiddenStates(
     const before = x;
     x = tf.tidy(() => {
       const { norms, linear: own } = layer(index);
-      return decoderLayer(config, index, norms, own, before, sight, keep?.(index));
+      return decoderLayer(config, index, norms, own, before, sight, { keep: keep?.(index) });
     });
     before.dispose();
     if (tf.getBackend() === 'webgpu') submit();

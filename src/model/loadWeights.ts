@@ -5,11 +5,19 @@ import type { WeightSource } from '../checkpoint/source';
 import { WeightBuilder } from '../checkpoint/upload';
 import { writesDone } from '../gpu/memory';
 import { disposeWeight, type Weight } from '../ops/weight';
-import type { Target } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
 import type { Bytes } from '../units';
 import type { ModelConfig } from './config';
-import { formatOfTensor, linearName, targetsOf, weightShapes } from './shapes';
+import {
+  formatOfTensor,
+  headNormNames,
+  linearName,
+  linearShape,
+  membersOf,
+  PROJECTIONS,
+  weightShapes,
+  type Projection,
+} from './shapes';
 import { layerNorms, type LayerWeights, type ModelWeights } from './weights';
 
 /** In layers of old checkpoints, computed again from config.json. */
@@ -49,65 +57,123 @@ export async function loadWeights(
   progress: (done: number, total: number) => void = () => undefined,
 ): Promise<ModelWeights> {
   checkShapes(config, source);
-  const { vectors, matrices } = await build(weightShapes(config), source, format, progress);
+  const places = placesIn(config);
+  const { vectors, matrices } = await build(config, places, source, format, progress);
   const vector = (name: string) => found(vectors, name);
   const matrix = (name: string) => found(matrices, name);
 
   const embedding = matrix('model.embed_tokens.weight');
   const layers: LayerWeights[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
-    const linear: Partial<Record<Target, Weight>> = {};
-    const bias: Partial<Record<Target, tf.Tensor>> = {};
-    for (const target of targetsOf(config)) {
-      linear[target] = matrix(`${linearName(layer, target)}.weight`);
-      if (config.biased.includes(target)) bias[target] = vector(`${linearName(layer, target)}.bias`);
+    const of = (projection: Projection) => matrix(linearName(layer, projection));
+    const linear = {
+      ...{ qkv_proj: of('qkv_proj'), o_proj: of('o_proj') },
+      ...{ gate_up_proj: of('gate_up_proj'), down_proj: of('down_proj') },
+    };
+    const bias: LayerWeights['bias'] = {};
+    for (const projection of PROJECTIONS) {
+      const members = membersOf(config, projection);
+      if (members.some((target) => config.biased.includes(target)))
+        bias[projection] = stacked(
+          members.map((target) => vector(`${linearName(layer, target)}.bias`)),
+          (parts) => tf.concat(parts),
+        );
     }
-    layers.push({ norms: layerNorms(config, layer, vector), linear, bias });
+    const heads = headNormNames(config, layer).map(vector);
+    layers.push({
+      norms: layerNorms(config, layer, vector, heads.length > 0 ? stacked(heads, tf.stack) : null),
+      linear,
+      bias,
+    });
   }
   const norm = vector('model.norm.weight');
   const head = config.tied ? embedding : matrix('lm_head.weight');
   return { embedding, layers, norm, head };
 }
 
+/** One tensor in the place of several. */
+function stacked(parts: tf.Tensor[], join: (parts: tf.Tensor1D[]) => tf.Tensor): tf.Tensor {
+  const whole = tf.tidy(() => join(parts as tf.Tensor1D[]));
+  tf.dispose(parts);
+  return whole;
+}
+
+/** Where the rows of a tensor go: into a matrix of its own, or below others that read the same input. */
+interface MatrixPlace {
+  matrix: string;
+  row: number;
+  /** Rows of the whole matrix. */
+  rows: number;
+}
+
+function placesIn(config: ModelConfig): Map<string, MatrixPlace> {
+  const places = new Map<string, MatrixPlace>();
+  for (let layer = 0; layer < config.layers; layer++)
+    for (const projection of PROJECTIONS) {
+      const members = membersOf(config, projection).map((target) => ({
+        name: `${linearName(layer, target)}.weight`,
+        out: linearShape(config, target).out,
+      }));
+      const rows = members.reduce((sum, { out }) => sum + out, 0);
+      let row = 0;
+      for (const { name, out } of members) {
+        places.set(name, { matrix: linearName(layer, projection), row, rows });
+        row += out;
+      }
+    }
+  return places;
+}
+
 /** Bytes handed to the device before they are waited for: a queue without end would be the whole model. */
 const AHEAD: Bytes = 64 * 2 ** 20;
 
 async function build(
-  shapes: ReadonlyMap<string, number[]>,
+  config: ModelConfig,
+  places: ReadonlyMap<string, MatrixPlace>,
   source: WeightSource,
   format: WeightFormat,
   progress: (done: number, total: number) => void,
 ): Promise<{ vectors: Map<string, tf.Tensor>; matrices: Map<string, Weight> }> {
+  const shapes = weightShapes(config);
   const vectors = new Map<string, tf.Tensor>();
   const matrices = new Map<string, Weight>();
   const building = new Map<string, { builder: WeightBuilder; missing: number }>();
+  let done = 0;
   let ahead = 0;
   try {
     for await (const piece of source.pieces((name) => formatOfTensor(name, format))) {
       const { tensor: name, row, rows, planes } = piece;
       const [n, k] = shapes.get(name) ?? [];
       if (n === undefined) continue; // such as the head of a model whose head is its embedding
-      if (k === undefined) vectors.set(name, tf.tensor1d(decode(planes, piece.format, n)));
-      else {
-        const own = building.get(name) ?? {
-          builder: new WeightBuilder(piece.format, n, k, { label: name }),
-          missing: n,
+      if (k === undefined) {
+        vectors.set(name, tf.tensor1d(decode(planes, piece.format, n)));
+        done++;
+      } else {
+        if (row + rows === n) done++;
+        const place = places.get(name) ?? { matrix: name, row: 0, rows: n };
+        const own = building.get(place.matrix) ?? {
+          builder: new WeightBuilder(piece.format, place.rows, k, { label: place.matrix }),
+          missing: place.rows,
         };
-        building.set(name, own);
-        own.builder.put(row, rows, planes);
+        building.set(place.matrix, own);
+        if (own.builder.format !== piece.format)
+          throw new Error(`${name} comes as ${piece.format}; its neighbours are ${own.builder.format}.`);
+        own.builder.put(place.row + row, rows, planes);
         own.missing -= rows;
         if (own.missing === 0) {
-          building.delete(name);
-          matrices.set(name, own.builder.finish());
+          building.delete(place.matrix);
+          matrices.set(place.matrix, own.builder.finish());
         }
       }
-      progress(vectors.size + matrices.size, shapes.size);
+      progress(done, shapes.size);
       ahead += planes.reduce((sum, plane) => sum + plane.byteLength, 0);
       if (ahead < AHEAD) continue;
       await writesDone();
       ahead = 0;
     }
-    const lost = [...shapes.keys()].find((name) => !vectors.has(name) && !matrices.has(name));
+    const lost = [...shapes.keys()].find(
+      (name) => !vectors.has(name) && !matrices.has(places.get(name)?.matrix ?? name),
+    );
     if (lost !== undefined) throw new Error(`The weights ended before ${lost} was whole.`);
     return { vectors, matrices };
   } catch (error) {

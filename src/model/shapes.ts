@@ -10,6 +10,17 @@ export function targetsOf(config: Pick<ModelConfig, 'fused'>): readonly Target[]
     : ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 }
 
+/** The products of a block, in the order in which they run. Layers that read the same input are one, packed row by row. */
+export const PROJECTIONS = ['qkv_proj', 'o_proj', 'gate_up_proj', 'down_proj'] as const;
+export type Projection = (typeof PROJECTIONS)[number];
+
+/** The layers that lie one below the other in a projection: itself alone where the checkpoint keeps it as one. */
+export function membersOf({ fused }: Pick<ModelConfig, 'fused'>, projection: Projection): readonly Target[] {
+  if (fused) return [projection];
+  if (projection === 'qkv_proj') return ['q_proj', 'k_proj', 'v_proj'];
+  return projection === 'gate_up_proj' ? ['gate_proj', 'up_proj'] : [projection];
+}
+
 /** The layer of this model that holds what `target` names: Phi-3 keeps q, k and v in qkv_proj, gate and up in gate_up_proj. */
 export function targetIn(config: Pick<ModelConfig, 'fused'>, target: Target): Target {
   if (!config.fused) return target;
@@ -63,6 +74,12 @@ export function normNames({ outputNorms, qkNorm }: ModelConfig): NormNames {
       : { feedForward: 'post_attention_layernorm' }),
     ...(qkNorm ? { query: 'self_attn.q_norm', key: 'self_attn.k_norm' } : {}),
   };
+}
+
+/** Names of a layer's norms over query and key heads, which lie one below the other as [2, d]. */
+export function headNormNames(config: ModelConfig, layer: number): string[] {
+  const { query, key } = normNames(config);
+  return query && key ? [query, key].map((name) => `model.layers.${layer}.${name}.weight`) : [];
 }
 
 /** Names and shapes that a checkpoint must have. The one list that loading, saving and full fine-tuning read. */

@@ -2,10 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { WeightBuilder } from '../checkpoint/upload';
 import { disposeWeight, type FrozenWeight, type Weight } from '../ops/weight';
-import type { Target } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
 import type { ModelConfig } from './config';
-import { normNames } from './shapes';
+import { normNames, type Projection } from './shapes';
 
 /** Gains of a layer's norms, null where the family has none. */
 export interface LayerNorms {
@@ -15,23 +14,14 @@ export interface LayerNorms {
   /** On their results, before these are added to the residual. */
   attentionOut: tf.Tensor | null;
   feedForwardOut: tf.Tensor | null;
-  /** Over each query and key head. */
-  query: tf.Tensor | null;
-  key: tf.Tensor | null;
+  /** [2, d]: over each query head and each key head. */
+  heads: tf.Tensor | null;
 }
 
 export interface LayerWeights {
   norms: LayerNorms;
-  /** The layers of `targetsOf`. */
-  linear: Partial<Record<Target, Weight>>;
-  bias: Partial<Record<Target, tf.Tensor>>;
-}
-
-/** The weight of a layer that the family has. */
-export function linearOf({ linear }: LayerWeights, target: Target): Weight {
-  const weight = linear[target];
-  if (!weight) throw new Error(`This model has no layer ${target}.`);
-  return weight;
+  linear: Record<Projection, Weight>;
+  bias: Partial<Record<Projection, tf.Tensor>>;
 }
 
 export interface ModelWeights {
@@ -42,11 +32,12 @@ export interface ModelWeights {
   head: Weight;
 }
 
-/** The norms of a layer, each from its name in the checkpoint. */
+/** The norms of a layer, each from its name in the checkpoint; those over heads come together. */
 export function layerNorms(
   config: ModelConfig,
   layer: number,
   tensor: (name: string) => tf.Tensor,
+  heads: tf.Tensor | null,
 ): LayerNorms {
   const names = normNames(config);
   const at = (name: string) => tensor(`model.layers.${layer}.${name}.weight`);
@@ -56,8 +47,7 @@ export function layerNorms(
     feedForward: at(names.feedForward),
     attentionOut: where(names.attentionOut),
     feedForwardOut: where(names.feedForwardOut),
-    query: where(names.query),
-    key: where(names.key),
+    heads,
   };
 }
 

@@ -1,38 +1,36 @@
 /** glu.ts on the GPU. */
-import * as tf from '@tensorflow/tfjs-core';
 import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import forwardCode from '../../shaders/glu.wgsl?raw';
 import backwardCode from '../../shaders/gluGrad.wgsl?raw';
 import { dispatch, foldGroups, output } from '../gpu/dispatch';
-import { given } from './sizes';
+import { given, size } from './sizes';
 import type { GluAttrs } from './glu';
 
-export function gluKernel({ gate, up }: NamedTensorInfoMap, { activation }: GluAttrs): TensorInfo {
-  const { shape } = given(gate);
-  const count = tf.util.sizeFromShape(shape);
-  const a = output(shape);
-  dispatch({
-    name: 'glu',
-    code: forwardCode,
-    constants: { GELU: activation === 'gelu_tanh' },
-    bind: [given(gate), given(up), a],
-    uniforms: [count],
-    groups: foldGroups(Math.ceil(count / 64)),
-  });
+export function gluKernel({ x }: NamedTensorInfoMap, attrs: GluAttrs): TensorInfo {
+  const [rows, width] = [size(x, 0), size(x, 1) / 2];
+  const a = output([rows, width]);
+  run('glu', forwardCode, [given(x), a], rows, width, attrs);
   return a;
 }
 
-export function gluGradKernel({ gate, up, dy }: NamedTensorInfoMap, { activation }: GluAttrs): TensorInfo[] {
-  const { shape } = given(gate);
-  const count = tf.util.sizeFromShape(shape);
-  const gradients = [output(shape), output(shape)];
+export function gluGradKernel({ x, dy }: NamedTensorInfoMap, attrs: GluAttrs): TensorInfo {
+  const [rows, width] = [size(dy, 0), size(dy, 1)];
+  const dx = output([rows, 2 * width]);
+  run('gluGrad', backwardCode, [given(x), given(dy), dx], rows, width, attrs);
+  return dx;
+}
+
+function run(
+  name: string,
+  code: string,
+  bind: TensorInfo[],
+  rows: number,
+  width: number,
+  { activation }: GluAttrs,
+): void {
   dispatch({
-    name: 'gluGrad',
-    code: backwardCode,
-    constants: { GELU: activation === 'gelu_tanh' },
-    bind: [given(gate), given(up), given(dy), ...gradients],
-    uniforms: [count],
-    groups: foldGroups(Math.ceil(count / 64)),
+    ...{ name, code, bind, constants: { GELU: activation === 'gelu_tanh' } },
+    uniforms: [rows * width, width],
+    groups: foldGroups(Math.ceil((rows * width) / 64)),
   });
-  return gradients;
 }

@@ -1,21 +1,31 @@
 /** The twins of glu.ts in stock TensorFlow.js. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Inputs } from './define';
-import type { GluAttrs } from './glu';
+import type { Activation, GluAttrs } from './glu';
 
 const SLOPE = Math.sqrt(2 / Math.PI);
 const CUBE = 0.044715;
 
-export function gluReference({ gate, up }: Inputs, { activation }: GluAttrs): tf.Tensor {
-  if (!gate || !up) throw new Error('glu misses an input.');
+function halves(x: tf.Tensor | undefined): [tf.Tensor, tf.Tensor] {
+  if (!x) throw new Error('glu misses an input.');
+  const [gate, up] = tf.split(x, 2, 1);
+  if (!gate || !up) throw new Error('glu could not split its input.');
+  return [gate, up];
+}
+
+export function gluReference({ x }: Inputs, { activation }: GluAttrs): tf.Tensor {
+  return gatedReference(...halves(x), activation);
+}
+
+export function gatedReference(gate: tf.Tensor, up: tf.Tensor, activation: Activation): tf.Tensor {
   return tf.mul(activation === 'silu' ? tf.mul(gate, tf.sigmoid(gate)) : gelu(gate).value, up);
 }
 
-/** → [dgate, dup] */
-export function gluGradReference({ gate, up, dy }: Inputs, { activation }: GluAttrs): tf.Tensor[] {
-  if (!gate || !up || !dy) throw new Error('glu misses an input.');
+export function gluGradReference({ x, dy }: Inputs, { activation }: GluAttrs): tf.Tensor {
+  const [gate, up] = halves(x);
+  if (!dy) throw new Error('glu misses an input.');
   const { value, slope } = activation === 'silu' ? silu(gate) : gelu(gate);
-  return [tf.mul(tf.mul(dy, up), slope), tf.mul(dy, value)];
+  return tf.concat([tf.mul(tf.mul(dy, up), slope), tf.mul(dy, value)], 1);
 }
 
 /** d silu = σ · (1 + z · (1 − σ)) */

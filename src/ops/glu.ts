@@ -2,7 +2,7 @@
  * Gated linear unit: a = act(gate) · up  (Shazeer, arXiv 2002.05202).
  * SwiGLU: silu(z) = z / (1 + e^-z). GeGLU: gelu in its tanh form, ½ z (1 + tanh(√(2/π) (z + 0.044715 z³)))
  * (Hendrycks & Gimpel, arXiv 1606.08415), which is gelu_pytorch_tanh.
- * gate, up, a [rows, cols].
+ * x [rows, 2 · cols]: gate and up side by side, as one product gives them. a [rows, cols].
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { defineOperation, only, readAttrs } from './define';
@@ -24,15 +24,12 @@ const backward = defineOperation<GluAttrs>({
 
 tf.registerGradient({
   kernelName: 'Glu',
-  inputsToSave: ['gate', 'up'],
-  gradFunc: (dy, [gate, up], attrs) => {
-    // made here, not in a thunk: tfjs tidies every thunk
-    const [dgate, dup] = backward({ gate, up, dy: dy as tf.Tensor }, readAttrs<GluAttrs>(attrs));
-    if (!dgate || !dup) throw new Error('glu gave no gradient.');
-    return { gate: () => dgate, up: () => dup };
-  },
+  inputsToSave: ['x'],
+  gradFunc: (dy, [x], attrs) => ({
+    x: () => only(backward({ x, dy: dy as tf.Tensor }, readAttrs<GluAttrs>(attrs))),
+  }),
 });
 
-export function glu(gate: tf.Tensor, up: tf.Tensor, activation: Activation): tf.Tensor {
-  return only(forward({ gate, up }, { activation }));
+export function glu(x: tf.Tensor, activation: Activation): tf.Tensor {
+  return only(forward({ x }, { activation }));
 }

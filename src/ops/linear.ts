@@ -3,33 +3,58 @@
  *
  *   y = x Wᵀ + bias + residual + scale · (x Aᵀ) Bᵀ          (Hu et al., arXiv 2106.09685)
  *
- * x [m, k], W [n, k], A [rank, k], B [n, rank], y [m, n]. PEFT's orientation throughout.
+ * x [m, k], W [n, k], A [rank, k], B [n, rank], y [m, n]. PEFT's orientation throughout. Layers that read the same x run as one: see
+ * segments.ts.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { defineOperation, only, readAttrs } from './define';
+import { addToGradient, unreadTensor, type GradientPlace } from './gradientPlace';
 import {
+  blockOuterReference,
+  columnSumReference,
   downReference,
   dxReference,
   linearReference,
   outerReference,
-  columnSumReference,
+  plainDxReference,
 } from './linear.reference';
-import { columnSumKernel, downKernel, dxKernel, linearKernel, outerKernel } from './linear.kernel';
+import {
+  blockOuterKernel,
+  columnSumKernel,
+  downKernel,
+  dxKernel,
+  linearKernel,
+  outerKernel,
+  plainDxKernel,
+} from './linear.kernel';
+import { lowRankOuter, outerProductOf } from './product/product';
+import { ranksOf, type Segment } from './segments';
 import type { FrozenWeight, Weight } from './weight';
 
 export interface LowRank {
-  /** [rank, k] */
+  /** [Σ rank, k] */
   a: tf.Tensor;
-  /** [n, rank] */
+  /** Σ rows · rank numbers: B [rows, rank] of one segment after the other. */
   b: tf.Tensor;
-  scale: number;
+  segments: readonly Segment[];
+  /** What A reads in the place of x: x after dropout. */
+  x?: tf.Tensor;
+  /** Where the gradients are added; the tape then hands on tensors without content. */
+  into?: { a: GradientPlace; b: GradientPlace };
 }
 
-export interface LinearAttrs {
+export interface BlockAttrs {
+  segments: readonly Segment[];
+}
+
+export interface LinearAttrs extends BlockAttrs {
   /** The frozen matrix; null where a trained one comes as the input `w`. */
   weight: FrozenWeight | null;
-  /** Multiplies the low-rank part; with no low-rank part, the product itself. */
+  /** Multiplies the product. */
   scale: number;
+  into?: LowRank['into'];
+  /** Nobody reads y, only its gradient is wanted: on the GPU the product is not run. */
+  unread?: boolean;
 }
 
 const operation = (name: string) =>
@@ -38,16 +63,24 @@ const operation = (name: string) =>
 const frozen = operation('FrozenLinear');
 const trained = operation('TrainedLinear');
 const adapted = operation('AdaptedLinear');
+/** The adapter reads another input than the frozen matrix. */
+const dropped = operation('DroppedLinear');
 const dx = defineOperation<LinearAttrs>({ name: 'LinearDx', reference: dxReference, kernel: dxKernel });
-const down = defineOperation<{ scale: number }>({
-  name: 'LoraDu',
-  reference: downReference,
-  kernel: downKernel,
+const plainDx = defineOperation<object>({
+  name: 'PlainDx',
+  reference: plainDxReference,
+  kernel: plainDxKernel,
 });
+const down = defineOperation<BlockAttrs>({ name: 'LoraDu', reference: downReference, kernel: downKernel });
 const outer = defineOperation<{ scale: number }>({
   name: 'OuterProduct',
   reference: outerReference,
   kernel: outerKernel,
+});
+const blockOuter = defineOperation<BlockAttrs>({
+  name: 'BlockOuterProduct',
+  reference: blockOuterReference,
+  kernel: blockOuterKernel,
 });
 const columnSum = defineOperation<object>({
   name: 'ColumnSum',
@@ -78,24 +111,56 @@ tf.registerGradient({
   },
 });
 
-tf.registerGradient({
-  kernelName: 'AdaptedLinear',
-  inputsToSave: ['x', 'a', 'b'],
-  outputsToSave: [false, true],
-  gradFunc: (dy, saved, attrs) => {
-    const { weight, scale } = readAttrs<LinearAttrs>(attrs);
-    const [x, a, b, u] = pick(saved, 4);
-    const g = single(dy);
-    // made here, not in a thunk: tfjs tidies every thunk, and two of them read it
-    const du = only(down({ dy: g, b }, { scale }));
-    return {
-      x: () => only(dx({ dy: g, du, a }, { weight, scale: 1 })),
-      a: () => outerProduct(du, x, 1),
-      b: () => outerProduct(g, u, scale),
-      ...ofAdded(g),
-    };
-  },
-});
+/** The adapter reads the frozen matrix' own input, or another one: that is kept then, and x is not. */
+for (const [kernelName, read] of [
+  ['AdaptedLinear', 'x'],
+  ['DroppedLinear', 'xa'],
+] as const)
+  tf.registerGradient({
+    kernelName,
+    inputsToSave: [read, 'a', 'b'],
+    outputsToSave: [false, true],
+    gradFunc: (dy, saved, attrs) => {
+      const own = readAttrs<LinearAttrs>(attrs);
+      const { segments, into } = own;
+      const [x, a, b, u] = pick(saved, 4);
+      const g = single(dy);
+      // made here, not in a thunk: tfjs tidies every thunk, and two of them read it
+      const du = only(down({ dy: g, b }, { segments }));
+      return {
+        x: () => only(dx(read === 'x' ? { dy: g, du, a } : { dy: g }, own)),
+        xa: () => only(plainDx({ dy: du, w: a }, {})),
+        a: () => gradientOfA(du, x, a, into?.a),
+        b: () => gradientOfB(u, g, segments, b, into?.b),
+        ...ofAdded(g),
+      };
+    },
+  });
+
+/** duᵀ x [Σ rank, k] */
+function gradientOfA(du: tf.Tensor, x: tf.Tensor, a: tf.Tensor, into: GradientPlace | undefined): tf.Tensor {
+  if (!into) return outerProduct(du, x, 1);
+  addToGradient(into, a.shape, {
+    kernel: (target) => outerProductOf(du, x, 1, target),
+    reference: () => outerReference({ p: du, q: x }, { scale: 1 }),
+  });
+  return unreadTensor(a.shape);
+}
+
+function gradientOfB(
+  u: tf.Tensor,
+  dy: tf.Tensor,
+  segments: readonly Segment[],
+  b: tf.Tensor,
+  into: GradientPlace | undefined,
+): tf.Tensor {
+  if (!into) return tf.reshape(only(blockOuter({ u, dy }, { segments })), b.shape);
+  addToGradient(into, b.shape, {
+    kernel: (target) => lowRankOuter(u, dy, segments, target),
+    reference: () => blockOuterReference({ u, dy }, { segments }),
+  });
+  return unreadTensor(b.shape);
+}
 
 /** Gradients of what is added to the product. */
 function ofAdded(g: tf.Tensor) {
@@ -110,28 +175,38 @@ export function linear(
     bias?: tf.Tensor | undefined;
     residual?: tf.Tensor | undefined;
     lora?: LowRank | undefined;
-    scale?: number;
+    unread?: boolean | undefined;
   } = {},
 ): tf.Tensor {
-  const { k } = weight;
+  const { n, k } = weight;
   if (x.shape[1] !== k)
     throw new Error(`A linear layer of width ${k} was given rows of width ${x.shape[1]}.`);
-  const { bias, residual, lora, scale = 1 } = extra;
+  const { bias, residual, lora, unread = false } = extra;
   const inputs = { x, bias, residual };
+  const attrs = { scale: 1, unread };
   if (weight.format === 'trained') {
     if (lora) throw new Error('A trained matrix takes no adapter.');
-    return only(trained({ ...inputs, w: weight.tensor }, { weight: null, scale }));
+    return only(trained({ ...inputs, w: weight.tensor }, { ...attrs, weight: null, segments: [] }));
   }
-  if (!lora) return only(frozen(inputs, { weight, scale }));
-  const [y] = adapted({ ...inputs, a: lora.a, b: lora.b }, { weight, scale: lora.scale });
+  if (!lora) return only(frozen(inputs, { ...attrs, weight, segments: [] }));
+  const { a, b, segments, into } = lora;
+  const rows = segments.reduce((sum, segment) => sum + segment.rows, 0);
+  if (rows !== n || a.shape[0] !== ranksOf(segments))
+    throw new Error(
+      `An adapter for ${rows} rows with ${a.shape[0]} ranks does not fit a weight of ${n} rows.`,
+    );
+  const run = lora.x ? dropped : adapted;
+  const own = { ...attrs, weight, segments, ...(into ? { into } : {}) };
+  const [y] = run({ ...inputs, xa: lora.x, a, b }, own);
   if (!y) throw new Error('A linear layer gave no output.');
   return y;
 }
 
 /** dy [m, n], W [n, k] → dx [m, k]: the product against a weight, for a gradient that is made by hand. */
 export function linearDx(dy: tf.Tensor, weight: Weight): tf.Tensor {
-  if (weight.format === 'trained') return only(dx({ dy, w: weight.tensor }, { weight: null, scale: 1 }));
-  return only(dx({ dy }, { weight, scale: 1 }));
+  const attrs = { scale: 1, segments: [] };
+  if (weight.format === 'trained') return only(dx({ dy, w: weight.tensor }, { ...attrs, weight: null }));
+  return only(dx({ dy }, { ...attrs, weight }));
 }
 
 /** p [m, n], q [m, k] → scale · pᵀ q [n, k] */

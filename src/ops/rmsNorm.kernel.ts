@@ -3,36 +3,43 @@ import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import forwardCode from '../../shaders/rmsNorm.wgsl?raw';
 import backwardCode from '../../shaders/rmsNormDx.wgsl?raw';
 import gainCode from '../../shaders/rmsNormDg.wgsl?raw';
-import { dispatch, floatBits, output } from '../gpu/dispatch';
+import { dispatch, floatBits, output, sameTensor } from '../gpu/dispatch';
 import { byRows } from './rows.kernel';
 import { given, size } from './sizes';
-import type { NormAttrs } from './rmsNorm';
+import type { NormAttrs, RmsNormAttrs } from './rmsNorm';
 
-export function rmsNormKernel({ x, g }: NamedTensorInfoMap, { epsilon, offset }: NormAttrs): TensorInfo {
-  const [rows, cols] = [size(x, 0), size(x, 1)];
-  const y = output([rows, cols]);
-  dispatch({
-    name: 'rmsNorm',
-    ...byRows(forwardCode, rows, cols),
-    bind: [given(x), given(g), y],
-    uniforms: [rows, cols, floatBits(epsilon), floatBits(offset)],
-  });
+export function rmsNormKernel(inputs: NamedTensorInfoMap, { unread, ...attrs }: RmsNormAttrs): TensorInfo {
+  const { x, g, added } = inputs;
+  const y = output([size(x, 0), size(x, 1)]);
+  if (!unread) run('rmsNorm', forwardCode, [given(x), given(g), given(added ?? x), y], attrs, added);
   return y;
 }
 
-export function rmsNormDxKernel(
-  { x, g, dy }: NamedTensorInfoMap,
+/** The norm, and x itself once more. */
+export function branchedNormKernel(inputs: NamedTensorInfoMap, attrs: NormAttrs): TensorInfo[] {
+  return [rmsNormKernel(inputs, attrs), sameTensor(given(inputs['x']))];
+}
+
+export function rmsNormDxKernel({ x, g, dy, added }: NamedTensorInfoMap, attrs: NormAttrs): TensorInfo {
+  const dx = output([size(x, 0), size(x, 1)]);
+  run('rmsNormDx', backwardCode, [given(x), given(g), given(dy), given(added ?? dy), dx], attrs, added);
+  return dx;
+}
+
+/** Where nothing is added, what is bound in its place is not read. */
+function run(
+  name: string,
+  code: string,
+  bind: [TensorInfo, ...TensorInfo[]],
   { epsilon, offset }: NormAttrs,
-): TensorInfo {
-  const [rows, cols] = [size(x, 0), size(x, 1)];
-  const dx = output([rows, cols]);
+  added: TensorInfo | undefined,
+): void {
+  const [rows, cols] = [size(bind[0], 0), size(bind[0], 1)];
+  const { constants, ...layout } = byRows(code, rows, cols);
   dispatch({
-    name: 'rmsNormDx',
-    ...byRows(backwardCode, rows, cols),
-    bind: [given(x), given(g), given(dy), dx],
+    ...{ name, ...layout, constants: { ...constants, ADD: added !== undefined }, bind },
     uniforms: [rows, cols, floatBits(epsilon), floatBits(offset)],
   });
-  return dx;
 }
 
 /** One workgroup does it all: only full fine-tuning of tiny models runs this. */

@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { frozenLayers } from '../adapter/full';
 import { loraTrainable } from '../adapter/lora';
-import type { Trainable } from '../adapter/trainable';
+import { slotsOf, type Trainable } from '../adapter/trainable';
 import { fileInMemory } from '../checkpoint/fileBytes';
 import { openCheckpoint } from '../checkpoint/openCheckpoint';
 import { sourceOf } from '../checkpoint/source';
@@ -118,7 +118,7 @@ export async function checkOracle(
     const tuned: Runnable = {
       config,
       outside: weights,
-      layer: (index) => trainable.layer(index, (slot) => trainable.flat.tensor(slot), null),
+      layer: (index) => trainable.layer(index, (block) => trainable.flat.tensor(block), null),
     };
     if (kind === 'lora') {
       const ours = await packedLogits(tuned, packed);
@@ -137,7 +137,7 @@ export async function checkOracle(
       tolerances.forward,
     );
     const gradient = await trainable.flat.state.gradient.data();
-    for (const slot of trainable.slots) {
+    for (const slot of slotsOf(trainable.blocks)) {
       const theirs = expected(`grad.base_model.model.${slot.name}.weight`).values;
       const ours = gradient.subarray(slot.offset, slot.offset + slot.count);
       note(`${kind} gradient ${slot.name}`, relativeL2(ours, theirs), tolerances.gradient);
@@ -209,7 +209,7 @@ export async function checkOracle(
     const after = await readTensors(`${kind}/adapter_after10.safetensors`);
     const ours: number[] = [];
     const theirs: number[] = [];
-    for (const slot of trainable.slots) {
+    for (const slot of slotsOf(trainable.blocks)) {
       ours.push(...parameters.subarray(slot.offset, slot.offset + slot.count));
       theirs.push(...after(`base_model.model.${slot.name}.weight`).values);
     }

@@ -10,9 +10,8 @@ import { crossEntropy } from '../ops/crossEntropy';
 import { adamw, gradientNorm, type FlatState } from '../ops/flat';
 import { linear } from '../ops/linear';
 import { rmsNorm } from '../ops/rmsNorm';
-import { rope } from '../ops/rope';
 import { glu, type Activation } from '../ops/glu';
-import { splitColumns } from '../ops/splitColumns';
+import { splitHeads } from '../ops/heads';
 import { embed } from '../ops/embed';
 import { WEIGHT_FORMATS, type WeightFormat } from '../protocol/weightFormats';
 import { randomFrom } from '../random';
@@ -74,10 +73,10 @@ function operations(): Operation[] {
     ...WEIGHT_FORMATS.map(linearIn),
     { name: 'embed', tolerance: 1e-5, run: embedding },
     { name: 'rmsNorm', tolerance: 1e-4, run: norm },
-    { name: 'rope', tolerance: 1e-4, run: turn },
+    { name: 'heads', tolerance: 1e-4, run: () => heads(false) },
+    { name: 'heads, normed', tolerance: 1e-4, run: () => heads(true) },
     { name: 'attention', tolerance: 1e-4, run: attend },
     ...(['silu', 'gelu_tanh'] as const).map(gated),
-    { name: 'splitColumns', tolerance: 1e-6, run: split },
     { name: 'crossEntropy', tolerance: 1e-4, run: lossRows },
     { name: 'adamw', tolerance: 1e-5, run: update },
   ];
@@ -103,21 +102,26 @@ function gradients(
   return tf.grads((...all) => run(...(all as tf.Tensor[])))(inputs, dy);
 }
 
-/** A frozen weight with an adapter, bias and residual; 128 suits the blocks of every format. */
+/** Three layers in one product, the one between without an adapter, bias and residual; 128 suits the blocks of every format. */
 function linearIn(format: WeightFormat): Operation {
   return {
     name: `linear, ${format}`,
     tolerance: format === 'f32' ? 1e-4 : 2e-3,
     run: () => {
       const filled = filler();
-      const [n, k, rank] = [132, 128, 5];
+      const [n, k] = [132, 128];
+      const segments = [
+        { rows: 72, rank: 5, scale: 1.5 },
+        { rows: 20, rank: 0, scale: 0 },
+        { rows: 40, rank: 4, scale: 0.5 },
+      ];
       const random = randomFrom(3);
       const values = Float32Array.from({ length: n * k }, () => (2 * random() - 1) / 8);
       const weight = makeWeight(values, n, k, format);
-      const [x, a, b] = [filled(ROWS, k), filled(rank, k), filled(n, rank)];
+      const [x, a, b] = [filled(ROWS, k), filled(9, k), filled(72 * 5 + 40 * 4)];
       const [bias, residual, dy] = [filled(n), filled(ROWS, n), filled(ROWS, n)];
       const run = (x1: tf.Tensor, a1: tf.Tensor, b1: tf.Tensor) =>
-        linear(x1, weight, { bias, residual, lora: { a: a1, b: b1, scale: 1.5 } });
+        linear(x1, weight, { bias, residual, lora: { a: a1, b: b1, segments } });
       const outputs = [run(x, a, b), ...gradients(run as (...all: tf.Tensor[]) => tf.Tensor, [x, a, b], dy)];
       disposeWeight(weight);
       return outputs;
@@ -149,15 +153,23 @@ function norm(): tf.Tensor[] {
   return [run(x, g), ...gradients(run, [x, g], dy)];
 }
 
-function turn(): tf.Tensor[] {
+/** Three query heads on one key head; the parts are weighted apart, so that one that changes places with another is seen. */
+function heads(normed: boolean): tf.Tensor[] {
   const filled = filler();
-  const [x, dy, table] = [filled(ROWS, 48), filled(ROWS, 48), filled(ROWS, 16)];
+  const [x, table] = [filled(ROWS, 80), filled(ROWS, 12)];
   const positions = tf.tensor1d(
     Array.from({ length: ROWS }, (_, row) => ROWS - 1 - row),
     'int32',
   );
-  const run = (...[x1]: tf.Tensor[]) => rope(given(x1), positions, table, 3, 16);
-  return [run(x), ...gradients(run, [x], dy)];
+  const gains = normed ? filled(2, 16) : null;
+  const attrs = { heads: 3, kvHeads: 1, headDim: 16, norm: { epsilon: 1e-6, offset: 1 as const } };
+  const split = (x1: tf.Tensor) => splitHeads(x1, { positions, table, gains }, attrs);
+  const run = (...[x1]: tf.Tensor[]) =>
+    tf.concat(
+      split(given(x1)).map((part, index) => tf.mul(part, index + 1)),
+      1,
+    );
+  return [...split(x), ...gradients(run, [x], filled(ROWS, 80))];
 }
 
 /** Two documents in a row, four query heads on two key heads. */
@@ -177,25 +189,11 @@ function gated(activation: Activation): Operation {
     tolerance: 1e-4,
     run: () => {
       const filled = filler();
-      const [gate, up, dy] = [filled(ROWS, 130), filled(ROWS, 130), filled(ROWS, 130)];
-      const run = (...[gate1, up1]: tf.Tensor[]) => glu(given(gate1), given(up1), activation);
-      return [run(gate, up), ...gradients(run, [gate, up], dy)];
+      const [x, dy] = [filled(ROWS, 260), filled(ROWS, 130)];
+      const run = (...[x1]: tf.Tensor[]) => glu(given(x1), activation);
+      return [run(x), ...gradients(run, [x], dy)];
     },
   };
-}
-
-/** Weighted apart, so that a gradient which changes places with another is seen. */
-function split(): tf.Tensor[] {
-  const filled = filler();
-  const widths = [48, 16, 20];
-  const x = filled(ROWS, 84);
-  const run = (...[x1]: tf.Tensor[]) => {
-    const sums = splitColumns(given(x1), widths).map((part, index) =>
-      tf.mul(tf.sum(tf.square(part), 1), index + 1),
-    );
-    return tf.addN(sums);
-  };
-  return [...splitColumns(x, widths), ...gradients(run, [x], filled(ROWS))];
 }
 
 function lossRows(): tf.Tensor[] {

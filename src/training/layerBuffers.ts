@@ -3,7 +3,7 @@
  * operations take them. A change there needs the same change here; tests/training/plan.gpu.test.ts notices when it is missing.
  */
 import type { ModelConfig } from '../model/config';
-import { linearShape, normNames, targetsOf } from '../model/shapes';
+import { linearShape, membersOf, PROJECTIONS, type Projection } from '../model/shapes';
 import type { Target } from '../protocol/settings';
 import type { Bytes } from '../units';
 import type { Pool } from './pool';
@@ -25,8 +25,8 @@ export interface Taped {
   unsaved: Bytes[];
 }
 
-/** Takes what the forward takes. */
-export function layerForward(pool: Pool, work: LayerWork): Taped {
+/** Takes what the forward takes. `unread`: the last product is not run, for only its gradient is wanted. */
+export function layerForward(pool: Pool, work: LayerWork, unread = false): Taped {
   const { config, tokens } = work;
   const wide = widths(work);
   const taped: Taped = { saved: [], unsaved: [] };
@@ -35,55 +35,27 @@ export function layerForward(pool: Pool, work: LayerWork): Taped {
     pool.run(output);
     (read ? taped.saved : taped.unsaved).push(output);
   };
-  const linear = (target: Target, read = true) => {
-    const { in: width, out } = linearShape(config, target);
-    const rank = rankOf(work, target);
-    if (rank > 0 && work.dropout) {
-      run(rowsOf(tokens, out), false);
-      run(rowsOf(tokens, width));
-    }
+  const linear = (projection: Projection, read = true, made = true) => {
+    const { in: width, out, rank } = sides(work, projection);
+    if (rank > 0 && work.dropout) run(rowsOf(tokens, width));
     if (rank > 0) run(rowsOf(tokens, rank));
-    run(rowsOf(tokens, out), read);
+    if (made) run(rowsOf(tokens, out), read);
   };
   /** The product that is added to the stream, with a norm on its way where the family has one. */
-  const added = (target: Target) => {
-    linear(target);
-    if (!config.outputNorms) return;
-    run(wide.hidden);
-    pool.runStock(wide.hidden);
-    taped.saved.push(wide.hidden);
+  const added = (projection: Projection, last = false) => {
+    linear(projection, true, !last || config.outputNorms);
+    if (config.outputNorms && !last) run(wide.hidden);
   };
-  run(wide.hidden, reads(work, ['q_proj', 'k_proj', 'v_proj', 'qkv_proj']));
-  const turned = config.kinds.some(({ rope }) => rope !== null);
-  const before = config.qkNorm || !turned;
-  if (config.fused) {
-    linear('qkv_proj', false);
-    run(wide.q, before);
-    run(wide.k, before);
-    run(wide.k);
-  } else {
-    linear('q_proj', before);
-    linear('k_proj', before);
-    linear('v_proj');
-  }
-  for (const width of [wide.q, wide.k]) {
-    if (config.qkNorm) run(width, !turned);
-    if (turned) run(width);
-  }
+  run(wide.hidden, reads(work, 'qkv_proj'));
+  linear('qkv_proj', config.qkNorm);
+  pool.run(wide.q, wide.k, wide.k);
   pool.run(wide.q, wide.heads);
-  taped.saved.push(wide.q, wide.heads);
+  taped.saved.push(wide.q, wide.k, wide.k, wide.q, wide.heads);
   added('o_proj');
-  run(wide.hidden, reads(work, ['gate_proj', 'up_proj', 'gate_up_proj']));
-  if (config.fused) {
-    linear('gate_up_proj', false);
-    run(wide.ffn);
-    run(wide.ffn);
-  } else {
-    linear('gate_proj');
-    linear('up_proj');
-  }
-  run(wide.ffn, reads(work, ['down_proj']));
-  added('down_proj');
+  run(wide.hidden, reads(work, 'gate_up_proj'));
+  linear('gate_up_proj');
+  run(wide.ffn, reads(work, 'down_proj'));
+  added('down_proj', unread);
   return taped;
 }
 
@@ -99,93 +71,82 @@ export function layerBackward(pool: Pool, work: LayerWork): Bytes[] {
     pool.run(...outputs);
     freed.push(...outputs);
   };
-  /** Two gradients of one tensor: the first is freed at once unless another still reads it. */
-  const add = (size: Bytes, own: boolean) => {
-    pool.runStock(size);
-    freed.push(size);
-    if (own) pool.drop(...freed.splice(freed.indexOf(size), 1));
-  };
-  const linear = (target: Target) => {
-    const { in: width, out } = linearShape(config, target);
-    const rank = rankOf(work, target);
+  const linear = (projection: Projection) => {
+    const { in: width, out, rank } = sides(work, projection);
     if (rank > 0) run(rowsOf(tokens, rank));
     run(rowsOf(tokens, width));
-    if (rank > 0 && work.dropout) {
-      run(rowsOf(tokens, width));
-      run(rowsOf(tokens, width));
-      add(rowsOf(tokens, width), true);
-    }
     if (work.trained === 'all') pool.run(rowsOf(out, width));
-    else if (rank > 0) {
-      pool.run(rowsOf(rank, width));
-      pool.run(rowsOf(out, rank));
+    if (rank === 0) return;
+    if (work.dropout) run(rowsOf(tokens, width));
+    // the adapter's own gradients go to the flat buffer
+    pool.run();
+    pool.run();
+    if (!work.dropout) return;
+    run(rowsOf(tokens, width));
+    // the two gradients of one input: the first is freed at once
+    pool.runStock(rowsOf(tokens, width));
+    pool.drop(rowsOf(tokens, width));
+  };
+  const gain = (size: number) => {
+    if (work.trained === 'all') pool.run(rowsOf(1, size));
+  };
+  const added = (projection: Projection) => {
+    if (config.outputNorms) {
+      run(wide.hidden);
+      gain(config.hidden);
     }
-  };
-  const norm = (size: Bytes, gain: number) => {
-    run(size);
-    if (work.trained === 'all') pool.run(rowsOf(1, gain));
-  };
-  const added = (target: Target) => {
-    if (config.outputNorms) norm(wide.hidden, config.hidden);
-    linear(target);
+    linear(projection);
   };
   added('down_proj');
-  run(wide.ffn, wide.ffn);
-  if (config.fused) {
-    run(rowsOf(tokens, 2 * config.ffn));
-    linear('gate_up_proj');
-  } else {
-    linear('up_proj');
-    linear('gate_proj');
-    add(wide.hidden, true);
-  }
-  norm(wide.hidden, config.hidden);
-  add(wide.hidden, false);
+  run(2 * wide.ffn);
+  linear('gate_up_proj');
+  run(wide.hidden);
+  gain(config.hidden);
   added('o_proj');
   // logarithms and dots side by side
   pool.run(2 * wide.heads);
   run(wide.q);
   run(wide.k, wide.k);
   pool.drop(2 * wide.heads);
-  for (const width of [wide.k, wide.q]) {
-    if (config.kinds.some(({ rope }) => rope !== null)) run(width);
-    if (config.qkNorm) norm(width, config.headDim);
-  }
-  if (config.fused) {
-    run(wide.q + 2 * wide.k);
-    linear('qkv_proj');
-  } else {
-    linear('v_proj');
-    for (const target of ['k_proj', 'q_proj'] as const) {
-      linear(target);
-      add(wide.hidden, true);
-    }
-  }
-  norm(wide.hidden, config.hidden);
-  pool.runStock(wide.hidden);
+  run(wide.q + 2 * wide.k);
+  if (config.qkNorm) gain(2 * config.headDim);
+  linear('qkv_proj');
+  pool.run(wide.hidden);
+  gain(config.hidden);
   return freed;
 }
 
-/** The gradients of a layer's own parameters, which live until they are added to the flat buffer. */
-export function layerGradients({ config, trained }: LayerWork): Bytes[] {
-  if (trained !== 'all')
-    return [...trained].flatMap(([target, rank]) => {
-      const { in: width, out } = linearShape(config, target);
-      return [rowsOf(rank, width), rowsOf(out, rank)];
-    });
-  const matrices = targetsOf(config).map((target) => {
-    const { in: width, out } = linearShape(config, target);
+/** The gradients of a layer's own parameters that live until they are added to the flat buffer; an adapter's are made there. */
+export function layerGradients(work: LayerWork): Bytes[] {
+  const { config, trained } = work;
+  if (trained !== 'all') return [];
+  const matrices = PROJECTIONS.map((projection) => {
+    const { in: width, out } = sides(work, projection);
     return rowsOf(out, width);
   });
-  const gains = Object.values(normNames(config)).map((name) =>
-    name.startsWith('self_attn') ? config.headDim : config.hidden,
-  );
-  return [...matrices, ...gains.map((count) => rowsOf(1, count))];
+  const hidden = config.outputNorms ? 4 : 2;
+  const gains = Array.from({ length: hidden }, () => rowsOf(1, config.hidden));
+  return [...matrices, ...gains, ...(config.qkNorm ? [rowsOf(2, config.headDim)] : [])];
 }
 
-/** Whether a gradient reads the input of these layers. A frozen one reads nothing; under dropout the adapter reads its own copy. */
-function reads(work: LayerWork, targets: readonly Target[]): boolean {
-  return work.trained === 'all' || (!work.dropout && targets.some((target) => rankOf(work, target) > 0));
+/** Whether a gradient reads the input of this product. A frozen one reads nothing; under dropout the adapter reads its own copy. */
+function reads(work: LayerWork, projection: Projection): boolean {
+  return work.trained === 'all' || (!work.dropout && sides(work, projection).rank > 0);
+}
+
+/** Widths of a product, and the ranks of all adapters in it. */
+function sides(
+  { config, trained }: LayerWork,
+  projection: Projection,
+): { in: number; out: number; rank: number } {
+  const members = membersOf(config, projection);
+  const sum = (of: (target: Target) => number) => members.reduce((total, target) => total + of(target), 0);
+  const [first = projection] = members;
+  return {
+    in: linearShape(config, first).in,
+    out: sum((target) => linearShape(config, target).out),
+    rank: trained === 'all' ? 0 : sum((target) => trained.get(target) ?? 0),
+  };
 }
 
 function widths({ config, tokens }: LayerWork) {
@@ -196,10 +157,6 @@ function widths({ config, tokens }: LayerWork) {
     ffn: rowsOf(tokens, config.ffn),
     heads: rowsOf(tokens, config.heads),
   };
-}
-
-function rankOf({ trained }: LayerWork, target: Target): number {
-  return trained === 'all' ? 0 : (trained.get(target) ?? 0);
 }
 
 export function rowsOf(rows: number, width: number): Bytes {

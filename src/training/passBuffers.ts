@@ -37,7 +37,7 @@ function recomputed(pool: Pool, work: LayerWork, hidden: Bytes): Bytes {
   pool.drop(hidden);
   pool.submit();
   for (let layer = 0; layer < layers; layer++) {
-    const { saved, unsaved } = layerForward(pool, work);
+    const { saved, unsaved } = layerForward(pool, work, true);
     pool.drop(...unsaved);
     pool.drop(...saved, ...layerBackward(pool, work), hidden, hidden);
     addGradients(pool, layerGradients(work));

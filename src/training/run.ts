@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Trainable } from '../adapter/trainable';
+import { orderFreeBuffers } from '../gpu/dispatch';
 import { allocatedBytes } from '../gpu/memory';
 import { ReadRing } from '../gpu/readRing';
 import { refill } from '../gpu/refill';
@@ -169,6 +170,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
     for (let at = 0; at < rows.length; at += rowsAtOnce) {
       const micro = rows.slice(at, at + rowsAtOnce);
       batch = makeBatch(train, micro, rowsAtOnce, 1 / supervised, config, tables, chunk, batch);
+      if (tf.getBackend() === 'webgpu') orderFreeBuffers();
       const { logp } = pass(config, trainable, batch, dropoutSeed ?? null);
       sums.push(tf.tidy(() => tf.sum(logp)));
       logp.dispose();
@@ -234,7 +236,7 @@ async function readNow(tensor: tf.Tensor): Promise<Float32Array> {
 
 /** The model with what is being trained put in, as it is now. */
 export function runnable(config: ModelConfig, trainable: Trainable): Runnable {
-  const at = (slot: Trainable['slots'][number]) => trainable.flat.tensor(slot);
+  const at = (block: Trainable['blocks'][number]) => trainable.flat.tensor(block);
   return {
     config,
     get outside() {

@@ -4,7 +4,7 @@
  * `wholeStep.ts` is the other way, which keeps everything. Knows nothing of threads, storage or screens.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Slot, Trainable } from '../adapter/trainable';
+import type { Block, Trainable } from '../adapter/trainable';
 import { submit } from '../gpu/dispatch';
 import type { ModelConfig } from '../model/config';
 import { decoderLayer, embedTokens } from '../model/decoder';
@@ -25,14 +25,14 @@ export function forwardBackward(
   batch: Batch,
   dropoutSeed: tf.Tensor | null,
 ): Pass {
-  const { slots, flat } = trainable;
-  const trainsOutside = slots.some((slot) => typeof slot.place !== 'number');
-  const lowest = trainsOutside ? 0 : Math.min(...slots.map((slot) => Number(slot.place)));
-  const add = (slot: Slot, gradient: tf.Tensor) => {
-    accumulate(flat.state, gradient, slot.offset);
+  const { blocks, flat, direct } = trainable;
+  const trainsOutside = blocks.some((block) => typeof block.place !== 'number');
+  const lowest = trainsOutside ? 0 : Math.min(...blocks.map((block) => Number(block.place)));
+  const add = (block: Block, gradient: tf.Tensor) => {
+    if (!direct) accumulate(flat.state, gradient, block.offset);
     gradient.dispose();
   };
-  const own = (slot: Slot) => flat.tensor(slot);
+  const own = (block: Block) => flat.tensor(block);
 
   const inputs: tf.Tensor[] = [
     tf.tidy(() => embedTokens(config, trainable.outside(own).embedding, batch.ids)),
@@ -61,7 +61,7 @@ export function forwardBackward(
   for (let index = config.layers - 1; index >= lowest; index--) {
     const x = inputs.pop();
     if (!x) throw new Error(`The input of layer ${index} is missing.`);
-    const mine = slots.filter((slot) => slot.place === index);
+    const mine = blocks.filter((block) => block.place === index);
     const needsDx = index > lowest || trainsOutside;
     const result: tf.Tensor[] = backThroughLayer(
       config,
@@ -76,10 +76,10 @@ export function forwardBackward(
     );
     tf.dispose([x, dy]);
     const dx: tf.Tensor | undefined = needsDx ? result.shift() : undefined;
-    mine.forEach((slot, i) => {
+    mine.forEach((block, i) => {
       const gradient = result[i];
-      if (!gradient) throw new Error(`No gradient for ${slot.name}.`);
-      add(slot, gradient);
+      if (!gradient) throw new Error(`No gradient for ${nameOf(block)}.`);
+      add(block, gradient);
     });
     dy = dx ?? tf.scalar(0);
     flush();
@@ -95,7 +95,7 @@ function backThroughLayer(
   config: ModelConfig,
   trainable: Trainable,
   index: number,
-  mine: Slot[],
+  mine: Block[],
   x: tf.Tensor,
   dy: tf.Tensor,
   needsDx: boolean,
@@ -104,15 +104,15 @@ function backThroughLayer(
 ): tf.Tensor[] {
   return tf.tidy(() => {
     const run = (input: tf.Tensor, parameters: tf.Tensor[]) => {
-      const at = (slot: Slot) => {
-        const tensor = parameters[mine.indexOf(slot)];
-        if (!tensor) throw new Error(`${slot.name} does not belong to layer ${index}.`);
+      const at = (block: Block) => {
+        const tensor = parameters[mine.indexOf(block)];
+        if (!tensor) throw new Error(`${nameOf(block)} does not belong to layer ${index}.`);
         return tensor;
       };
       const { norms, linear } = trainable.layer(index, at, dropoutSeed);
-      return decoderLayer(config, index, norms, linear, input, batch.sight);
+      return decoderLayer(config, index, norms, linear, input, batch.sight, { unread: true });
     };
-    const parameters = mine.map((slot) => trainable.flat.tensor(slot));
+    const parameters = mine.map((block) => trainable.flat.tensor(block));
     if (needsDx)
       return tf.grads((first, ...rest) => run(first as tf.Tensor, rest as tf.Tensor[]))(
         [x, ...parameters],
@@ -129,9 +129,9 @@ function addOutside(
   batch: Batch,
   head: ReturnType<typeof headLoss>,
   dx: tf.Tensor,
-  add: (slot: Slot, gradient: tf.Tensor) => void,
+  add: (block: Block, gradient: tf.Tensor) => void,
 ): void {
-  const find = (place: Slot['place']) => trainable.slots.find((slot) => slot.place === place);
+  const find = (place: Block['place']) => trainable.blocks.find((block) => block.place === place);
   const embedding = find('embedding');
   const norm = find('norm');
   if (!embedding || !norm || !head.dNorm || !head.dHead)
@@ -143,6 +143,10 @@ function addOutside(
   if (table) add(embedding, table);
   add(norm, head.dNorm);
   add(find('head') ?? embedding, head.dHead);
+}
+
+function nameOf({ slots: [first] }: Block): string {
+  return first?.name ?? 'a block without tensors';
 }
 
 /** tfjs frees into its pool only at a submit: one at every layer keeps the peak at one layer. */

@@ -3,7 +3,7 @@
  * step.ts, for many times its memory; for tiny models.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Slot, Trainable } from '../adapter/trainable';
+import type { Block, Trainable } from '../adapter/trainable';
 import { submit } from '../gpu/dispatch';
 import type { ModelConfig } from '../model/config';
 import { decoderLayer, embedTokens } from '../model/decoder';
@@ -19,16 +19,16 @@ export function forwardBackwardWhole(
   batch: Batch,
   dropoutSeed: tf.Tensor | null,
 ): Pass {
-  const { slots, flat } = trainable;
-  const trainsOutside = slots.some((slot) => typeof slot.place !== 'number');
+  const { blocks, flat, direct } = trainable;
+  const trainsOutside = blocks.some((block) => typeof block.place !== 'number');
   let logp: tf.Tensor | null = null;
   // customGrad tidies what it does not return, so what its gradient needs is kept and disposed of below
   let kept: tf.Tensor[] = [];
   const gradients: tf.Tensor[] = tf.tidy(() => {
     const loss = (...parameters: tf.Tensor[]) => {
-      const at = (slot: Slot) => {
-        const tensor = parameters[slots.indexOf(slot)];
-        if (!tensor) throw new Error(`${slot.name} is not trained here.`);
+      const at = (block: Block) => {
+        const tensor = parameters[blocks.indexOf(block)];
+        if (!tensor) throw new Error(`${block.slots[0]?.name} is not trained here.`);
         return tensor;
       };
       const outside = trainable.outside(at);
@@ -51,12 +51,12 @@ export function forwardBackwardWhole(
       if (outside.head.format !== 'trained') return head(x);
       return head(x, outside.norm, outside.head.tensor);
     };
-    return tf.grads((...all) => loss(...(all as tf.Tensor[])))(slots.map((slot) => flat.tensor(slot)));
+    return tf.grads((...all) => loss(...(all as tf.Tensor[])))(blocks.map((block) => flat.tensor(block)));
   });
-  slots.forEach((slot, index) => {
+  blocks.forEach((block, index) => {
     const gradient = gradients[index];
-    if (!gradient) throw new Error(`No gradient for ${slot.name}.`);
-    accumulate(flat.state, gradient, slot.offset);
+    if (!gradient) throw new Error(`No gradient for ${block.slots[0]?.name}.`);
+    if (!direct) accumulate(flat.state, gradient, block.offset);
     gradient.dispose();
   });
   tf.dispose(kept.filter((tensor) => !tensor.isDisposed));

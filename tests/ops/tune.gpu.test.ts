@@ -37,6 +37,8 @@ const NT = {
   add: false,
   accumulate: false,
   flip: false,
+  segments: 1,
+  batches: 1,
 } as const;
 
 it('returns the fastest of the candidates that were right, and once in use it is chosen', async () => {

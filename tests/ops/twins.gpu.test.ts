@@ -8,13 +8,12 @@ import { dropout } from '../../src/ops/dropout';
 import { dropoutReference } from '../../src/ops/dropout.reference';
 import { glu } from '../../src/ops/glu';
 import { gluGradReference, gluReference } from '../../src/ops/glu.reference';
+import type { Inputs } from '../../src/ops/define';
+import { splitHeads } from '../../src/ops/heads';
+import { joinHeadsReference, splitHeadsReference } from '../../src/ops/heads.reference';
 import { linear } from '../../src/ops/linear';
 import { dxReference, linearReference, outerReference } from '../../src/ops/linear.reference';
-import { rmsNorm } from '../../src/ops/rmsNorm';
-import { ropeReference } from '../../src/ops/rope.reference';
-import { rope } from '../../src/ops/rope';
-import { splitColumns } from '../../src/ops/splitColumns';
-import { joinColumnsReference, splitColumnsReference } from '../../src/ops/splitColumns.reference';
+import { branchedNorm, rmsNorm } from '../../src/ops/rmsNorm';
 import { rmsNormDgReference, rmsNormDxReference, rmsNormReference } from '../../src/ops/rmsNorm.reference';
 import { plainWeight } from '../../src/ops/weight';
 import { relativeL2 } from '../../src/selftest/distance';
@@ -55,15 +54,17 @@ describe('linear', () => {
     const [x, w, a, b] = [filled(m, k), filled(n, k), filled(r, k), filled(n, r)];
     const [bias, residual, dy] = [filled(n), filled(m, n), filled(m, n)];
     const scale = 1.5;
-    const [expected] = linearReference({ x, w, a, b, bias, residual }, { weight: null, scale });
+    const segments = [{ rows: n, rank: r, scale }];
+    const attrs = { weight: null, scale: 1, segments };
+    const [expected] = linearReference({ x, w, a, b, bias, residual }, attrs);
     const run = (...[x1, a1, b1]: tf.Tensor[]) => {
       if (!x1 || !a1 || !b1) throw new Error('An input is missing.');
-      return linear(x1, plainWeight(w), { bias, residual, lora: { a: a1, b: b1, scale } });
+      return linear(x1, plainWeight(w), { bias, residual, lora: { a: a1, b: b1, segments } });
     };
     await close(run(x, a, b), expected, 1e-5);
     const [dx, da, db] = tf.grads((...inputs) => run(...(inputs as tf.Tensor[])))([x, a, b], dy);
     const du = tf.mul(tf.matMul(dy as tf.Tensor2D, b as tf.Tensor2D), scale);
-    await close(dx, dxReference({ dy, w, du, a }, { weight: null, scale: 1 }), 1e-5);
+    await close(dx, dxReference({ dy, w, du, a }, attrs), 1e-5);
     await close(da, outerReference({ p: du, q: x }, { scale: 1 }), 1e-5);
     const u = tf.matMul(x as tf.Tensor2D, a as tf.Tensor2D, false, true);
     await close(db, outerReference({ p: dy, q: u }, { scale }), 1e-5);
@@ -83,56 +84,64 @@ describe('rmsNorm', () => {
       const [dx, dg] = tf.grads((a, b) => rmsNorm(a as tf.Tensor, b as tf.Tensor, attrs))([x, g], dy);
       await close(dx, rmsNormDxReference({ x, g, dy }, attrs), 1e-5);
       await close(dg, rmsNormDgReference({ x, g, dy }, attrs), 1e-5);
+      // added on the way out, and x going past the norm
+      const added = filled(rows, cols);
+      await close(rmsNorm(x, g, attrs, { added }), rmsNormReference({ x, g, added }, attrs), 1e-6);
+      const sum = tf.grad((a) => {
+        const [y, past] = branchedNorm(a as tf.Tensor, g, attrs);
+        return tf.concat([y, past], 1);
+      })(x, tf.concat([dy, added], 1));
+      await close(sum, rmsNormDxReference({ x, g, dy, added }, attrs), 1e-5);
     }
   });
 });
 
-describe('rope and splitColumns', () => {
-  // heads · d: one pair past a workgroup; Phi-4-mini's heads, of which three quarters are turned
+describe('heads', () => {
+  // heads · d: one pair past a workgroup; Phi-4-mini's heads, of which three quarters are turned; none turned, as in SmolLM3
   it.each([
-    [65, 1, 4, 4],
-    [33, 24, 128, 96],
+    [65, 1, 1, 4, 4, false],
+    [33, 24, 8, 128, 96, false],
+    [33, 16, 8, 128, 128, true],
+    [19, 4, 1, 24, 0, false],
+    [19, 4, 1, 24, 0, true],
   ])(
-    'rope gives the twin’s result and turns back: %i rows, %i heads of %i, %i turned',
-    async (rows, heads, d, turned) => {
-      const [x, dy, table] = [filled(rows, heads * d), filled(rows, heads * d), filled(rows, turned)];
+    'splitHeads gives the twin’s parts and gradient: %i rows, %i and %i heads of %i, %i turned, normed %s',
+    async (rows, heads, kvHeads, headDim, turned, normed) => {
+      const width = (heads + 2 * kvHeads) * headDim;
+      const [x, dy] = [filled(rows, width), filled(rows, width)];
+      const table = turned > 0 ? filled(rows, turned) : tf.zeros([1, 0]);
+      const gains = normed ? filled(2, headDim) : null;
       const positions = tf.tensor1d(
         Int32Array.from({ length: rows }, (_, i) => (i * 7) % rows),
         'int32',
       );
-      const attrs = { heads, headDim: d };
-      await close(
-        rope(x, positions, table, heads, d),
-        ropeReference({ x, positions, table }, { ...attrs, direction: 1 }),
-        1e-6,
+      const attrs = { heads, kvHeads, headDim, norm: { epsilon: 1e-6, offset: 1 as const } };
+      const given = { x, positions, table, ...(gains ? { g: gains } : {}) };
+      const run = (t: tf.Tensor, g: tf.Tensor | null) =>
+        splitHeads(t, { positions, table: turned > 0 ? table : undefined, gains: g }, attrs);
+      const expected = splitHeadsReference(given, attrs);
+      const parts = run(x, gains);
+      for (const index of parts.keys()) await close(parts[index], expected[index], 1e-6);
+
+      const widths = [heads * headDim, kvHeads * headDim, kvHeads * headDim];
+      const [dq, dk, dv] = tf.split(dy, widths, 1);
+      if (!dq || !dk || !dv) throw new Error('The gradient was not split.');
+      const inputs = gains ? [x, gains] : [x];
+      const [dx, dg] = tf.grads((...[t, g]) =>
+        tf.concat(run(t as tf.Tensor, (g ?? null) as tf.Tensor | null), 1),
+      )(inputs, dy);
+      await close(dx, joinHeadsReference({ dq, dk, dv, ...given }, attrs), 1e-5);
+      if (!gains) return;
+      const back = joinHeadsReference({ dq, dk, dv, positions, table }, attrs);
+      const [dys, xs] = [back, x].map((one) =>
+        tf.split(one, widths, 1).map((part) => tf.reshape(part, [-1, headDim])),
       );
-      const dx = tf.grad((t) => rope(t as tf.Tensor, positions, table, heads, d))(x, dy);
-      await close(dx, ropeReference({ x: dy, positions, table }, { ...attrs, direction: -1 }), 1e-6);
+      const byHand = [0, 1].map((i) =>
+        rmsNormDgReference({ x: xs?.[i], g: x, dy: dys?.[i] } as Inputs, attrs.norm),
+      );
+      await close(dg, tf.stack(byHand), 1e-5);
     },
   );
-
-  // odd widths; Phi-3's gate and up
-  it.each([
-    [7, [5, 1, 4]],
-    [33, [3072, 3072, 3072]],
-  ])('splitColumns gives the twin’s parts and gradient: %i rows, %j', async (rows, widths) => {
-    const x = filled(
-      rows,
-      widths.reduce((a, b) => a + b, 0),
-    );
-    const parts = splitColumns(x, widths);
-    const expected = splitColumnsReference({ x }, { widths });
-    for (const index of widths.keys()) await close(parts[index], expected[index], 1e-9);
-    const dys = widths.map((width) => filled(rows, width));
-    const dx = tf.grad((t) =>
-      tf.addN(splitColumns(t as tf.Tensor, widths).map((part, i) => tf.sum(tf.mul(part, dys[i] ?? NaN)))),
-    )(x);
-    await close(
-      dx,
-      joinColumnsReference(Object.fromEntries(dys.map((dy, i) => [String(i), dy])), { widths }),
-      1e-6,
-    );
-  });
 });
 
 describe('glu, cross entropy, dropout', () => {
@@ -146,12 +155,11 @@ describe('glu, cross entropy, dropout', () => {
           [0, 60],
         ]),
       ]);
-      const [up, dy] = [filled(4, 65), filled(4, 65)];
+      const [x, dy] = [tf.concat([gate, filled(4, 65)], 1), filled(4, 65)];
       const attrs = { activation };
-      await close(glu(gate, up, activation), gluReference({ gate, up }, attrs), 1e-5);
-      const ours = tf.grads((a, b) => glu(a as tf.Tensor, b as tf.Tensor, activation))([gate, up], dy);
-      const theirs = gluGradReference({ gate, up, dy }, attrs);
-      for (const index of [0, 1]) await close(ours[index], theirs[index], 1e-5);
+      await close(glu(x, activation), gluReference({ x }, attrs), 1e-5);
+      const ours = tf.grad((t) => glu(t as tf.Tensor, activation))(x, dy);
+      await close(ours, gluGradReference({ x, dy }, attrs), 1e-5);
     },
   );
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fullTrainable } from '../../src/adapter/full';
 import { loraTrainable } from '../../src/adapter/lora';
-import type { Trainable } from '../../src/adapter/trainable';
+import { slotsOf, type Trainable } from '../../src/adapter/trainable';
 import { startEngine } from '../../src/gpu/backend';
 import { readConfig, type ModelConfig } from '../../src/model/config';
 import { rotaryTables } from '../../src/model/rotary';
@@ -101,7 +101,7 @@ it('the norms of Gemma, which the oracle does not train, have the slopes of fini
     trainable.flat.write({ parameters: moved });
     return (await lossAndGradient(config, trainable, forwardBackward)).loss;
   };
-  for (const slot of trainable.slots.filter(({ name }) =>
+  for (const slot of slotsOf(trainable.blocks).filter(({ name }) =>
     /layers\.0\.(post|self).*norm|^model\.norm/.test(name),
   )) {
     // the number that the loss depends on most: its difference stands clear of f32 noise

@@ -21,10 +21,14 @@ export interface ProductShape {
   bias: boolean;
   /** Added to the result: the residual stream, or a gradient to add to. */
   add: boolean;
-  /** Adds to what is in the result already: the later parts of a weight in nn. */
+  /** Adds to what is in the result already: the later parts of a weight in nn, a gradient in tn. */
   accumulate: boolean;
   /** tn: the result lies as [k, n]. */
   flip: boolean;
+  /** nt with a low-rank part: how many segments (see ops/segments.ts) the columns fall into. */
+  segments: number;
+  /** nn and tn: products of one dispatch, each with sizes and places of its own. */
+  batches: number;
 }
 
 export const rightOf = (shape: ProductShape) => rightForm(shape.format, shape.vector === 4);
@@ -32,10 +36,15 @@ export const rightOf = (shape: ProductShape) => rightForm(shape.format, shape.ve
 export const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 /**
- * Struct and buffers, in the order in which product.ts binds them. m, n, k as above, n being that of this part of the weight, which
- * begins at row n0 of `all`; rank of the low-rank part; scale on the product, loraScale on the low-rank part; tn: a group
- * adds up `chunk` of the m rows.
+ * m, n, k as above, n being that of this part of the weight; rank of the low-rank part, of all segments together; scale on the
+ * product, loraScale on the low-rank part. `…Row` is how far apart the rows of a matrix lie, `…0` where it begins, in numbers. tn: a
+ * group adds up `chunk` of the m rows, and its sums lie `part` numbers after the group's before it.
  */
+const SHAPE =
+  'struct Shape { m: u32, n: u32, k: u32, rank: u32, scale: f32, loraScale: f32, chunk: u32, part: u32, ' +
+  'leftRow: u32, left0: u32, rightRow: u32, right0: u32, resultRow: u32, result0: u32, pad0: u32, pad1: u32';
+
+/** Struct and buffers, in the order in which product.ts binds them. */
 export function operands(shape: ProductShape): string[] {
   const vector = shape.vector === 4 ? 'vec4f' : 'f32';
   const right = rightOf(shape);
@@ -47,13 +56,74 @@ export function operands(shape: ProductShape): string[] {
   if (shape.bias) list.push('bias: array<f32>');
   if (shape.add) list.push(`added: array<${result}>`);
   const at = list.length;
+  const { segments, batches } = shape;
   return [
-    'struct Shape { m: u32, n: u32, k: u32, rank: u32, scale: f32, loraScale: f32, n0: u32, all: u32, chunk: u32 }',
+    segments > 1 ? SEGMENT : '',
+    `${SHAPE}${segments > 1 ? `, segments: array<Segment, ${segments}>` : ''} }`,
     ...list.map((text, index) => `@group(0) @binding(${index}) var<storage, read> ${text};`),
     `@group(0) @binding(${at}) var<storage, read_write> result: array<${result}>;`,
-    `@group(0) @binding(${at + 1}) var<uniform> shape: Shape;`,
+    batches > 1
+      ? `@group(0) @binding(${at + 1}) var<uniform> shapes: array<Shape, ${batches}>;`
+      : `@group(0) @binding(${at + 1}) var<uniform> shape: Shape;`,
+    segments > 1 ? segmentAt(segments) : '',
     right.functions,
   ];
+}
+
+/** The first lines of main: which product of the dispatch this is, and which share of its rows. */
+export function ownShape({ batches }: ProductShape): string[] {
+  if (batches === 1) return ['let split = wg.z;'];
+  return [`let shape = shapes[wg.z % ${batches}u];`, `let split = wg.z / ${batches}u;`];
+}
+
+/** Columns up to `end` of the result; `up` is where row 0 of the weight would lie in the block of B's. */
+const SEGMENT =
+  'struct Segment { end: u32, low: u32, rank: u32, up: u32, scale: f32, pad0: u32, pad1: u32, pad2: u32 }';
+
+const segmentAt = (segments: number) =>
+  [
+    'fn segmentAt(col: u32) -> u32 {',
+    'var index = 0u;',
+    ...range(segments - 1).map((i) => `if (col >= shape.segments[${i}].end) { index = ${i + 1}u; }`),
+    'return index;',
+    '}',
+  ].join('\n');
+
+/**
+ * nt: the steps of the low-rank part that columns `from` … `to` of a tile take (`begin`, `end`), and for each of the `columns`
+ * of an invocation an expression for its number of B at step s. Columns of one tile may lie in different segments: a step that is not
+ * a column's own adds nothing to it.
+ */
+export function lowRankColumns(
+  { segments }: ProductShape,
+  columns: string[],
+  from: string,
+  to: string,
+): { head: string[]; value: (j: number) => string } {
+  if (segments === 1)
+    return {
+      head: [
+        'let begin = 0u;',
+        'let end = shape.rank;',
+        ...columns.map((col, j) => `let up_${j} = (shape.result0 + ${col}) * shape.rank;`),
+      ],
+      value: (j) => `shape.loraScale * up[up_${j} + s]`,
+    };
+  return {
+    head: [
+      `let begin = shape.segments[segmentAt(shape.result0 + min(${from}, shape.n - 1u))].low;`,
+      `let last = segmentAt(shape.result0 + min(${to}, shape.n - 1u));`,
+      'let end = shape.segments[last].low + shape.segments[last].rank;',
+      ...columns.flatMap((col, j) => [
+        `let seg_${j} = segmentAt(shape.result0 + ${col});`,
+        `let low_${j} = shape.segments[seg_${j}].low;`,
+        `let rank_${j} = shape.segments[seg_${j}].rank;`,
+        `let up_${j} = shape.segments[seg_${j}].up + (shape.result0 + ${col}) * rank_${j};`,
+        `let scale_of_${j} = shape.segments[seg_${j}].scale;`,
+      ]),
+    ],
+    value: (j) => `select(0.0, scale_of_${j} * up[up_${j} + s - low_${j}], s - low_${j} < rank_${j})`,
+  };
 }
 
 /** fma over the four parts of two vectors; a plain fma for numbers. */
@@ -66,7 +136,7 @@ export function dotInto(sum: string, a: string, b: string, vector: 1 | 4): strin
 /** What is added to element `at` (column `col`, in vectors for nn) of the result besides the product. */
 export function extras(shape: ProductShape, at: string, col: string): string[] {
   const terms: string[] = [];
-  if (shape.bias) terms.push(`bias[shape.n0 + ${col}]`);
+  if (shape.bias) terms.push(`bias[shape.result0 + ${col}]`);
   if (shape.add) terms.push(`added[${at}]`);
   if (shape.accumulate) terms.push(`result[${at}]`);
   return terms;

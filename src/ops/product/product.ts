@@ -7,6 +7,7 @@ import sumPartsCode from '../../../shaders/sumParts.wgsl?raw';
 import { release, dispatch, floatBits, foldGroups, gpu, output } from '../../gpu/dispatch';
 import { shaderText } from '../../gpu/shaderText';
 import type { WeightFormat } from '../../protocol/weightFormats';
+import { placed, ranksOf, type Segment } from '../segments';
 import { size } from '../sizes';
 import { chooseDesign, groupsOf, sourceOf, type Design } from './choose';
 import type { ProductShape } from './operands';
@@ -26,10 +27,19 @@ export interface Product {
   right: Right;
   m: number;
   scale?: number;
-  /** nt: low = u [m, rank], up = b [n, rank]; nn: low = du [m, rank], up = a [rank, k] */
-  lora?: { low: TensorInfo; up: TensorInfo; rank: number; scale: number } | undefined;
+  lora?: LowRankPart | undefined;
   bias?: TensorInfo | undefined;
   add?: TensorInfo | undefined;
+}
+
+/**
+ * nt: low = u [m, ranks], up = the block of B's, one for each segment of the n columns.
+ * nn: low = du [m, ranks], up = A [ranks, k]; segments and their scales play no part.
+ */
+interface LowRankPart {
+  low: TensorInfo;
+  up: TensorInfo;
+  segments: readonly Segment[];
 }
 
 export function plainRight(matrix: TensorInfo): Right {
@@ -37,83 +47,218 @@ export function plainRight(matrix: TensorInfo): Right {
   return { format: 'f32', n, k, parts: [{ row: 0, rows: n, planes: [matrix] }] };
 }
 
+const PLAIN = {
+  ...{ lora: false, bias: false, add: false, accumulate: false, flip: false },
+  ...{ segments: 1, batches: 1 },
+};
+
 /** nt → [m, n], nn → [m, k] */
 export function product(p: Product): TensorInfo {
   const { form, right, m } = p;
-  const result = output([m, form === 'nt' ? right.n : right.k]);
-  const vector = right.k % 4 === 0 && (form === 'nt' || right.n % 4 === 0) ? 4 : 1;
+  const nt = form === 'nt';
+  const result = output([m, nt ? right.n : right.k]);
+  const vector = right.k % 4 === 0 && (nt || right.n % 4 === 0) ? 4 : 1;
   right.parts.forEach((part, index) => {
     // in nn every part adds to the same result, and what is added once comes with the first
-    const later = form === 'nn' && index > 0;
+    const later = !nt && index > 0;
     const lora = later ? undefined : p.lora;
     const add = later ? undefined : p.add;
+    const segments = nt && lora ? lora.segments : [];
     const shape: ProductShape = {
-      form,
-      format: right.format,
-      vector,
-      lora: lora !== undefined,
-      bias: p.bias !== undefined,
-      add: add !== undefined,
-      accumulate: later,
-      flip: false,
+      ...PLAIN,
+      ...{ form, format: right.format, vector, accumulate: later },
+      ...{ lora: lora !== undefined, bias: p.bias !== undefined, add: add !== undefined },
+      segments: Math.max(1, segments.length),
     };
     const bind = [p.left, ...part.planes];
     if (lora) bind.push(lora.low, lora.up);
     if (p.bias) bind.push(p.bias);
     if (add) bind.push(add);
-    const width = form === 'nt' ? part.rows : right.k;
+    const width = nt ? part.rows : right.k;
     const design = chooseDesign(shape, m, width, gpu());
-    const scales = [floatBits(p.scale ?? 1), floatBits(lora?.scale ?? 0)];
+    const [only] = segments;
+    const words = shapeWords({
+      ...{ m, n: part.rows, k: right.k, scale: p.scale ?? 1 },
+      ...{ rank: lora ? ranksOf(lora.segments) : 0, loraScale: nt ? (only?.scale ?? 0) : 1 },
+      left: nt ? { row: right.k, at: 0 } : { row: right.n, at: part.row },
+      result: nt ? { row: right.n, at: part.row } : { row: right.k, at: 0 },
+    });
     dispatch({
       name: nameOf(shape, design),
       code: source(shape, design),
       bind: [...bind, result],
-      uniforms: [m, part.rows, right.k, lora?.rank ?? 0, ...scales, part.row, right.n, 0],
+      uniforms: segments.length > 1 ? [...words, ...segmentWords(segments)] : words,
       groups: [...groupsOf(shape, design, m, width), 1],
     });
   });
   return result;
 }
 
+/**
+ * dy [m, Σ rows], the block of B's → du [m, Σ rank]: for each segment its columns of dy times its B, times its scale. One dispatch.
+ */
+export function lowRankDown(dy: TensorInfo, up: TensorInfo, segments: readonly Segment[]): TensorInfo {
+  const [m, all] = [size(dy, 0), size(dy, 1)];
+  const ranks = ranksOf(segments);
+  const result = output([m, ranks]);
+  const own = placed(segments).filter(({ rank }) => rank > 0);
+  const shape: ProductShape = {
+    ...PLAIN,
+    ...{ form: 'nn', format: 'f32', batches: own.length },
+    vector: own.every(({ rows, rank }) => rows % 4 === 0 && rank % 4 === 0) && inFours(segments) ? 4 : 1,
+  };
+  const widest = Math.max(...own.map(({ rank }) => rank));
+  const design = chooseDesign(shape, m, widest, gpu());
+  dispatch({
+    name: nameOf(shape, design),
+    code: source(shape, design),
+    bind: [dy, up, result],
+    uniforms: own.flatMap(({ rows, rank, first, low, up: at, scale }) =>
+      shapeWords({
+        ...{ m, n: rows, k: rank, scale, left: { row: all, at: first } },
+        ...{ right: { row: rank, at }, result: { row: ranks, at: low } },
+      }),
+    ),
+    groups: [...groupsOf(shape, design, m, widest), own.length],
+  });
+  return result;
+}
+
+/** Whether every segment's columns of dy begin at a multiple of four and dy's rows are as wide. */
+const inFours = (segments: readonly Segment[]) => segments.every(({ rows }) => rows % 4 === 0);
+
 /** Workgroups that keep a graphics card busy. */
 const ENOUGH_GROUPS = 256;
 /** Rows that are worth a group of their own. */
 const LEAST_CHUNK = 64;
 
-/** p [m, n], q [m, k] → scale · pᵀ q [n, k] */
-export function outerProductOf(p: TensorInfo, q: TensorInfo, scale: number): TensorInfo {
+/** p [m, n], q [m, k] → scale · pᵀ q [n, k]; into `target`, which it is added to, where one is given. */
+export function outerProductOf(p: TensorInfo, q: TensorInfo, scale: number, target?: TensorInfo): TensorInfo {
   // lanes lie along the wider of the two, so a narrow q changes places with p and the result is written turned
   const flip = size(q, 1) < size(p, 1);
   const [left, right] = flip ? [q, p] : [p, q];
   const [m, n, k] = [size(left, 0), size(left, 1), size(right, 1)];
-  const nothing = { lora: false, bias: false, add: false, accumulate: false };
-  const vector = k % 4 === 0 ? 4 : 1;
-  const shape: ProductShape = { form: 'tn', format: 'f32', vector, ...nothing, flip };
-  const design = chooseDesign(shape, n, k, gpu());
-  const groups = groupsOf(shape, design, n, k);
-  const wanted = gpu().software ? 1 : Math.ceil(ENOUGH_GROUPS / (groups[0] * groups[1]));
+  const one = { n, k, left: { row: n, at: 0 }, right: { row: k, at: 0 }, at: 0, scale };
+  return outerProducts(left, right, [one], { m, flip, shape: flip ? [k, n] : [n, k] }, target);
+}
+
+/**
+ * u [m, Σ rank], dy [m, Σ rows] → the block of the gradients of B, [rows, rank] for each segment: its scale times its columns of dy
+ * against its columns of u. Added to `target` where one is given.
+ */
+export function lowRankOuter(
+  u: TensorInfo,
+  dy: TensorInfo,
+  segments: readonly Segment[],
+  target?: TensorInfo,
+): TensorInfo {
+  const [m, all] = [size(dy, 0), size(dy, 1)];
+  const own = placed(segments).filter(({ rank }) => rank > 0);
+  const each = own.map(({ rows, rank, first, low, up, scale }) => ({
+    ...{
+      n: rank,
+      k: rows,
+      left: { row: size(u, 1), at: low },
+      right: { row: all, at: first },
+      at: up,
+      scale,
+    },
+  }));
+  const count = own.reduce((sum, { rows, rank }) => sum + rows * rank, 0);
+  return outerProducts(u, dy, each, { m, flip: true, shape: [count] }, target);
+}
+
+interface Outer {
+  n: number;
+  k: number;
+  left: Place;
+  right: Place;
+  /** Where its result begins. */
+  at: number;
+  scale: number;
+}
+
+function outerProducts(
+  left: TensorInfo,
+  right: TensorInfo,
+  each: Outer[],
+  { m, flip, shape: resultShape }: { m: number; flip: boolean; shape: number[] },
+  target: TensorInfo | undefined,
+): TensorInfo {
+  const fours = each.every(({ k, right: { row, at } }) => k % 4 === 0 && row % 4 === 0 && at % 4 === 0);
+  const result = target ?? output(resultShape);
+  const count = resultShape.reduce((product, side) => product * side, 1);
+  const of = (accumulate: boolean): ProductShape => ({
+    ...PLAIN,
+    ...{ form: 'tn', format: 'f32', vector: fours ? 4 : 1, flip, batches: each.length, accumulate },
+  });
+  const [n, k] = [Math.max(...each.map((one) => one.n)), Math.max(...each.map((one) => one.k))];
+  const design = chooseDesign(of(false), n, k, gpu());
+  const groups = groupsOf(of(false), design, n, k);
+  const wanted = gpu().software ? 1 : Math.ceil(ENOUGH_GROUPS / (groups[0] * groups[1] * each.length));
   const splits = Math.max(1, Math.min(wanted, Math.floor(m / LEAST_CHUNK)));
   const chunk = Math.ceil(m / splits);
-  const result = output(flip ? [k, n] : [n, k]);
-  const parts = splits === 1 ? result : output([splits, n * k]);
+  const parts = splits === 1 ? result : output([splits, count]);
+  const shape = of(splits === 1 && target !== undefined);
   dispatch({
     name: nameOf(shape, design),
     code: source(shape, design),
     bind: [left, right, parts],
-    uniforms: [m, n, k, 0, floatBits(scale), 0, 0, n, chunk],
-    groups: [...groups, splits],
+    uniforms: each.flatMap((one) =>
+      shapeWords({
+        ...{ m, chunk, part: count, n: one.n, k: one.k, scale: one.scale, left: one.left, right: one.right },
+        result: { row: flip ? one.n : one.k, at: one.at },
+      }),
+    ),
+    groups: [...groups, splits * each.length],
   });
   if (splits > 1) {
     dispatch({
       name: 'sumParts',
       code: sumPartsCode,
+      constants: { ADD: target !== undefined },
       bind: [parts, result],
-      uniforms: [n * k, splits],
-      groups: foldGroups(Math.ceil((n * k) / 64)),
+      uniforms: [count, splits],
+      groups: foldGroups(Math.ceil(count / 64)),
     });
     release(parts);
   }
   return result;
+}
+
+/** How far apart the rows of a matrix lie and where it begins, in numbers. */
+interface Place {
+  row: number;
+  at: number;
+}
+
+interface Sizes {
+  m: number;
+  n: number;
+  k: number;
+  scale: number;
+  rank?: number;
+  loraScale?: number;
+  chunk?: number;
+  part?: number;
+  left: Place;
+  right?: Place;
+  result: Place;
+}
+
+/** The struct of operands.ts. */
+function shapeWords({ m, n, k, scale, left, result, ...rest }: Sizes): number[] {
+  const { rank = 0, loraScale = 0, chunk = 0, part = 0, right = { row: 0, at: 0 } } = rest;
+  const sizes = [m, n, k, rank, floatBits(scale), floatBits(loraScale), chunk, part];
+  return [...sizes, left.row, left.at, right.row, right.at, result.row, result.at, 0, 0];
+}
+
+/** A segment's struct: `up` is where row 0 of the weight would lie, so it may wrap below zero. */
+function segmentWords(segments: readonly Segment[]): number[] {
+  return placed(segments).flatMap(({ first, rows, low, rank, up, scale }) => {
+    const origin = (up - first * rank) >>> 0;
+    return [first + rows, low, rank, origin, floatBits(scale), 0, 0, 0];
+  });
 }
 
 /** Tells apart what runs on a device in lists of kernels and in timings: `product-nt-tiled-f16`. */

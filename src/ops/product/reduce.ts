@@ -3,7 +3,16 @@
  * down-projections of an adapter). Every lane adds up its share of ROWS × COLS results, then the lanes are added up: by the subgroup
  * where a workgroup is one, in workgroup memory elsewhere.
  */
-import { dotInto, extras, operands, range, rightOf, type ProductShape } from './operands';
+import {
+  dotInto,
+  extras,
+  lowRankColumns,
+  operands,
+  ownShape,
+  range,
+  rightOf,
+  type ProductShape,
+} from './operands';
 
 export interface Reduce {
   design: 'reduce';
@@ -26,11 +35,12 @@ export function reduceSource(tile: Tile): string {
   if (tile.vector !== 4) throw new Error('This design reads vectors of four.');
   const all = range(rows).flatMap((i) => range(cols).map((j) => ({ i, j, index: i * cols + j })));
   const name = (i: number, j: number) => (form === 'nt' ? `c_${i}_${j}` : `c_${i}_${j >> 2}[${j % 4}]`);
+  const own = tile.batches > 1 ? 'shape, ' : '';
   const collect = subgroup
     ? all.map(({ i, j, index }) =>
         [
           `let sum_${index} = subgroupAdd(${name(i, j)});`,
-          `if (lane == ${index % lanes}u) { finish(row0 + ${i}u, col0 + ${j}u, sum_${index}); }`,
+          `if (lane == ${index % lanes}u) { finish(${own}row0 + ${i}u, col0 + ${j}u, sum_${index}); }`,
         ].join('\n'),
       )
     : [
@@ -39,7 +49,7 @@ export function reduceSource(tile: Tile): string {
         `for (var cell = lane; cell < ${all.length}u; cell += ${lanes}u) {`,
         'var sum = 0.0;',
         `for (var l = 0u; l < ${lanes}u; l++) { sum += shared_sums[cell * ${lanes}u + l]; }`,
-        `finish(row0 + cell / ${cols}u, col0 + cell % ${cols}u, sum);`,
+        `finish(${own}row0 + cell / ${cols}u, col0 + cell % ${cols}u, sum);`,
         '}',
       ];
   return [
@@ -50,6 +60,7 @@ export function reduceSource(tile: Tile): string {
     finish(tile),
     `@compute @workgroup_size(${lanes})`,
     'fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {',
+    ...ownShape(tile),
     `let row0 = wg.x * ${rows}u;`,
     `let col0 = wg.y * ${cols}u;`,
     'let width = shape.k / 4u;',
@@ -100,7 +111,7 @@ function alongN(tile: Tile): string[] {
   const vectors = cols / 4;
   return [
     ...range(rows).map(
-      (i) => `let row_${i} = (min(row0 + ${i}u, shape.m - 1u) * shape.all + shape.n0) / 4u;`,
+      (i) => `let row_${i} = (min(row0 + ${i}u, shape.m - 1u) * shape.leftRow + shape.left0) / 4u;`,
     ),
     ...range(vectors).map((v) => `let col_${v} = min(col0 / 4u + ${v}u, width - 1u);`),
     ...range(rows).flatMap((i) => range(vectors).map((v) => `var c_${i}_${v} = vec4f();`)),
@@ -108,7 +119,9 @@ function alongN(tile: Tile): string[] {
     ...range(rows).map((i) => `let a_${i} = left[row_${i} + s];`),
     ...['x', 'y', 'z', 'w'].flatMap((part, p) => [
       '{',
-      ...range(vectors).map((v) => `let b_${v} = right[(s * 4u + ${p}u) * width + col_${v}];`),
+      ...range(vectors).map(
+        (v) => `let b_${v} = right[shape.right0 / 4u + (s * 4u + ${p}u) * width + col_${v}];`,
+      ),
       ...range(rows).flatMap((i) =>
         range(vectors).map((v) => `c_${i}_${v} = fma(vec4f(a_${i}.${part}), b_${v}, c_${i}_${v});`),
       ),
@@ -121,16 +134,19 @@ function alongN(tile: Tile): string[] {
 /** Scales one sum, adds what is folded in, and writes it. */
 function finish(tile: Tile): string {
   const nt = tile.form === 'nt';
-  const at = nt ? 'row * shape.all + shape.n0 + col' : 'row * shape.k + col';
-  const up = nt ? 'up[(shape.n0 + col) * shape.rank + r]' : 'up[r * shape.k + col]';
+  const steps = nt ? lowRankColumns(tile, ['col'], 'col', 'col') : null;
+  const up = steps ? steps.value(0) : 'shape.loraScale * up[s * shape.k + col]';
   return [
-    'fn finish(row: u32, col: u32, sum: f32) {',
+    `fn finish(${tile.batches > 1 ? 'shape: Shape, ' : ''}row: u32, col: u32, sum: f32) {`,
     `if (row >= shape.m || col >= ${nt ? 'shape.n' : 'shape.k'}) { return; }`,
     'var value = sum * shape.scale;',
-    tile.lora
-      ? `for (var r = 0u; r < shape.rank; r++) { value = fma(low[row * shape.rank + r], shape.loraScale * ${up}, value); }`
-      : '',
-    `let at = ${at};`,
+    ...(tile.lora
+      ? [
+          ...(steps?.head ?? ['let begin = 0u;', 'let end = shape.rank;']),
+          `for (var s = begin; s < end; s++) { value = fma(low[row * shape.rank + s], ${up}, value); }`,
+        ]
+      : []),
+    'let at = row * shape.resultRow + shape.result0 + col;',
     `result[at] = ${['value', ...extras(tile, 'at', 'col')].join(' + ')};`,
     '}',
   ].join('\n');

@@ -3,7 +3,16 @@
  * unroll badly. With `broadcast` a workgroup is one subgroup and the left operand is loaded once and passed round by shuffle:
  * 3 to 5 times faster on processor drivers (no shared memory, no barriers). Without it any device runs it.
  */
-import { dotInto, extras, operands, range, rightOf, type ProductShape } from './operands';
+import {
+  dotInto,
+  extras,
+  lowRankColumns,
+  operands,
+  ownShape,
+  range,
+  rightOf,
+  type ProductShape,
+} from './operands';
 
 export interface Registers {
   design: 'registers';
@@ -39,11 +48,19 @@ export function registersSource(tile: Tile): string {
     ...operands(tile),
     `@compute @workgroup_size(${lanes})`,
     `fn main(@builtin(workgroup_id) wg: vec3u, @builtin(${broadcast ? 'subgroup_invocation_id' : 'local_invocation_index'}) lane: u32) {`,
+    ...ownShape(tile),
     `  let row0 = wg.x * ${tile.rows}u;`,
     `  let col0 = wg.y * ${lanes * tile.cols}u + lane;`,
+    ...(tile.batches > 1 ? leaveEarly(tile) : []),
     form === 'nt' ? nt(tile) : form === 'nn' ? nn(tile) : tn(tile),
     '}',
   ].join('\n');
+}
+
+/** The groups are as many as the largest product of the dispatch needs; a smaller one has nothing to do in the last of them. */
+function leaveEarly(tile: Tile): string[] {
+  const rows = tile.form === 'tn' ? 'shape.n' : 'shape.m';
+  return [`if (row0 >= ${rows} || wg.y * ${columnsPerGroup(tile)}u >= shape.k) { return; }`];
 }
 
 /**
@@ -112,18 +129,23 @@ function nt(tile: Tile): string {
     ...loop,
     ...all.map(({ name }) => `${name} *= shape.scale;`),
   ];
-  if (lora)
+  if (lora) {
+    const columns = range(cols).map((j) => `col_${j}`);
+    const across = lanes * cols;
+    const steps = lowRankColumns(tile, columns, `wg.y * ${across}u`, `wg.y * ${across}u + ${across - 1}u`);
     body.push(
-      'for (var s = 0u; s < shape.rank; s++) {',
+      ...steps.head,
+      'for (var s = begin; s < end; s++) {',
       ...leftRows(tile, (row) => `low[${row} * shape.rank + s]`, 'shape.m'),
-      ...range(cols).map((j) => `let b_${j} = shape.loraScale * up[(shape.n0 + col_${j}) * shape.rank + s];`),
+      ...range(cols).map((j) => `let b_${j} = ${steps.value(j)};`),
       ...all.map(({ i, j, name }) => `${name} = fma(a_${i}, b_${j}, ${name});`),
       '}',
     );
+  }
   for (const i of range(tile.rows)) {
     body.push(`if (row0 + ${i}u < shape.m) {`);
     for (const j of range(cols)) {
-      const at = `(row0 + ${i}u) * shape.all + shape.n0 + col0 + ${j * lanes}u`;
+      const at = `(row0 + ${i}u) * shape.resultRow + shape.result0 + col0 + ${j * lanes}u`;
       const sum = [`c_${i}_${j}`, ...extras(tile, at, `col_${j}`)];
       body.push(`  if (col0 + ${j * lanes}u < shape.n) { result[${at}] = ${sum.join(' + ')}; }`);
     }
@@ -145,14 +167,14 @@ function nn(tile: Tile): string {
     `let words = shape.k / ${right.width}u;`,
     ...range(cols).map((j) => `let word_${j} = min(col0 + ${j * lanes}u, words - 1u);`),
     ...all.map(({ name }) => `var ${name} = ${vector === 4 ? 'vec4f()' : '0.0'};`),
-    // n, n0 and all are multiples of `vector` here, so dy is read in vectors too
+    // n and the places of dy's rows are multiples of `vector` here, so dy is read in vectors too
     `let steps = shape.n / ${vector}u;`,
     'for (var s = 0u; s < steps; s++) {',
-    ...leftRows(tile, (row) => `left[(${row} * shape.all + shape.n0) / ${vector}u + s]`, 'shape.m'),
+    ...leftRows(tile, (row) => `left[(${row} * shape.leftRow + shape.left0) / ${vector}u + s]`, 'shape.m'),
   ];
   // all the rows of w that a vector of dy meets are read first, so that a sum is fetched and put away once for four steps
   parts.forEach((_, p) => {
-    body.push(`let n_${p} = (s * ${vector}u + ${p}u) * words;`);
+    body.push(`let n_${p} = shape.right0 / ${right.width}u + (s * ${vector}u + ${p}u) * words;`);
     for (const j of range(cols)) {
       body.push(`let own_${j}_${p} = right[n_${p} + word_${j}];`);
       if (right.wordsPerBlock > 0)
@@ -195,16 +217,17 @@ function tn(tile: Tile): string {
     `let width = shape.k / ${vector}u;`,
     ...range(cols).map((j) => `let col_${j} = min(col0 + ${j * lanes}u, width - 1u);`),
     ...all.map(({ name }) => `var ${name} = ${vector === 4 ? 'vec4f()' : '0.0'};`),
-    'let begin = wg.z * shape.chunk;',
+    'let begin = split * shape.chunk;',
     'let end = min(begin + shape.chunk, shape.m);',
     'for (var s = begin; s < end; s++) {',
-    ...leftRows(tile, (row) => `left[s * shape.n + ${row}]`, 'shape.n'),
-    ...range(cols).map((j) => `let b_${j} = right[s * width + col_${j}];`),
+    ...leftRows(tile, (row) => `left[s * shape.leftRow + shape.left0 + ${row}]`, 'shape.n'),
+    `let start = (s * shape.rightRow + shape.right0) / ${vector}u;`,
+    ...range(cols).map((j) => `let b_${j} = right[start + col_${j}];`),
     ...all.map(({ i, j, name }) => `${name} = fma(${left(i)}, b_${j}, ${name});`),
     '}',
     ...all.map(({ name }) => `${name} *= shape.scale;`),
     // each group of rows writes a sum of its own; the sums are added up afterwards
-    `let part = wg.z * shape.n * ${tile.flip ? 'shape.k' : 'width'};`,
+    `let part = (split * shape.part + shape.result0)${tile.flip ? '' : ` / ${vector}u`};`,
     ...(tile.flip ? writeFlipped(tile) : writeVectors(tile, 'shape.n', 'width', 1)),
   ].join('\n');
 }
@@ -217,7 +240,9 @@ function writeVectors(tile: Tile, limit: string, words: string, vectors: number)
     ...range(tile.cols).flatMap((j) => {
       const word = `col0 + ${j * lanes}u`;
       const lines = range(vectors).map((v) => {
-        const at = `${tile.form === 'tn' ? 'part + ' : ''}(row0 + ${i}u) * width + (${word}) * ${vectors}u + ${v}u`;
+        const row = `(row0 + ${i}u) * (shape.resultRow / ${tile.vector}u)`;
+        const begin = tile.form === 'tn' ? 'part' : `shape.result0 / ${tile.vector}u`;
+        const at = `${begin} + ${row} + (${word}) * ${vectors}u + ${v}u`;
         const sum = [vectors === 1 ? `c_${i}_${j}` : `c_${i}_${j}_${v}`, ...extras(tile, at, '')];
         return `result[${at}] = ${sum.join(' + ')};`;
       });
@@ -235,10 +260,10 @@ function writeFlipped(tile: Tile): string[] {
     `if (row0 + ${i}u < shape.n) {`,
     ...range(tile.cols).flatMap((j) => [
       `  if (col0 + ${j * lanes}u < width) {`,
-      ...parts.map(
-        (part, index) =>
-          `result[part + ((col0 + ${j * lanes}u) * ${tile.vector}u + ${index}u) * shape.n + row0 + ${i}u] = c_${i}_${j}${part};`,
-      ),
+      ...parts.map((part, index) => {
+        const at = `part + ((col0 + ${j * lanes}u) * ${tile.vector}u + ${index}u) * shape.resultRow + row0 + ${i}u`;
+        return `result[${at}] = ${[`c_${i}_${j}${part}`, ...extras(tile, at, '')].join(' + ')};`;
+      }),
       '  }',
     ]),
     '}',

@@ -3,7 +3,16 @@
  * weight once for all its rows, and every invocation keeps TM × TN results in registers. Neighbouring invocations read
  * neighbouring words of memory; tiles of w along k are padded so that they read from different banks.
  */
-import { dotInto, extras, operands, range, rightOf, type ProductShape } from './operands';
+import {
+  dotInto,
+  extras,
+  lowRankColumns,
+  operands,
+  ownShape,
+  range,
+  rightOf,
+  type ProductShape,
+} from './operands';
 
 export interface Tiled {
   design: 'tiled';
@@ -44,6 +53,7 @@ export function tiledSource(tile: Tile): string {
     `var<workgroup> tileB: array<${element}, ${vectorsOfRight(tile, form)}>;`,
     `@compute @workgroup_size(${threadsOf(tile)})`,
     'fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) t: u32) {',
+    ...ownShape(tile),
     `let row0 = wg.x * ${bm}u;`,
     `let col0 = wg.y * ${bn}u;`,
     `let tx = t % ${across}u;`,
@@ -95,7 +105,7 @@ function stageLeft(tile: Tile, element: string): string[] {
     `let q = s + ${e} % ${DEPTH}u;`,
     tile.form === 'nt'
       ? 'let at = row * width + min(q, length - 1u);'
-      : 'let at = (row * shape.all + shape.n0) / 4u + min(q, length - 1u);',
+      : 'let at = (row * shape.leftRow + shape.left0) / 4u + min(q, length - 1u);',
     `tileA[${e}] = ${element}(select(vec4f(), left[at], q < length));`,
   ]);
 }
@@ -105,7 +115,7 @@ function decoded(tile: Tile, n: string, c: string): string[] {
   const right = rightOf(tile);
   const inWord = right.width / 4;
   return [
-    `let word = right[${n} * words + ${c} / ${inWord}u];`,
+    `let word = right[shape.right0 / ${right.width}u + ${n} * words + ${c} / ${inWord}u];`,
     right.wordsPerBlock > 0
       ? `let scale = ${right.scale(`(${n} * words + ${c} / ${inWord}u) / ${right.wordsPerBlock}u`)};`
       : '',
@@ -163,22 +173,24 @@ function column(tile: Tile, j: number): string {
 }
 
 function lowRank(tile: Tile): string[] {
-  const { form, tm, tn } = tile;
+  const { form, tm, tn, bn } = tile;
   const cols = range(form === 'nt' ? tn : tn / 4);
+  const nt = form === 'nt';
+  const own = cols.map((j) => `min(${column(tile, j)}, shape.n - 1u)`);
+  const steps = nt ? lowRankColumns(tile, own, 'col0', `col0 + ${bn - 1}u`) : null;
   return [
-    'for (var r = 0u; r < shape.rank; r++) {',
+    ...(steps?.head ?? ['let begin = 0u;', 'let end = shape.rank;']),
+    'for (var s = begin; s < end; s++) {',
     ...range(tm).map(
-      (i) => `let a_${i} = low[min(row0 + ty * ${tm}u + ${i}u, shape.m - 1u) * shape.rank + r];`,
+      (i) => `let a_${i} = low[min(row0 + ty * ${tm}u + ${i}u, shape.m - 1u) * shape.rank + s];`,
     ),
     ...cols.map((j) =>
-      form === 'nt'
-        ? `let b_${j} = shape.loraScale * up[(shape.n0 + min(${column(tile, j)}, shape.n - 1u)) * shape.rank + r];`
-        : `let b_${j} = shape.loraScale * up[r * width + min(${column(tile, j)}, width - 1u)];`,
+      steps
+        ? `let b_${j} = ${steps.value(j)};`
+        : `let b_${j} = shape.loraScale * up[s * width + min(${column(tile, j)}, width - 1u)];`,
     ),
     ...sums(tile).map(({ i, j, name }) =>
-      form === 'nt'
-        ? `${name} = fma(a_${i}, b_${j}, ${name});`
-        : `${name} = fma(vec4f(a_${i}), b_${j}, ${name});`,
+      nt ? `${name} = fma(a_${i}, b_${j}, ${name});` : `${name} = fma(vec4f(a_${i}), b_${j}, ${name});`,
     ),
     '}',
   ];
@@ -186,10 +198,11 @@ function lowRank(tile: Tile): string[] {
 
 function write(tile: Tile): string[] {
   const { form, tm } = tile;
+  const unit = form === 'nt' ? '' : ' / 4u';
   return sums(tile).flatMap(({ i, j, name }) => {
     const row = `(row0 + ty * ${tm}u + ${i}u)`;
     const col = column(tile, j);
-    const at = form === 'nt' ? `${row} * shape.all + shape.n0 + ${col}` : `${row} * width + ${col}`;
+    const at = `(${row} * shape.resultRow + shape.result0)${unit} + ${col}`;
     const limit = form === 'nt' ? 'shape.n' : 'width';
     const value = [name, ...extras(tile, at, col)].join(' + ');
     return [`if (${row} < shape.m && ${col} < ${limit}) { result[${at}] = ${value}; }`];
