@@ -49,7 +49,7 @@ export async function ourLogits(
   };
   const layer = (index: number) => {
     const { norms, linear: own } = frozen(index, () => tf.scalar(NaN), null);
-    const onRounded: typeof own = (x, target, residual) => own(rounded(x), target, residual);
+    const onRounded: typeof own = (x, projection, extra) => own(rounded(x), projection, extra);
     return { norms, linear: onRounded };
   };
   const logits = tf.tidy(() => {
