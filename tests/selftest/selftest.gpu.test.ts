@@ -48,10 +48,10 @@ describe('the self-test', () => {
       tf.unregisterKernel('Glu', 'webgpu');
       tf.registerKernel({ kernelName: 'Glu', backendName: 'webgpu', kernelFunc });
     };
-    // act(up) · gate instead of act(gate) · up
+    // each activation in the place of the other
     register((call) => {
-      const { gate, up } = call.inputs;
-      return right.kernelFunc({ ...call, inputs: { ...call.inputs, gate: up, up: gate } });
+      const activation = call.attrs?.activation === 'silu' ? 'gelu_tanh' : 'silu';
+      return right.kernelFunc({ ...call, attrs: { ...call.attrs, activation } });
     });
     try {
       const report = await selfTest(engine, shipped, () => undefined, signal);
