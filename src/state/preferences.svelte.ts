@@ -47,8 +47,11 @@ export class Preferences {
 
   /** A sentence that says why an address cannot be the hub's, or null. */
   whyNotHub(address: string): string | null {
-    const origin = originOf(address);
-    if (origin === null) return `“${address}” is not an address. It begins with https:// and names a host.`;
+    const parsed = URL.canParse(address) ? new URL(address) : null;
+    if (parsed === null) return `“${address}” is not an address. It begins with https:// and names a host.`;
+    const { origin, username, password, search, hash } = parsed;
+    if (username !== '' || password !== '' || search !== '' || hash !== '')
+      return 'The address of a hub has no name, password or question in it, and the page would keep it. A token has a field of its own, and is forgotten with the tab.';
     if (origin === this.origin || origin === DEFAULT_HUB) return null;
     return `This page may fetch from ${DEFAULT_HUB} and from its own address, ${this.origin}, and from nowhere else. A mirror has to be served beside the page.`;
   }
@@ -69,13 +72,5 @@ export class Preferences {
     } catch {
       // A full or forbidden localStorage costs only the memory of these two.
     }
-  }
-}
-
-function originOf(address: string): string | null {
-  try {
-    return new URL(address).origin;
-  } catch {
-    return null;
   }
 }

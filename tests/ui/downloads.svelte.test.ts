@@ -161,6 +161,7 @@ describe('preferences', () => {
     const preferences = new Preferences(store(), 'http://school.local');
     expect(preferences.setHub('https://evil.example')).toContain('nowhere else');
     expect(preferences.setHub('javascript:alert(1)')).not.toBeNull();
+    expect(preferences.setHub('https://me:secret@huggingface.co')).toContain('no name, password');
     expect(preferences.hub).toBe('https://huggingface.co');
     for (const wrong of [0, -1, Number.NaN, 5000]) preferences.setMemory(wrong);
     expect(preferences.budget).toBeNull();

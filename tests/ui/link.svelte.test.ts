@@ -58,7 +58,7 @@ describe('what a link carries', () => {
 
   it('not a password in the address of the hub', async () => {
     const session = await machine([kept]);
-    session.preferences.setHub('https://me:secret@huggingface.co');
+    session.preferences.hub = 'https://me:secret@huggingface.co'; // the field itself refuses it
     const { current } = session.link;
     if (current === null) throw new Error('no link');
     await expect(session.link.write(current)).rejects.toThrow(/“hub” cannot be/);
