@@ -47,7 +47,7 @@ export class Preferences {
 
   /** A sentence that says why an address cannot be the hub's, or null. */
   whyNotHub(address: string): string | null {
-    const parsed = URL.canParse(address) ? new URL(address) : null;
+    const parsed = addressOf(address);
     if (parsed === null) return `“${address}” is not an address. It begins with https:// and names a host.`;
     const { origin, username, password, search, hash } = parsed;
     if (username !== '' || password !== '' || search !== '' || hash !== '')
@@ -72,5 +72,13 @@ export class Preferences {
     } catch {
       // A full or forbidden localStorage costs only the memory of these two.
     }
+  }
+}
+
+function addressOf(text: string): Readonly<URL> | null {
+  try {
+    return new URL(text);
+  } catch {
+    return null;
   }
 }
