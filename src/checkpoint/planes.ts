@@ -130,11 +130,11 @@ function encodeQ4(values: Float32Array): Planes {
   const words = new Uint32Array(values.length / 8);
   for (let word = 0; word < words.length; word++) {
     const block = word >> 2;
-    const scale = divisor(rounded[2 * block]);
+    const inverse = 1 / divisor(rounded[2 * block]);
     const low = rounded[2 * block + 1] ?? 0;
     let codes = 0;
     for (let i = 8 * word + 7; i >= 8 * word; i--) {
-      const shifted = ((values[i] ?? 0) - low) / scale + 0.5;
+      const shifted = ((values[i] ?? 0) - low) * inverse + 0.5;
       codes = (codes << 4) | (shifted >= 15 ? 15 : shifted > 0 ? shifted | 0 : 0);
     }
     words[word] = codes;

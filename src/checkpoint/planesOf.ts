@@ -93,11 +93,13 @@ const FLUSHED = 0x33000000;
 function countLosses(values: Float32Array, format: WeightFormat): Losses {
   const losses = noLosses();
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  // two loops: all weights pass here, and most formats ask the one question only
+  for (let i = 0; i < words.length; i++) if (((words[i] ?? 0) & 0x7fffffff) >= INFINITY) losses.notFinite++;
+  if (format !== 'f16') return losses;
   for (let i = 0; i < words.length; i++) {
     const magnitude = (words[i] ?? 0) & 0x7fffffff;
-    if (magnitude >= INFINITY) losses.notFinite++;
-    else if (format !== 'f16') continue;
-    else if (magnitude >= SATURATED) losses.saturated++;
+    if (magnitude >= INFINITY) continue;
+    if (magnitude >= SATURATED) losses.saturated++;
     else if (magnitude > 0 && magnitude <= FLUSHED) losses.flushed++;
   }
   return losses;
