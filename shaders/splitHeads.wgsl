@@ -7,8 +7,7 @@
 // g          [2, dim]           gains of query and key heads, read with NORM: y = (offset + g) x / sqrt(mean x^2 + epsilon)
 // q [tokens, heads * dim]   k, v [tokens, kvHeads * dim]
 //
-// LANES invocations share a head, ROWS heads share a workgroup; shared/rowReduce.wgsl is put in front.
-struct Shape { tokens: u32, heads: u32, kvHeads: u32, dim: u32, turned: u32, epsilon: f32, offset: f32 }
+// LANES invocations share a head, ROWS heads share a workgroup; shared/rowReduce*.wgsl and shared/heads.wgsl are put in front.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> positions: array<u32>;
@@ -31,41 +30,26 @@ fn put(token: u32, head: u32, c: u32, value: f32) {
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) id: vec3u) {
-  let all = shape.heads + 2u * shape.kvHeads;
   let row = (wg.x + wg.y * groups.x) * ROWS + id.y;
-  let own = min(row, shape.tokens * all - 1u);
-  let at = own * shape.dim;
-  let head = own % all;
-  let token = own / all;
-  let turns = head < shape.heads + shape.kvHeads;
+  let own = headOf(row);
   var rstd = 1.0;
   if (NORM) {
     var squares = 0.0;
-    for (var c = id.x; c < shape.dim; c += LANES) { squares = fma(x[at + c], x[at + c], squares); }
+    for (var c = id.x; c < shape.dim; c += LANES) { squares = fma(x[own.at + c], x[own.at + c], squares); }
     rstd = inverseSqrt(rowSum(squares, id.x, id.y) / f32(shape.dim) + shape.epsilon);
   }
-  if (row >= shape.tokens * all) { return; }
-  let normed = NORM && turns;
-  let gain = select(shape.dim, 0u, head < shape.heads);
-  let turned = select(0u, shape.turned, turns);
-  let turn = positions[token] * shape.turned * 2u;
+  if (!own.inside) { return; }
+  let turn = positions[own.token] * shape.turned * 2u;
   for (var i = id.x; i < shape.dim / 2u; i += LANES) {
-    let first = select(2u * i, i, i < turned);
-    let second = select(2u * i + 1u, i + turned, i < turned);
-    var low = x[at + first];
-    var high = x[at + second];
-    if (normed) {
-      low *= (shape.offset + g[gain + first]) * rstd;
-      high *= (shape.offset + g[gain + second]) * rstd;
-    }
-    if (i < turned) {
+    let pair = pairOf(i, own.turned);
+    var value = vec2f(x[own.at + pair.x], x[own.at + pair.y]);
+    if (NORM && own.turns) { value *= (shape.offset + vec2f(g[own.gain + pair.x], g[own.gain + pair.y])) * rstd; }
+    if (i < own.turned) {
       let c = table[turn + i];
-      let s = table[turn + turned + i];
-      put(token, head, first, low * c - high * s);
-      put(token, head, second, high * c + low * s);
-    } else {
-      put(token, head, first, low);
-      put(token, head, second, high);
+      let s = table[turn + own.turned + i];
+      value = vec2f(value.x * c - value.y * s, value.y * c + value.x * s);
     }
+    put(own.token, own.head, pair.x, value.x);
+    put(own.token, own.head, pair.y, value.y);
   }
 }

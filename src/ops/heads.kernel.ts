@@ -1,11 +1,15 @@
 /** heads.ts on the GPU: one kernel forward, one back. What a variant does not read is bound to something that is there. */
 import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
-import joinCode from '../../shaders/joinHeads.wgsl?raw';
-import splitCode from '../../shaders/splitHeads.wgsl?raw';
+import joinText from '../../shaders/joinHeads.wgsl?raw';
+import sharedCode from '../../shaders/shared/heads.wgsl?raw';
+import splitText from '../../shaders/splitHeads.wgsl?raw';
 import { dispatch, floatBits, foldGroups, output } from '../gpu/dispatch';
 import { byRows } from './rows.kernel';
 import { given, size } from './sizes';
 import type { HeadsAttrs } from './heads';
+
+const splitCode = `${sharedCode}\n${splitText}`;
+const joinCode = `${sharedCode}\n${joinText}`;
 
 /** Invocations of a workgroup. */
 const FULL_GROUP = 64;
