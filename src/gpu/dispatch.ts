@@ -6,6 +6,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { Gpu } from './device';
+import {
+  bindGroupFor,
+  forgetPipelines,
+  idOf,
+  pipelineFor,
+  uniformRange,
+  type Constants,
+  type Range,
+} from './pipelines';
 
 /** What we use of tfjs' WebGPU backend, private there. */
 interface BackendInside {
@@ -27,14 +36,6 @@ interface BackendInside {
   makeTensorInfo(shape: number[], dtype: tf.DataType): TensorInfo;
 }
 
-interface Range {
-  buffer: GPUBuffer;
-  offset: number;
-  size: number;
-}
-
-export type Constants = Record<string, number | boolean>;
-
 export interface Dispatch {
   /** The kernel's name: labels its module, pipeline and errors. */
   name: string;
@@ -51,22 +52,10 @@ export interface Dispatch {
   inPlace?: TensorInfo[];
 }
 
-interface Pipeline {
-  pipeline: GPUComputePipeline;
-  layout: GPUBindGroupLayout;
-}
-
 const SUBMIT_EVERY = 64;
-const MAX_BIND_GROUPS = 4096;
 
 let inside: BackendInside | null = null;
 let currentGpu: Gpu | null = null;
-/** By their text, then by name and constants: a text is the same string each time, so that finding it costs no reading of it. */
-let pipelines = new Map<string, Map<string, Pipeline>>();
-let uniformBuffers = new Map<string, GPUBuffer>();
-let bindGroups = new Map<string, GPUBindGroup>();
-let bufferIds = new WeakMap<GPUBuffer, number>();
-let nextBufferId = 1;
 const views = new WeakMap<object, Range>();
 let dispatches = 0;
 
@@ -74,10 +63,7 @@ let dispatches = 0;
 export function attachDispatch(backend: WebGPUBackend, gpu: Gpu): void {
   inside = asInside(backend);
   currentGpu = gpu;
-  pipelines = new Map();
-  uniformBuffers = new Map();
-  bindGroups = new Map();
-  bufferIds = new WeakMap();
+  forgetPipelines();
 }
 
 function asInside(backend: object): BackendInside {
@@ -190,12 +176,6 @@ export function orderFreeBuffers(): void {
   for (const free of inside.bufferManager.freeBuffers.values()) free.sort((a, b) => idOf(a) - idOf(b));
 }
 
-/** What is kept between steps, to be seen not to grow. */
-export function cacheSizes(): { uniforms: number; bindGroups: number; pipelines: number } {
-  const made = [...pipelines.values()].reduce((sum, ofText) => sum + ofText.size, 0);
-  return { uniforms: uniformBuffers.size, bindGroups: bindGroups.size, pipelines: made };
-}
-
 /** Gives back an output that only kernels recorded so far read. */
 export function release(tensor: TensorInfo): void {
   backendInside().disposeData(tensor.dataId);
@@ -204,12 +184,6 @@ export function release(tensor: TensorInfo): void {
 /** Kernels run so far; the difference of two calls is what a piece of work cost. */
 export function dispatchCount(): number {
   return dispatches;
-}
-
-/** Names of the kernels made for this device so far. */
-export function kernelsMade(): string[] {
-  const keys = [...pipelines.values()].flatMap((ofText) => [...ofText.keys()]);
-  return [...new Set(keys.map((key) => key.slice(0, key.indexOf('|'))))].sort();
 }
 
 /** Bytes that tfjs' pool holds on the GPU now, used or free. */
@@ -254,72 +228,4 @@ function rangeOf(backend: BackendInside, tensor: TensorInfo, kernel: string): Ra
   if (size > limit)
     throw new Error(`Kernel ${kernel} needs ${size} bytes in one binding; this GPU allows ${limit}.`);
   return { buffer: resource, offset: 0, size: resource.size };
-}
-
-function pipelineFor(device: GPUDevice, name: string, code: string, constants: Constants): Pipeline {
-  let ofText = pipelines.get(code);
-  if (!ofText) pipelines.set(code, (ofText = new Map<string, Pipeline>()));
-  const key = `${name}|${Object.entries(constants).join()}`;
-  const known = ofText.get(key);
-  if (known) return known;
-  const head = Object.entries(constants).map(([constant, value]) =>
-    typeof value === 'boolean' ? `const ${constant} = ${value};\n` : `const ${constant} = ${value}u;\n`,
-  );
-  const enables = code.match(/^enable .*;$/gm) ?? [];
-  const text = [...enables.map((line) => line + '\n'), ...head, code.replace(/^enable .*;$/gm, '')].join('');
-  const module = device.createShaderModule({ label: name, code: text });
-  const pipeline = device.createComputePipeline({
-    label: name,
-    layout: 'auto',
-    compute: { module, entryPoint: 'main' },
-  });
-  const made = { pipeline, layout: pipeline.getBindGroupLayout(0) };
-  ofText.set(key, made);
-  return made;
-}
-
-/** Uniform content never changes once written, so one buffer serves every dispatch that has the same numbers. */
-function uniformRange(device: GPUDevice, values: number[]): Range {
-  const key = values.join();
-  let buffer = uniformBuffers.get(key);
-  if (!buffer) {
-    const size = Math.ceil(values.length / 4) * 16;
-    buffer = device.createBuffer({
-      label: 'uniforms',
-      size,
-      usage: GPUBufferUsage.UNIFORM,
-      mappedAtCreation: true,
-    });
-    new Uint32Array(buffer.getMappedRange()).set(values);
-    buffer.unmap();
-    uniformBuffers.set(key, buffer);
-  }
-  return { buffer, offset: 0, size: buffer.size };
-}
-
-/** Static shapes bring the same buffers again and again: a group is made once and found by the buffers' numbers. */
-function bindGroupFor(
-  device: GPUDevice,
-  { pipeline, layout }: Pipeline,
-  ranges: Range[],
-  name: string,
-): GPUBindGroup {
-  const key = [idOf(pipeline), ...ranges.map((r) => `${idOf(r.buffer)}:${r.offset}`)].join();
-  const known = bindGroups.get(key);
-  if (known) return known;
-  if (bindGroups.size >= MAX_BIND_GROUPS) {
-    const [oldest] = bindGroups.keys();
-    if (oldest !== undefined) bindGroups.delete(oldest);
-  }
-  const entries = ranges.map((resource, binding) => ({ binding, resource }));
-  const group = device.createBindGroup({ label: name, layout, entries });
-  bindGroups.set(key, group);
-  return group;
-}
-
-function idOf(thing: GPUBuffer | GPUComputePipeline): number {
-  const key = thing as GPUBuffer;
-  let id = bufferIds.get(key);
-  if (id === undefined) bufferIds.set(key, (id = nextBufferId++));
-  return id;
 }

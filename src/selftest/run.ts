@@ -3,7 +3,7 @@
  * losses, gradients, ten training steps and generated tokens were computed by PyTorch, transformers and PEFT.
  */
 import type { Engine } from '../gpu/backend';
-import { kernelsMade } from '../gpu/dispatch';
+import { kernelsMade } from '../gpu/pipelines';
 import type { SelfTestCheck, SelfTestReport } from '../protocol/benchmark';
 import { checkOracle, ORACLE_TOLERANCES, type OracleFiles } from './check';
 import { checkOperations } from './operations';
