@@ -6,7 +6,8 @@ import * as v from 'valibot';
 import { parseStrictJson } from '../checkpoint/strictJson';
 import { checkRepository, hubBase } from '../hub/address';
 import { DEFAULT_HUB } from '../protocol/models';
-import { defaultSettings, fieldNotes, settingsSchema, TARGETS } from '../protocol/settings';
+import { fieldNotes } from '../protocol/settingNotes';
+import { defaultSettings, settingsSchema, TARGETS } from '../protocol/settings';
 import { fromFragment, toFragment } from './fragment';
 import { LinkError, quoted } from './linkError';
 

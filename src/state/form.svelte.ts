@@ -2,13 +2,8 @@
 import { SvelteSet } from 'svelte/reactivity';
 import * as v from 'valibot';
 import type { ModelSummary } from '../protocol/apis';
-import {
-  defaultSettings,
-  fieldNotes,
-  parseSettings,
-  settingsSchema,
-  type Settings,
-} from '../protocol/settings';
+import { fieldNotes } from '../protocol/settingNotes';
+import { defaultSettings, parseSettings, settingsSchema, type Settings } from '../protocol/settings';
 import { suitedFormat } from '../protocol/suitedFormat';
 import type { WeightFormat } from '../protocol/weightFormats';
 import type { Milliseconds } from '../units';

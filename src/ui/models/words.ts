@@ -2,7 +2,8 @@
 import type { Change } from '../../guide/fitChange';
 import type { Judgement, Verdict } from '../../guide/fit';
 import type { DownloadProgress, Losses } from '../../protocol/models';
-import { fieldNotes, type Settings } from '../../protocol/settings';
+import { fieldNotes } from '../../protocol/settingNotes';
+import type { Settings } from '../../protocol/settings';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import type { Arriving } from '../../state/downloads.svelte';
 import { bytes, count, duration, percent, plural } from '../numbers';

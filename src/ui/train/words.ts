@@ -1,7 +1,8 @@
 /** The phases of a run in words for people. */
 import type { MemoryPart } from '../../protocol/events';
 import type { FinishReason } from '../../protocol/events';
-import { fieldNotes, TARGETS } from '../../protocol/settings';
+import { fieldNotes } from '../../protocol/settingNotes';
+import { TARGETS } from '../../protocol/settings';
 import type { Draft, Field } from '../../state/form.svelte';
 import type { Phase } from '../../state/run.svelte';
 
