@@ -2,12 +2,9 @@
  * SmolLM3, Phi-3 and Gemma 3 out of GGUF files made by the rules of llama.cpp's converter: the model that config.json and
  * safetensors describe comes back, and gives llama.cpp's next-token log-probabilities on the same file.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { getLlama, LlamaLogLevel, type Llama } from 'node-llama-cpp';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { fileInMemory } from '../../src/checkpoint/fileBytes';
 import type { GgufValue } from '../../src/checkpoint/gguf/writer';
 import { openCheckpoint } from '../../src/checkpoint/openCheckpoint';
@@ -17,6 +14,7 @@ import { startEngine } from '../../src/gpu/backend';
 import { readConfig } from '../../src/model/config';
 import { convertToGguf, type Architecture, type Json } from '../checkpoint/convert';
 import { fixture, readJson, readTensor, type FixtureFamily } from './fixtures';
+import { realLlama } from './realLlama';
 import {
   differencesByPosition,
   largestDifference,
@@ -104,15 +102,9 @@ const CASES: Case[] = [
   }),
 ];
 
-let llama: Llama;
-const folder = mkdtempSync(join(tmpdir(), 'loratory-families-'));
+const real = realLlama();
 beforeAll(async () => {
   await startEngine({ backend: 'cpu' });
-  llama = await getLlama({ build: 'never', gpu: false, logLevel: LlamaLogLevel.error });
-});
-afterAll(async () => {
-  await llama.dispose();
-  rmSync(folder, { recursive: true });
 });
 
 describe.each(CASES)('$title', ({ architecture, family, json, weights, pre, gelu }) => {
@@ -159,7 +151,7 @@ describe.each(CASES)('$title', ({ architecture, family, json, weights, pre, gelu
     const logProbabilities = async (round?: RoundInput) =>
       (await ourLogits(readConfig(checkpoint.config), sourceOf(checkpoint), ids, round)).map(logSoftmax);
     const exact = await logProbabilities();
-    const theirs = await theirLogProbabilities(llama, join(folder, 'm.gguf'), file, ids);
+    const theirs = await theirLogProbabilities(real.llama, join(real.folder, 'm.gguf'), file, ids);
     if (encoding === 'F32')
       return expect(largestDifference(exact, theirs)).toBeLessThan(gelu ? GELU_TOLERANCE : 1e-3);
     // With weights of 8 bits llama.cpp rounds the other factor of a product too; so rounded we must get its numbers.

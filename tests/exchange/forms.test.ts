@@ -2,12 +2,10 @@
  * One pretrained checkpoint in every form that is read: safetensors, GGUF and MLX, each by the rules of its own converter, against
  * the safetensors form, and against llama.cpp on the very same GGUF file.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { getLlama, LlamaLogLevel, type Llama } from 'node-llama-cpp';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Checkpoint } from '../../src/checkpoint/checkpoint';
 import { fileInMemory } from '../../src/checkpoint/fileBytes';
 import { openCheckpoint } from '../../src/checkpoint/openCheckpoint';
@@ -21,6 +19,7 @@ import { EMBEDDED, embeddedModel } from '../checkpoint/embedded';
 import { openFolder, sourceOfFolder } from '../checkpoint/folder';
 import { sentencePieceKeys } from '../checkpoint/sentencePiece';
 import { readBytes, readJson } from './fixtures';
+import { realLlama } from './realLlama';
 import {
   differencesByPosition,
   largestDifference,
@@ -70,18 +69,15 @@ const MODELS: Pretrained[] = [
   },
 ];
 
-let llama: Llama;
+const real = realLlama();
 beforeAll(async () => {
   await startEngine({ backend: 'cpu' });
-  llama = await getLlama({ build: 'never', gpu: false, logLevel: LlamaLogLevel.error });
 });
-afterAll(() => llama.dispose());
 
 const present = MODELS.filter(({ folder }) => existsSync(folder));
 for (const { title } of MODELS.filter(({ folder }) => !existsSync(folder))) it.skip(`${title}: not here`);
 
 describe.each(present)('$title, in every form', ({ folder: home, load, text, packed }) => {
-  let folder: string;
   let json: Json;
   let tokenizer: TokenizerKeys;
   let original: WeightSource;
@@ -93,13 +89,11 @@ describe.each(present)('$title, in every form', ({ folder: home, load, text, pac
     readJson(join(home, 'tokenizer_config.json')) as object,
   );
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'loratory-forms-'));
     ({ json, source: original, tokenizer } = await load());
     const { ids } = own.encode(text(), { add_special_tokens: false });
     documents = Array.from({ length: 8 }, (_, i) => [1, ...ids.slice(12 * i, 12 * i + 5)]);
     expected = await logits(await openFolder(home));
   });
-  afterAll(() => rmSync(folder, { recursive: true }));
 
   async function logits(checkpoint: Checkpoint, source = sourceOf(checkpoint), round?: RoundInput) {
     const rows: number[][] = [];
@@ -130,7 +124,9 @@ describe.each(present)('$title, in every form', ({ folder: home, load, text, pac
     expect(loss).toBeLessThan(LOSS[encoding]);
     const theirs: number[][] = [];
     for (const ids of documents)
-      theirs.push(...(await theirLogProbabilities(llama, join(folder, `${encoding}.gguf`), file, ids)));
+      theirs.push(
+        ...(await theirLogProbabilities(real.llama, join(real.folder, `${encoding}.gguf`), file, ids)),
+      );
     const exact = found.map(logSoftmax);
     if (encoding === 'F32') return expect(largestDifference(exact, theirs)).toBeLessThan(1e-3);
     // In a product llama.cpp rounds the other factor too: to 8 bits, or to f16 where the weights are.
@@ -177,9 +173,9 @@ describe.each(present)('$title, in every form', ({ folder: home, load, text, pac
     const { texts } = await openBytes(file);
     const parse = (name: string) => JSON.parse(texts.get(name) ?? '') as object;
     const made = new Tokenizer(parse('tokenizer.json'), parse('tokenizer_config.json'));
-    await theirLogProbabilities(llama, join(folder, 'words.gguf'), file, [1]);
-    const model = await llama.loadModel({
-      modelPath: join(folder, 'words.gguf'),
+    await theirLogProbabilities(real.llama, join(real.folder, 'words.gguf'), file, [1]);
+    const model = await real.llama.loadModel({
+      modelPath: join(real.folder, 'words.gguf'),
       gpuLayers: 0,
       vocabOnly: true,
     });

@@ -3,12 +3,11 @@
  * log-probabilities (transformers and PEFT). Mistral is compared over the first 8 tokens, because llama.cpp does not know
  * its window of 8.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
-import { getLlama, LlamaLogLevel, type Llama, type LlamaModel } from 'node-llama-cpp';
+import type { LlamaModel } from 'node-llama-cpp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { frozenLayers } from '../../src/adapter/full';
 import { loraTrainable } from '../../src/adapter/lora';
@@ -24,6 +23,7 @@ import { readGguf } from '../../src/exchange/ggufFloats';
 import { writeGguf, type GgufValue } from '../../src/checkpoint/gguf/writer';
 import { readPeft } from '../../src/exchange/peft';
 import { adapters, FAMILIES, fixture, readBytes, readTensor, type FixtureFamily } from './fixtures';
+import { realLlama } from './realLlama';
 import { largestDifference, logProbabilities, logSoftmax } from './nextToken';
 import { repeatedFixture } from './repeated';
 
@@ -37,23 +37,15 @@ const VISIBLE = 0.1;
 // Opening a context is slow on a busy machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-let llama: Llama;
-const folder = mkdtempSync(join(tmpdir(), 'loratory-gguf-'));
-beforeAll(async () => {
-  llama = await getLlama({ build: 'never', gpu: false, logLevel: LlamaLogLevel.error });
-});
-afterAll(async () => {
-  await llama.dispose();
-  rmSync(folder, { recursive: true });
-});
+const real = realLlama();
 
 function save(name: string, bytes: Uint8Array): string {
-  const path = join(folder, name);
+  const path = join(real.folder, name);
   writeFileSync(path, bytes);
   return path;
 }
 
-const open = (modelPath: string) => llama.loadModel({ modelPath, gpuLayers: 0 });
+const open = (modelPath: string) => real.llama.loadModel({ modelPath, gpuLayers: 0 });
 
 /** Against the oracle's loss of each token of row 0; a loss of 0 marks a token that is not learned. */
 function largestLossDifference(found: number[][], ids: number[], file: string): number {

@@ -3,11 +3,8 @@
  * random blocks, so that every bit of a block matters. An embedding is only decoded: there both must agree to the last digits. In
  * a product llama.cpp rounds the other factor to 8 bits, about one percent of the logits here, and we do not.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { getLlama, LlamaLogLevel, type Llama } from 'node-llama-cpp';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
 import type { Encoding } from '../../src/checkpoint/checkpoint';
 import { fileInMemory } from '../../src/checkpoint/fileBytes';
 import type { GgufValue } from '../../src/checkpoint/gguf/writer';
@@ -22,6 +19,7 @@ import { randomFrom } from '../../src/random';
 import { float32ToBfloat16Bits } from '../checkpoint/bfloat16';
 import { ggufFile, type BlockTensor } from '../checkpoint/ggufFile';
 import { fixture } from './fixtures';
+import { realLlama } from './realLlama';
 import { largestDifference, logSoftmax, ourLogits, theirLogProbabilities } from './nextToken';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -137,15 +135,9 @@ async function ours(bytes: Uint8Array<ArrayBuffer>): Promise<number[][]> {
   return (await ourLogits(readConfig(checkpoint.config), sourceOf(checkpoint), IDS)).map(logSoftmax);
 }
 
-let llama: Llama;
-const folder = mkdtempSync(join(tmpdir(), 'loratory-reads-'));
+const real = realLlama();
 beforeAll(async () => {
   await startEngine({ backend: 'cpu' });
-  llama = await getLlama({ build: 'never', gpu: false, logLevel: LlamaLogLevel.error });
-});
-afterAll(async () => {
-  await llama.dispose();
-  rmSync(folder, { recursive: true });
 });
 
 const PLAIN = ['F32', 'F16', 'BF16'] as const;
@@ -153,7 +145,10 @@ const QUANTISED = ['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q4_K', 'Q5_K', 'Q6_K
 
 /** The largest difference of any log-probability; both must say something, far from the same for every token. */
 async function difference(bytes: Uint8Array<ArrayBuffer>, name: string): Promise<number> {
-  const [we, they] = [await ours(bytes), await theirLogProbabilities(llama, join(folder, name), bytes, IDS)];
+  const [we, they] = [
+    await ours(bytes),
+    await theirLogProbabilities(real.llama, join(real.folder, name), bytes, IDS),
+  ];
   const sixth = we[5] ?? [];
   expect(Math.max(...sixth) - Math.min(...sixth)).toBeGreaterThan(0.5);
   return largestDifference(we, they);

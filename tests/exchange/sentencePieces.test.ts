@@ -2,12 +2,11 @@
  * SentencePiece vocabularies of GGUF files as Phi-3 and Gemma 3 use them: the tokenizer.json that is made cuts text as llama.cpp does
  * on the same file.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { getLlama, LlamaLogLevel, type Llama } from 'node-llama-cpp';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { LlamaLogLevel } from 'node-llama-cpp';
+import { expect, it, vi } from 'vitest';
 import { readGgufHeader } from '../../src/checkpoint/gguf/container';
 import { Metadata } from '../../src/checkpoint/gguf/metadata';
 import { tokenizerTexts } from '../../src/checkpoint/gguf/tokenizer';
@@ -17,19 +16,12 @@ import {
   PHI3_FILE as phi3,
   PHI3_TOKENS as PHI3,
 } from '../checkpoint/pieceFiles';
+import { realLlama } from './realLlama';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-let llama: Llama;
-const folder = mkdtempSync(join(tmpdir(), 'loratory-pieces-'));
-beforeAll(async () => {
-  // a file without weights is an error to it, though its vocabulary is read
-  llama = await getLlama({ build: 'never', gpu: false, logLevel: LlamaLogLevel.disabled });
-});
-afterAll(async () => {
-  await llama.dispose();
-  rmSync(folder, { recursive: true });
-});
+// a file without weights is an error to it, though its vocabulary is read
+const real = realLlama(LlamaLogLevel.disabled);
 
 function made(bytes: Uint8Array): Tokenizer {
   const texts = tokenizerTexts(new Metadata(readGgufHeader(bytes).pairs), 1000);
@@ -37,9 +29,9 @@ function made(bytes: Uint8Array): Tokenizer {
   return new Tokenizer(parse('tokenizer.json'), parse('tokenizer_config.json'));
 }
 async function theirs(bytes: Uint8Array, texts: readonly string[]): Promise<number[][]> {
-  const path = join(folder, 'words.gguf');
+  const path = join(real.folder, 'words.gguf');
   writeFileSync(path, bytes);
-  const model = await llama.loadModel({ modelPath: path, gpuLayers: 0, vocabOnly: true });
+  const model = await real.llama.loadModel({ modelPath: path, gpuLayers: 0, vocabOnly: true });
   const ids = texts.map((text) => [...model.tokenize(text, true)]);
   await model.dispose();
   return ids;
