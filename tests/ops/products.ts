@@ -1,0 +1,108 @@
+/** Products to judge by plain loops in double precision, and the designs that each is made by. */
+import { afterEach, beforeEach, expect } from 'vitest';
+import { decode, encode } from '../../src/checkpoint/planes';
+import { WeightBuilder } from '../../src/checkpoint/upload';
+import { gpu } from '../../src/gpu/dispatch';
+import { preferDesign } from '../../src/ops/product/choose';
+import type { WeightFormat } from '../../src/protocol/weightFormats';
+import { randomFrom } from '../../src/random';
+
+const random = randomFrom(11);
+export const filled = (count: number) => Float32Array.from({ length: count }, () => 2 * random() - 1);
+
+/** left [m, k] · right [n, k]ᵀ in double precision */
+export function times(
+  left: ArrayLike<number>,
+  right: ArrayLike<number>,
+  m: number,
+  n: number,
+  k: number,
+): Float64Array {
+  const result = new Float64Array(m * n);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < n; j++)
+      for (let c = 0; c < k; c++)
+        result[i * n + j] = (result[i * n + j] ?? 0) + (left[i * k + c] ?? NaN) * (right[j * k + c] ?? NaN);
+  return result;
+}
+
+export function transposed(matrix: ArrayLike<number>, rows: number, cols: number): Float64Array {
+  return Float64Array.from(
+    { length: rows * cols },
+    (_, i) => matrix[(i % rows) * cols + Math.floor(i / rows)] ?? NaN,
+  );
+}
+
+/** A weight in parts of 64 or 128 rows, and what it holds as numbers. */
+export function made(format: WeightFormat, n: number, k: number, partRows: number | null) {
+  const values = filled(n * k);
+  const mostBytes =
+    partRows === null
+      ? undefined
+      : 4 * Math.ceil((partRows * k) / { f32: 1, f16: 2, q8: 4, q4: 8, nf4: 8 }[format]);
+  const builder = new WeightBuilder(format, n, k, mostBytes === undefined ? {} : { mostBytes });
+  // in pieces that cross the parts
+  for (let row = 0; row < n; row += 48)
+    builder.putValues(row, values.subarray(row * k, Math.min(n, row + 48) * k));
+  const weight = builder.finish();
+  expect(weight.format).toBe(format);
+  if (partRows !== null) expect(weight.parts.map(({ rows }) => rows)[0]).toBe(partRows);
+  return { weight, values: decode(encode(values, format), format, n * k) };
+}
+
+type Wish = NonNullable<Parameters<typeof preferDesign>[0]>;
+
+/** Only registers makes products with a side that is no multiple of four, as an adapter of rank 3 has them. */
+const fours =
+  (wish: Wish): Wish =>
+  (shape, rows, width) =>
+    shape.vector === 4 ? wish(shape, rows, width) : null;
+
+/** Null: what choose.ts takes. */
+export const DESIGNS: Record<string, Wish | null> = {
+  'the chosen design': null,
+  'tiles of workgroup memory': fours((shape) =>
+    shape.form === 'tn' ? null : { design: 'tiled', bm: 64, bn: 64, tm: 4, tn: 4, stage: 'f32' },
+  ),
+  'tiles, 32 rows, 8 columns an invocation': fours((shape) =>
+    shape.form === 'tn' ? null : { design: 'tiled', bm: 32, bn: 128, tm: 4, tn: 8, stage: 'f32' },
+  ),
+  'tiles of half floats': fours((shape) =>
+    shape.form === 'tn' ? null : { design: 'tiled', bm: 64, bn: 64, tm: 4, tn: 4, stage: 'f16' },
+  ),
+  'lanes along the contraction, added in workgroup memory': fours((shape) =>
+    shape.form === 'nt' || (shape.form === 'nn' && shape.format === 'f32')
+      ? { design: 'reduce', rows: 4, cols: 8, lanes: 64, subgroup: false }
+      : null,
+  ),
+  'lanes along the contraction, added by the subgroup': fours((shape) =>
+    shape.form === 'nt' && gpu().fixedSubgroup > 0
+      ? { design: 'reduce', rows: 8, cols: 4, lanes: gpu().fixedSubgroup, subgroup: true }
+      : null,
+  ),
+  'registers without subgroups': (shape) => ({
+    design: 'registers',
+    rows: 4,
+    cols: shape.form === 'nt' ? 2 : 1,
+    broadcast: 0,
+  }),
+};
+/** What this device misses for a design; null where it runs. */
+function missing(design: string): string | null {
+  if (design === 'tiles of half floats' && !gpu().device.features.has('shader-f16')) return 'shader-f16';
+  if (design.endsWith('added by the subgroup') && gpu().fixedSubgroup === 0) return 'subgroups of one size';
+  return null;
+}
+
+/** Half floats keep 11 bits of both operands. */
+export const limitOf = (design: string): number => (design === 'tiles of half floats' ? 2e-3 : 2e-6);
+
+/** Within a describe: its tests run by this design, and are skipped, which is counted, where the device cannot. */
+export function useDesign(design: string): void {
+  beforeEach((test) => {
+    const lacks = missing(design);
+    if (lacks !== null) test.skip(`This device has no ${lacks}.`);
+    preferDesign(DESIGNS[design] ?? null);
+  });
+  afterEach(() => preferDesign(null));
+}
