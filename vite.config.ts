@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { defineConfig, type Plugin } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
 import { CSP_META } from './scripts/csp.mjs';
-import { SELF_TEST_FILES } from './src/selftest/files';
+import { SELF_TEST_FILES } from './src/selftest/files.ts';
 
 // Only in the built page: the dev server needs inline scripts and a web socket.
 const contentSecurityPolicy: Plugin = {

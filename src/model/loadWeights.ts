@@ -157,7 +157,9 @@ async function build(
         };
         building.set(place.matrix, own);
         if (own.builder.format !== piece.format)
-          throw new Error(`${name} comes as ${piece.format}; its neighbours are ${own.builder.format}.`);
+          throw new Error(
+            `${name} comes as ${piece.format}, but the layers that read the same input as ${own.builder.format}, and they run as one. Add the model as f32.`,
+          );
         own.builder.put(place.row + row, rows, planes);
         own.missing -= rows;
         if (own.missing === 0) {
