@@ -2,8 +2,9 @@
  * Hashing and converting in two threads of their own, so that the trainer's goes on taking bytes in and writing parts. Bytes are
  * moved from one to the next and back, never copied.
  */
-import { transfer, wrap, type Remote } from 'comlink';
+import { transfer } from 'comlink';
 import type { ByteWork } from '../src/checkpoint/byteWork';
+import { thread, type Thread } from './thread';
 
 export interface ByteWorkers {
   work: ByteWork;
@@ -25,28 +26,19 @@ function threads(start: () => Worker): ByteWorkers {
         converter.call((remote) => remote.convert(form, transfer(chunk, [chunk.bytes.buffer]), wish)),
     },
     end() {
-      hasher.end();
-      converter.end();
+      for (const own of [hasher, converter])
+        own.end(new Error('The threads that convert weights were ended.'));
     },
   };
 }
 
-function begin(worker: Worker) {
-  const remote = wrap<ByteWork>(worker);
-  let fail: (reason: Error) => void = () => undefined;
-  const death = new Promise<never>((_, reject) => (fail = reject));
-  death.catch(() => undefined); // told by the calls that wait for it
-  worker.addEventListener('error', (event) => {
-    event.preventDefault();
-    fail(
+function begin(worker: Worker): Thread<ByteWork> {
+  const own: Thread<ByteWork> = thread(worker, (reason) =>
+    own.end(
       new Error(
-        `A thread that converts weights stopped (${event.message || 'its script could not be loaded'}). Load the model again; what was kept stays.`,
+        `A thread that converts weights stopped (${reason}). Load the model again; what was kept stays.`,
       ),
-    );
-  });
-  return {
-    call: <R>(work: (remote: Remote<ByteWork>) => Promise<R>): Promise<R> =>
-      Promise.race([work(remote), death]),
-    end: () => worker.terminate(),
-  };
+    ),
+  );
+  return own;
 }

@@ -3,10 +3,11 @@
  * are refused with the reason, and the page is told. Silence is told too, but never ends a worker by itself: on the processor a
  * step may be long. Knows nothing of what the calls mean.
  */
-import { proxy, transfer, wrap, type Remote } from 'comlink';
+import { proxy, transfer, type Remote } from 'comlink';
 import type { NamedFile, TrainerApi } from '../src/protocol/apis';
 import type { TrainingData } from '../src/protocol/data';
 import type { Milliseconds } from '../src/units';
+import { thread, type Thread } from './thread';
 
 export interface Watcher {
   /** Another worker has taken over; what the old one was doing is lost. */
@@ -27,41 +28,23 @@ export interface Connection {
 
 const BEAT: Milliseconds = 5000;
 const SILENT: Milliseconds = 15_000;
-/** A worker that dies this soon after its start would only be replaced by another that does. */
-const SOON: Milliseconds = 10_000;
-
-interface Life {
-  worker: Worker;
-  remote: Remote<TrainerApi>;
-  born: Milliseconds;
-  /** Rejects when the worker is given up. */
-  death: Promise<never>;
-  end(reason: string): void;
-}
 
 export function connectTrainer(start: () => Worker, watcher: Watcher): Connection {
   let life = begin();
   watch();
 
-  function begin(): Life {
-    const worker = start();
-    let end: Life['end'] = () => undefined;
-    const death = new Promise<never>((_, reject) => (end = (reason) => reject(new Error(reason))));
-    death.catch(() => undefined); // told by the calls that wait for it, and by the watcher
-    const own: Life = { worker, remote: wrap<TrainerApi>(worker), born: performance.now(), death, end };
-    worker.addEventListener('error', (event) => {
-      event.preventDefault();
-      if (life === own) lose(event.message || 'its script could not be loaded');
+  function begin(): Thread<TrainerApi> {
+    const own: Thread<TrainerApi> = thread(start(), (reason) => {
+      if (life === own) lose(reason);
     });
     return own;
   }
 
   function lose(reason: string): void {
     const gone = life;
-    gone.worker.terminate();
-    const again = performance.now() - gone.born > SOON;
+    const again = gone.settled;
     if (again) life = begin();
-    gone.end(`the trainer stopped (${reason}). The last checkpoint is kept`);
+    gone.end(new Error(`the trainer stopped (${reason}). The last checkpoint is kept`));
     if (again) watcher.replaced(reason);
     else watcher.broken(reason);
   }
@@ -88,7 +71,7 @@ export function connectTrainer(start: () => Worker, watcher: Watcher): Connectio
   }
 
   function call<R extends Promise<unknown>>(work: (remote: Remote<TrainerApi>) => R): Promise<Awaited<R>> {
-    return Promise.race([work(life.remote), life.death]);
+    return life.call(work);
   }
 
   /** Callbacks go as proxies, large arrays are moved and not copied; everything else passes as it is. */
@@ -135,7 +118,7 @@ export function connectTrainer(start: () => Worker, watcher: Watcher): Connectio
     selfTest: (onCheck) => call((remote) => remote.selfTest(proxy(onCheck))),
     cancel: () => call((remote) => remote.cancel()),
   };
-  return { trainer, restart: lose, end: () => life.worker.terminate() };
+  return { trainer, restart: lose, end: () => life.end(new Error('the trainer was ended')) };
 }
 
 function moved(files: NamedFile[]): NamedFile[] {

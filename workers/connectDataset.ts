@@ -2,26 +2,27 @@
  * The dataset worker as the page calls it. A tokenizer is a foreign program that may never end on some row: a worker that says
  * nothing for too long is ended, another opens the same file, and the page is told. Knows nothing of what the calls mean.
  */
-import { proxy, transfer, wrap, type Remote } from 'comlink';
+import { proxy, transfer, type Remote } from 'comlink';
 import type { DatasetApi, Result } from '../src/protocol/apis';
 import type { Failure } from '../src/protocol/events';
 import type { Milliseconds } from '../src/units';
+import { thread, type Thread } from './thread';
 
 /** The largest tokenizers take some seconds to begin on a slow machine, and long texts too. */
 const LIMIT: Milliseconds = 30_000;
 /** Silence is counted in ticks, so that a machine that slept is not taken for a worker that hangs. */
 const TICKS = 10;
-/** A worker that dies this soon after its start would only be replaced by another that does. */
-const SOON: Milliseconds = 10_000;
+/** Why a thread was given up, as the calls that waited are told it. */
+class GivenUp extends Error {
+  constructor(readonly failure: Failure) {
+    super(failure.message);
+  }
+}
 
 interface Life {
-  worker: Worker;
-  remote: Remote<DatasetApi>;
+  thread: Thread<DatasetApi>;
   /** The file is open again. */
   ready: Promise<unknown>;
-  /** Resolves when the worker is given up. */
-  ended: Promise<Result<never>>;
-  end(failure: Failure): void;
   silentTicks: number;
   line: number | null;
 }
@@ -32,39 +33,41 @@ export function connectDataset(start: () => Worker, limit: Milliseconds = LIMIT)
   let life = begin();
 
   function begin(): Life {
-    const worker = start();
-    const born = performance.now();
-    const remote = wrap<DatasetApi>(worker);
-    let end: Life['end'] = () => undefined;
-    const ended = new Promise<Result<never>>((done) => (end = (failure) => done({ ok: false, failure })));
-    const own: Life = { worker, remote, ready: reopen(remote), ended, end, silentTicks: 0, line: null };
-    worker.addEventListener('error', (event) => {
-      event.preventDefault();
-      const reason = event.message || 'its script could not be loaded';
+    const own: Thread<DatasetApi> = thread(start(), (reason) => {
       const failure: Failure = {
         kind: 'internal',
         message: `The thread that reads the data stopped (${reason}). Reload the page if that happens again.`,
       };
-      if (performance.now() - born > SOON) lose(own, failure);
-      else own.end(failure);
+      if (own.settled) lose(own, failure);
+      else own.end(new GivenUp(failure));
     });
-    return own;
+    const ready = reopen(own);
+    ready.catch(() => undefined); // told by the calls that wait for it
+    return { thread: own, ready, silentTicks: 0, line: null };
   }
 
-  async function reopen(remote: Remote<DatasetApi>): Promise<unknown> {
-    return file && remote.open({ name: file.name, bytes: await file.bytes.arrayBuffer() });
+  async function reopen(own: Thread<DatasetApi>): Promise<unknown> {
+    if (!file) return;
+    const { name, bytes } = file;
+    const again = { name, bytes: await bytes.arrayBuffer() };
+    return own.call((remote) => remote.open(again));
   }
 
-  function lose(own: Life, failure: Failure): void {
-    if (life !== own) return;
-    own.worker.terminate();
+  function lose(own: Thread<DatasetApi>, failure: Failure): void {
+    if (life.thread !== own) return;
     life = begin();
-    own.end(failure);
+    own.end(new GivenUp(failure));
   }
 
   async function call<T>(work: (remote: Remote<DatasetApi>) => Promise<Result<T>>): Promise<Result<T>> {
     const own = life;
-    return Promise.race([own.ready.then(() => work(own.remote)), own.ended]);
+    try {
+      await own.ready;
+      return await own.thread.call(work);
+    } catch (error) {
+      if (error instanceof GivenUp) return { ok: false, failure: error.failure };
+      throw error;
+    }
   }
 
   return {
@@ -80,7 +83,7 @@ export function connectDataset(start: () => Worker, limit: Milliseconds = LIMIT)
       };
       beat(null);
       const watching = setInterval(() => {
-        if (++own.silentTicks > TICKS) lose(own, tooLong(own.line, limit));
+        if (++own.silentTicks > TICKS) lose(own.thread, tooLong(own.line, limit));
       }, limit / TICKS);
       try {
         return await call((remote) => remote.prepare(request, proxy(beat)));

@@ -1,9 +1,9 @@
 /** What a model needs to read and write text, read where it can be stopped: tokenizer.json and the template are programs. */
-import { wrap } from 'comlink';
 import type { ChatAssets } from '../src/protocol/data';
 import type { Milliseconds } from '../src/units';
 import type { AssetsApi } from './assets';
 import { BadRequest } from './failures';
+import { thread, type Thread } from './thread';
 
 /** The largest tokenizers, of 35 million characters, take some seconds on a slow machine. */
 const LIMIT: Milliseconds = 60_000;
@@ -14,23 +14,19 @@ export async function readAssets(
   config: unknown,
   limit: Milliseconds = LIMIT,
 ): Promise<ChatAssets> {
-  const worker = new Worker(new URL('./assets.ts', import.meta.url), { type: 'module' });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const stopped = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new BadRequest(tooLong(limit))), limit);
-    worker.addEventListener('error', (event) => {
-      event.preventDefault();
-      reject(new Error(`The tokenizer could not be tried (${event.message || 'a script is missing'}).`));
-    });
-  });
+  const own: Thread<AssetsApi> = thread(
+    new Worker(new URL('./assets.ts', import.meta.url), { type: 'module' }),
+    (reason) => own.end(new Error(`The tokenizer could not be tried (${reason}).`)),
+  );
+  const timer = setTimeout(() => own.end(new BadRequest(tooLong(limit))), limit);
   try {
-    const result = await Promise.race([wrap<AssetsApi>(worker).read(files, config), stopped]);
+    const result = await own.call((remote) => remote.read(files, config));
     if (result.ok) return result.value;
     const { kind, message } = result.failure;
     throw kind === 'bad-input' ? new BadRequest(message) : new Error(message);
   } finally {
     clearTimeout(timer);
-    worker.terminate();
+    own.end(new Error('The tokenizer was read.'));
   }
 }
 
