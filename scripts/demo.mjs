@@ -102,8 +102,8 @@ async function start(page) {
     null,
     { timeout: 2 * MINUTE },
   );
+  if (model && !folder) await chooseModel(page, model);
   if (!data && steps === null && !folder) {
-    if (model) await chooseModel(page, model);
     await button.click();
     return;
   }
@@ -113,7 +113,6 @@ async function start(page) {
   else await page.locator('button[data-testid^="lesson-"]:not([data-testid=lesson-start])').first().click();
   await at(page, 'data-report').waitFor({ timeout: MINUTE });
   await open(page, '/train');
-  if (model && !folder) await chooseModel(page, model);
   if (steps !== null) {
     const field = page.locator('#setting-maxSteps');
     await field.waitFor({ state: 'attached' });

@@ -4,9 +4,9 @@
  */
 import { LinkError } from './linkError';
 
-/** Every setting, a model and a lesson take about 600. */
+/** Every setting, a model and a lesson take about 500. */
 export const MAX_CHARACTERS = 4096;
-/** Of the unpacked text; it has about 700. */
+/** Of the unpacked text; it has about 600. */
 export const MAX_BYTES = 16 * 1024;
 const WHERE = 'the address after “with=”';
 
@@ -61,7 +61,7 @@ async function unpack(packed: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
     if (size > MAX_BYTES) {
       void reader.cancel().catch(() => undefined);
       throw new LinkError(
-        `Unpacked the link is larger than ${MAX_BYTES} bytes; one made here has about 700.`,
+        `Unpacked the link is larger than ${MAX_BYTES} bytes; one made here has about 600.`,
         WHERE,
         'Do not use it: no link of this page is so large.',
       );

@@ -63,7 +63,7 @@ const schemaFor = (origin: string) =>
 export type SettingsLink = Omit<v.InferOutput<ReturnType<typeof schemaFor>>, 'version'>;
 export type LinkedModel = NonNullable<SettingsLink['model']>;
 
-/** The link's part of an address, about 600 characters. Throws a LinkError rather than write what `readLink` refuses. */
+/** The link's part of an address, about 500 characters. Throws a LinkError rather than write what `readLink` refuses. */
 export async function writeLink(link: SettingsLink, origin: string): Promise<string> {
   const checked = check({ version: LINK_VERSION, ...link }, origin);
   return toFragment(JSON.stringify({ version: LINK_VERSION, ...checked }));

@@ -24,7 +24,7 @@ journey('settings, model and lesson go from one machine to another', async (visi
   await page.getByTestId('lesson-shop-voice').click();
   await page.getByTestId('data-report').waitFor();
   await page.evaluate(() => void (location.hash = '/train'));
-  await page.locator('select[data-testid=model-select]').last().selectOption({ index: 1 });
+  await page.locator('input[name=model]').nth(1).check();
   await enter(page, 'rank', 6);
   await enter(page, 'learningRate', 0.004);
   await page.getByTestId('link-copy').click();
@@ -33,7 +33,7 @@ journey('settings, model and lesson go from one machine to another', async (visi
     .toMatch(/Copied\.\s+In the link are these settings, the model’s name, and the lesson’s name; no data/);
   const address = await page.evaluate(() => navigator.clipboard.readText());
   expect(address).toMatch(/#\/train\?with=[A-Za-z0-9_-]{100,700}$/);
-  const model = await page.locator('select[data-testid=model-select]').last().inputValue();
+  const model = await page.locator('input[name=model]:checked').inputValue();
 
   const elsewhere = await browser.newContext();
   const pupil = await elsewhere.newPage();
@@ -56,7 +56,7 @@ journey('settings, model and lesson go from one machine to another', async (visi
   await pupil.getByTestId('link-applied').waitFor();
   expect(await pupil.locator('#setting-rank').inputValue()).toBe('6');
   expect(await pupil.locator('#setting-learningRate').inputValue()).toBe('0.004');
-  expect(await pupil.locator('select[data-testid=model-select]').last().inputValue()).toBe(model);
+  expect(await pupil.locator('input[name=model]:checked').inputValue()).toBe(model);
   expect(fetched.filter((one) => one.endsWith('.jsonl')).map((one) => one.split('/').at(-1))).toEqual([
     'shop-voice.jsonl',
   ]);

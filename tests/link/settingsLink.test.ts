@@ -133,7 +133,7 @@ describe('as an address it is refused', () => {
     const bomb = deflateRawSync(new Uint8Array(2 ** 21)).toString('base64url');
     expect(bomb.length).toBeLessThan(MAX_CHARACTERS);
     expect((await refusal(bomb)).what).toBe(
-      `Unpacked the link is larger than ${MAX_BYTES} bytes; one made here has about 700.`,
+      `Unpacked the link is larger than ${MAX_BYTES} bytes; one made here has about 600.`,
     );
   });
   it('when what it holds is not UTF-8', async () => {
