@@ -1,6 +1,7 @@
 /**
- * Numbers to planes and back on the processor: the definition of every weight format (layouts: protocol/weightFormats.ts). The
- * conversion on the GPU and the products that read planes are judged by it.
+ * Numbers to planes and back: the definition of every weight format (layouts: protocol/weightFormats.ts), by which the products
+ * that read planes are judged. On the processor, where rounding is the same everywhere: a cut-off download goes on byte-equal after
+ * another card took over, and the hash of a base says on every machine that it is the same base.
  */
 import { planeWords, type WeightFormat } from '../protocol/weightFormats';
 import { float16BitsToFloat32, float32ToFloat16Bits } from './halfFloat';

@@ -7,8 +7,8 @@
 import * as v from 'valibot';
 import { FormatError } from '../checkpoint/safetensors';
 import type { Bytes } from '../units';
-import { sha256, write, type Storage } from './database';
-import { deleteParts, listParts, readPart } from './modelParts';
+import { sha256, type Storage } from './database';
+import { deleteParts, listParts, putPart, readPart } from './modelParts';
 import { endDownload, findModel } from './models';
 import { LAYOUT, type StoredModel, type StoredPart } from './schema';
 
@@ -135,13 +135,7 @@ export async function readArchive(
           `Part ${part.index + 1} of ${model.name} is damaged in the file. Copy the file again.`,
         );
       }
-      const request = { what: `the model ${model.name}`, needed: part.bytes, durability: 'relaxed' as const };
-      await write(db, ['modelParts', 'modelChunks'], request, async (transaction) => {
-        await transaction.objectStore('modelChunks').put(bytes, [model.id, part.index]);
-        await transaction
-          .objectStore('modelParts')
-          .put({ ...part, modelId: model.id, hash: new Uint8Array(0) });
-      });
+      await putPart(db, model.name, { ...part, modelId: model.id, hash: new Uint8Array(0) }, bytes);
       report(at, file.size);
     }
     if (!known) await endDownload(db, model);

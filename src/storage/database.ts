@@ -155,6 +155,7 @@ async function setRawModelsAside(
   await models.clear();
 }
 
-function isNamed(error: unknown, name: string): boolean {
+/** Errors of the browser are told apart by their names. */
+export function isNamed(error: unknown, name: string): boolean {
   return error instanceof Error && error.name === name;
 }

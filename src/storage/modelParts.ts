@@ -9,6 +9,7 @@ import { noLosses, sumOfLosses } from '../checkpoint/planesOf';
 import type { Losses } from '../protocol/models';
 import { planeWords, type WeightFormat } from '../protocol/weightFormats';
 import type { Bytes } from '../units';
+import { getChunk, putChunk } from './chunks';
 import { sha256, StorageDamaged, write, type Storage } from './database';
 import type { KeptTensor, StoredPart, StoredPiece } from './schema';
 
@@ -100,12 +101,7 @@ export class PartWriter {
     const modelId = this.model.id;
     const bytes = buffer.byteLength;
     const part: StoredPart = { modelId, index, bytes, sha256: await sha256(buffer), ...facts };
-    const what = `a part of the model ${this.model.name}`;
-    const request = { what, needed: bytes, durability: 'relaxed' as const };
-    await write(this.db, ['modelParts', 'modelChunks'], request, async (transaction) => {
-      await transaction.objectStore('modelChunks').put(buffer, [modelId, index]);
-      await transaction.objectStore('modelParts').put(part);
-    });
+    await putPart(this.db, this.model.name, part, buffer);
     release({ buffer });
   }
 }
@@ -120,6 +116,21 @@ function joined(planes: readonly Uint32Array[], bytes: Bytes): ArrayBuffer {
   return words.buffer;
 }
 
+/** A part and its planes, or neither. */
+export async function putPart(
+  db: Storage,
+  modelName: string,
+  part: StoredPart,
+  planes: ArrayBuffer,
+): Promise<void> {
+  const what = `a part of the model ${modelName}`;
+  const request = { what, needed: part.bytes, durability: 'relaxed' as const };
+  await write(db, ['modelParts', 'modelChunks'], request, async (transaction) => {
+    await putChunk(transaction, [part.modelId, part.index], planes);
+    await transaction.objectStore('modelParts').put(part);
+  });
+}
+
 export function listParts(db: Storage, modelId: string): Promise<StoredPart[]> {
   return db.getAll('modelParts', rangeOf(modelId));
 }
@@ -130,7 +141,7 @@ export async function readPart(
   model: { id: string; name: string },
   part: StoredPart,
 ): Promise<ArrayBuffer> {
-  const buffer = await db.get('modelChunks', [model.id, part.index]);
+  const buffer = await getChunk(db, [model.id, part.index]);
   const what = `Part ${part.index + 1} of the stored model ${model.name}`;
   if (!buffer) throw new StorageDamaged(`${what} is missing. Delete the model and add it again.`);
   if (buffer.byteLength !== part.bytes || (await sha256(buffer)) !== part.sha256)

@@ -4,6 +4,7 @@
  */
 import type { Checkpoint, CheckpointTensor } from '../checkpoint/checkpoint';
 import { readByStream, type FileBytes } from '../checkpoint/fileBytes';
+import { getChunk } from './chunks';
 import { sha256, StorageDamaged, write, type Storage } from './database';
 import type { RawModel, RawTensor } from './schema';
 
@@ -30,7 +31,7 @@ function rawFile(db: Storage, model: RawModel, { name, chunks }: RawTensor, inde
       const from = Math.max(begin, at);
       const to = Math.min(end, at + seal.bytes);
       if (from < to) {
-        const chunk = await db.get('modelChunks', [model.id, index, part]);
+        const chunk = await getChunk(db, [model.id, index, part]);
         if (chunk?.byteLength !== seal.bytes || (await sha256(chunk)) !== seal.sha256)
           throw new StorageDamaged(
             `Part ${part + 1} of ${chunks.length} of ${name} in the stored model ${model.name} is missing or damaged. ` +

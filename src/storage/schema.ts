@@ -150,7 +150,7 @@ export interface LoratorySchema extends DBSchema {
   downloads: { key: string; value: ModelHead };
   modelParts: { key: [string, number]; value: StoredPart };
   /** Key: model, part. Of a model of version 1: model, tensor, chunk. */
-  modelChunks: { key: [string, number] | [string, number, number]; value: ArrayBuffer };
+  modelChunks: { key: [string, number] | [string, number, number]; value: Blob | ArrayBuffer };
   rawModels: { key: string; value: RawModel };
   removals: { key: [StoredKind, string]; value: Removal };
   runs: { key: string; value: RunSummary };

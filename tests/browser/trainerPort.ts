@@ -94,7 +94,8 @@ export async function storedHashes(page: Page, model: string): Promise<string[]>
     for (const part of parts.result as { index: number; sha256: string }[]) {
       const chunk = db.transaction('modelChunks').objectStore('modelChunks').get([id, part.index]);
       await new Promise((done) => (chunk.onsuccess = done));
-      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', chunk.result as ArrayBuffer));
+      const bytes = await (chunk.result as Blob).arrayBuffer();
+      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
       const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
       hashes.push(hex === part.sha256 ? hex : `${hex} is not ${part.sha256}`);
     }
