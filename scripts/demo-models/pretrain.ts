@@ -77,7 +77,7 @@ const settings = parseSettings({
   evaluateEvery: 100,
   patience: 0,
   weightFormat: 'f32',
-  recompute: false,
+  keptLayers: 1000,
   seed: 7,
 });
 const trainable = await fullTrainable(config, await startWeights(config, 11));

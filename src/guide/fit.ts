@@ -21,11 +21,6 @@ export interface Judgement {
   tooLarge: { bytes: Bytes; limit: Bytes } | null;
 }
 
-export interface Fit extends Judgement {
-  /** The same run with layers kept whole and with layers computed again. */
-  levels: { recompute: boolean; bytes: Bytes }[];
-}
-
 /** The planner is held to a tenth of what is measured: a run fits when a tenth more would fit too. */
 export const MARGIN = 1.1;
 
@@ -41,14 +36,13 @@ export function judge(plan: Plan, machine: Machine): Judgement {
   };
 }
 
-export function fitOf(config: ModelConfig, settings: Settings, machine: Machine, examplesPerRow = 1): Fit {
-  const plan = predict(config, settings, machine, examplesPerRow);
-  const other = { ...settings, recompute: !settings.recompute };
-  const levels = [
-    { recompute: settings.recompute, bytes: plan.predictedBytes },
-    { recompute: other.recompute, bytes: predict(config, other, machine, examplesPerRow).predictedBytes },
-  ];
-  return { ...judge(plan, machine), levels: levels.toSorted((a, b) => b.bytes - a.bytes) };
+export function fitOf(
+  config: ModelConfig,
+  settings: Settings,
+  machine: Machine,
+  examplesPerRow = 1,
+): Judgement {
+  return judge(predict(config, settings, machine, examplesPerRow), machine);
 }
 
 export function verdictOf(needed: Bytes, budget: Bytes): Verdict {
@@ -63,7 +57,7 @@ export function quickVerdict(
   machine: Machine,
   examplesPerRow = 1,
 ): Verdict {
-  return judge(predict(config, settings, machine, examplesPerRow), machine).verdict;
+  return fitOf(config, settings, machine, examplesPerRow).verdict;
 }
 
 /**
@@ -77,7 +71,7 @@ export function predict(config: ModelConfig, settings: Settings, machine: Machin
 }
 
 /** Weights, means and squares of what is trained are four buffers of this size. */
-function unbindable(plan: Plan, { maxBindingBytes }: Machine): Fit['tooLarge'] {
+function unbindable(plan: Plan, { maxBindingBytes }: Machine): Judgement['tooLarge'] {
   const bytes = 4 * plan.trainableParameters;
   return maxBindingBytes > 0 && bytes > maxBindingBytes ? { bytes, limit: maxBindingBytes } : null;
 }

@@ -20,8 +20,8 @@ type Turned = Partial<Settings>;
 function ladders(config: ModelConfig, settings: Settings, machine: Machine): Turned[][] {
   const lora = settings.method === 'lora';
   return [
-    settings.recompute || !lora ? [] : [{ recompute: true }],
-    lora ? [] : [{ method: 'lora' as const, recompute: true }],
+    lora ? fewerLayers(Math.min(settings.keptLayers, config.layers)) : [],
+    lora ? [] : [{ method: 'lora' as const, keptLayers: 0 }],
     smallerFormats(config, settings, machine),
     halves(settings.batchExamples, 1).map((batchExamples) => ({ batchExamples })),
     halves(settings.rank, 4).map((rank) => ({ rank })),
@@ -69,6 +69,16 @@ export function largestThatFits<M extends { config: ModelConfig; parameters: num
 
 function reaches(found: Verdict, wanted: 'fits' | 'tight'): boolean {
   return found === 'fits' || found === wanted;
+}
+
+/** Half as many kept, and so on to none. */
+function fewerLayers(kept: number): Turned[] {
+  const found: Turned[] = [];
+  for (let keptLayers = kept; keptLayers > 0;) {
+    keptLayers = Math.floor(keptLayers / 2);
+    found.push({ keptLayers });
+  }
+  return found;
 }
 
 function halves(from: number, least: number, multipleOf = 1): number[] {

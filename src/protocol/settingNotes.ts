@@ -1,5 +1,5 @@
 /** The settings in words, for the form and for errors: what a field means and why its default is what it is. */
-import type { Settings } from './settings';
+import { MOST_LAYERS, type Settings } from './settings';
 import { FORMAT_REASON } from './suitedFormat';
 
 /** What a field means to a person: the form shows `label`, `unit`, `help` and, beside the default, `reason`. */
@@ -212,12 +212,17 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
     help: 'Ends the run after this many steps. 0 leaves it to the epochs.',
     reason: '0: the epochs decide.',
   },
-  recompute: {
-    label: 'Recompute layers',
+  keptLayers: {
+    label: 'Layers kept for the way back',
+    unit: 'layers, counted from the last',
     group: 'batch',
+    min: 0,
+    max: MOST_LAYERS,
+    step: 1,
     needsNewRun: true,
-    help: 'Keeps only the input of each layer and computes the rest again on the way back.',
-    reason: 'On: about 30 % more time for a tenth of the memory.',
+    help: 'Learning goes back through every layer. What a kept layer computed stays in memory for that; the others compute it a second time. A number above that of the layers keeps all.',
+    reason:
+      '0: the least memory. A kept layer saves about a quarter of its time; the plan shows how many fit.',
   },
   mask: {
     label: 'Learn from',

@@ -12,6 +12,9 @@ export const FUSED_TARGETS = ['qkv_proj', 'gate_up_proj'] as const;
 /** A linear layer by the name that checkpoints and PEFT give it. */
 export type Target = (typeof TARGETS)[number] | (typeof FUSED_TARGETS)[number];
 
+/** More than any model has. */
+export const MOST_LAYERS = 1000;
+
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 const fraction = v.pipe(v.number(), v.finite(), v.minValue(0), v.ltValue(1));
 const count = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
@@ -42,7 +45,8 @@ export const settingsSchema = v.strictObject({
   patience: count(0, 100),
   minimumGain: fraction,
   weightFormat: v.picklist(WEIGHT_FORMATS),
-  recompute: v.boolean(),
+  /** Layers, counted from the last, that are not computed again on the way back; more than there are means all. */
+  keptLayers: count(0, MOST_LAYERS),
   seed: count(0, 2 ** 31 - 1),
 });
 export type Settings = v.InferOutput<typeof settingsSchema>;
@@ -71,15 +75,22 @@ export const defaultSettings: Settings = {
   patience: 3,
   minimumGain: 0.01,
   weightFormat: 'f16',
-  recompute: true,
+  keptLayers: 0,
   seed: 42,
 };
 
 /** Parses settings that came from outside; missing fields take the default, unknown or wrong ones are an error. */
 export function parseSettings(input: unknown): Settings {
   const given = typeof input === 'object' && input !== null && !Array.isArray(input) ? input : {};
-  const result = v.safeParse(settingsSchema, { ...defaultSettings, ...given });
+  const result = v.safeParse(settingsSchema, { ...defaultSettings, ...upToDate(given) });
   if (result.success) return result.output;
   const reasons = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'settings'}: ${issue.message}`);
   throw new Error(`These settings cannot be used. ${reasons.join('; ')}`);
+}
+
+/** Settings of version 0.1.0 said whether all layers are computed again, or none. */
+function upToDate(given: object): object {
+  if (!('recompute' in given)) return given;
+  const { recompute, ...rest } = given;
+  return { keptLayers: recompute === false ? MOST_LAYERS : 0, ...rest };
 }

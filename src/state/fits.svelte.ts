@@ -1,7 +1,8 @@
 /** What fits this machine with the settings as they stand in the form. The judgement is the guide's; this brings the facts together. */
 import type { Candidate } from '../guide/candidate';
-import { fitOf, judge, type Fit, type Judgement } from '../guide/fit';
+import { fitOf, judge, type Judgement } from '../guide/fit';
 import { smallestChange, type Change } from '../guide/fitChange';
+import { levelsOf, roomForLayers, type Level } from '../guide/layersKept';
 import { memoryBudget, type Machine, type MemoryBudget } from '../guide/machineMemory';
 import type { Plan } from '../protocol/events';
 import { defaultSettings, type Settings } from '../protocol/settings';
@@ -33,7 +34,7 @@ export class Fits {
   }
 
   /** Null until the machine is known. */
-  of({ config }: Candidate, weightFormat: WeightFormat): Fit | null {
+  of({ config }: Candidate, weightFormat: WeightFormat): Judgement | null {
     return this.machine === null ? null : fitOf(config, { ...this.settings, weightFormat }, this.machine);
   }
 
@@ -41,6 +42,17 @@ export class Fits {
   change({ config }: Candidate, weightFormat: WeightFormat, examplesPerRow = 1): Change | null {
     if (this.machine === null) return null;
     return smallestChange(config, { ...this.settings, weightFormat }, this.machine, examplesPerRow);
+  }
+
+  /** Its memory with none, some and all layers kept for the way back. */
+  levels({ config }: Candidate, weightFormat: WeightFormat): Level[] {
+    return this.machine === null ? [] : levelsOf(config, { ...this.settings, weightFormat }, this.machine);
+  }
+
+  /** More layers than the form keeps, where there is room for them. */
+  room({ config }: Candidate, weightFormat: WeightFormat, examplesPerRow = 1): Level | null {
+    if (this.machine === null) return null;
+    return roomForLayers(config, { ...this.settings, weightFormat }, this.machine, examplesPerRow);
   }
 
   /** On a run that the trainer has planned. */

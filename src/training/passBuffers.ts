@@ -1,6 +1,6 @@
 /**
- * The buffers that one forward and backward pass takes from the pool, in the order of step.ts (recomputing) or wholeStep.ts
- * (keeping everything), and of head.ts between them. The check on held-out rows takes a part of the same and adds nothing.
+ * The buffers that one forward and backward pass takes from the pool, in the order of step.ts, keptLayers.ts and head.ts. The check
+ * on held-out rows takes a part of the same and adds nothing.
  */
 import type { Bytes } from '../units';
 import { chunkRows } from './chunkRows';
@@ -13,7 +13,8 @@ export interface PassBytes {
   head: Bytes;
 }
 
-export function passBuffers(pool: Pool, work: LayerWork, recompute: boolean): PassBytes {
+/** `kept`: so many of the last layers are not computed twice. */
+export function passBuffers(pool: Pool, work: LayerWork, kept: number): PassBytes {
   const before = pool.bytes;
   const hidden = rowsOf(work.tokens, work.config.hidden);
   pool.run(hidden);
@@ -21,22 +22,16 @@ export function passBuffers(pool: Pool, work: LayerWork, recompute: boolean): Pa
     pool.runStock(hidden);
     pool.drop(hidden);
   }
-  const head = recompute ? recomputed(pool, work, hidden) : whole(pool, work, hidden);
-  return { head, activations: pool.bytes - before - head };
-}
-
-/** Returns what the head adds. */
-function recomputed(pool: Pool, work: LayerWork, hidden: Bytes): Bytes {
   const { layers } = work.config;
-  for (let layer = 0; layer < layers; layer++) {
+  const whole = Array.from({ length: Math.min(kept, layers) }, () => work);
+  const again = layers - whole.length;
+  for (let layer = 0; layer < again; layer++) {
     const { saved, unsaved } = layerForward(pool, work);
     pool.drop(...unsaved, ...saved.slice(0, -1));
     pool.submit();
   }
-  const head = headBuffers(pool, work);
-  pool.drop(hidden);
-  pool.submit();
-  for (let layer = 0; layer < layers; layer++) {
+  const head = endBuffers(pool, whole, work, hidden);
+  for (let layer = 0; layer < again; layer++) {
     const { saved, unsaved } = layerForward(pool, work, true);
     pool.drop(...unsaved);
     pool.drop(...saved, ...layerBackward(pool, work), hidden, hidden);
@@ -44,18 +39,19 @@ function recomputed(pool: Pool, work: LayerWork, hidden: Bytes): Bytes {
     pool.submit();
   }
   addOutside(pool, work);
-  return head;
+  pool.submit();
+  return { head, activations: pool.bytes - before - head };
 }
 
-function whole(pool: Pool, work: LayerWork, hidden: Bytes): Bytes {
-  const layers = Array.from({ length: work.config.layers }, () => work);
-  const taped = layers.map(() => layerForward(pool, work));
+/** The last layers and the head on one tape. Returns what the head adds. */
+function endBuffers(pool: Pool, whole: readonly LayerWork[], work: LayerWork, hidden: Bytes): Bytes {
+  const taped = whole.map((layer) => layerForward(pool, layer));
   const head = headBuffers(pool, work);
   pool.drop(...taped.flatMap(({ unsaved }) => unsaved));
-  const freed = layers.flatMap(() => layerBackward(pool, work));
-  pool.drop(...taped.flatMap(({ saved }) => saved), ...freed, hidden);
-  addGradients(pool, layers.flatMap(layerGradients));
-  addOutside(pool, work);
+  const freed = whole.flatMap((layer) => layerBackward(pool, layer));
+  // the input, and the gradient of each layer's output
+  pool.drop(...taped.flatMap(({ saved }) => saved), ...freed, hidden, ...whole.map(() => hidden));
+  addGradients(pool, whole.flatMap(layerGradients));
   pool.submit();
   return head;
 }

@@ -44,7 +44,7 @@ export function planRun(
   pool.take(flat, flat, flat, flat, ...staging);
   const trained = full ? 'all' : new Map(modules.map(({ target, rank }) => [target, rank]));
   const work: LayerWork = { config, tokens, trained, dropout: settings.dropout > 0 };
-  const pass = passBuffers(pool, work, settings.recompute);
+  const pass = passBuffers(pool, work, settings.keptLayers);
   const memory: MemoryPart[] = [
     { part: 'weights', bytes: full ? 0 : frozenBytes(config, format) },
     { part: 'adapter', bytes: flat },

@@ -23,7 +23,6 @@ import { planSteps, rowsOfStep } from './order';
 import { microRows } from './plan';
 import { learningRateAt } from './schedule';
 import { forwardBackward } from './step';
-import { forwardBackwardWhole } from './wholeStep';
 import { freshWatch, watchLoss, type Watch } from './stopping';
 
 /** Everything that a run needs to go on. Numbers lie as in the trainable's flat buffers. */
@@ -104,7 +103,6 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   const rowsAtOnce = microRows(train.length, steps.rowsPerStep);
   const tables = rotaryTables(config, Math.max(train.length, validation.length));
   const own = runnable(config, trainable);
-  const pass = settings.recompute ? forwardBackward : forwardBackwardWhole;
   const chunk = chunkRows(config.vocab, rowsAtOnce * train.length);
   const ring = new ReadRing(3 + Math.ceil(steps.rowsPerStep / rowsAtOnce), STEPS_AHEAD + 1);
   const flight: StepUnderWay[] = [];
@@ -171,7 +169,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
       const micro = rows.slice(at, at + rowsAtOnce);
       batch = makeBatch(train, micro, rowsAtOnce, 1 / supervised, config, tables, chunk, batch);
       if (tf.getBackend() === 'webgpu') orderFreeBuffers();
-      const { logp } = pass(config, trainable, batch, dropoutSeed ?? null);
+      const { logp } = forwardBackward(config, trainable, batch, dropoutSeed ?? null, settings.keptLayers);
       sums.push(tf.tidy(() => tf.sum(logp)));
       logp.dispose();
     }

@@ -1,6 +1,7 @@
 /** The verdict before a download, against numbers worked out by hand, and the search for the smallest change. */
 import { describe, expect, it } from 'vitest';
 import { fitOf, quickVerdict, verdictOf } from '../../src/guide/fit';
+import { levelsOf, roomForLayers } from '../../src/guide/layersKept';
 import { largestThatFits, smallestChange } from '../../src/guide/fitChange';
 import { memoryBudget, type Machine } from '../../src/guide/machineMemory';
 import { readConfig } from '../../src/model/config';
@@ -104,14 +105,34 @@ describe('the verdict', () => {
       rank: 8,
     });
   });
+});
 
-  it('shows both recompute levels, and computing again takes less', () => {
-    const fit = fitOf(llama1b, settings(), machine(4 * GIB));
-    const bytes = (recompute: boolean) =>
-      fit.levels.find((level) => level.recompute === recompute)?.bytes ?? 0;
-    expect(bytes(true)).toBe(fit.needed);
-    // 15 more layers are kept whole: at the least the feed-forward's three widths of 8192 for 1024 tokens each
-    expect(bytes(false) - bytes(true)).toBeGreaterThan(15 * 1024 * 3 * 8192 * 4);
+describe('layers kept for the way back', () => {
+  const bytesOf = (keptLayers: number) => needed({ keptLayers });
+  /** Where a run of so many bytes fits, and one of more does not. */
+  const room = (bytes: number) => machine(Math.ceil(1.1 * bytes) + 1);
+
+  it('each take what the backward pass of a layer reads, and no longer what one layer takes anyway', () => {
+    // 15 more layers: at the least the feed-forward's three widths of 8192 for 1024 tokens each
+    expect(bytesOf(16) - bytesOf(1)).toBeGreaterThan(15 * 1024 * 3 * 8192 * 4);
+    expect(bytesOf(1000)).toBe(bytesOf(16));
+  });
+
+  it('are none, as many as fit, and all', () => {
+    const levels = levelsOf(llama1b, settings(), room(bytesOf(5)));
+    expect(levels).toEqual([
+      { kept: 0, layers: 16, bytes: bytesOf(0), verdict: 'fits' },
+      { kept: 5, layers: 16, bytes: bytesOf(5), verdict: 'fits' },
+      { kept: 16, layers: 16, bytes: bytesOf(16), verdict: 'no' },
+    ]);
+    expect(levelsOf(llama1b, settings(), room(bytesOf(16))).map(({ kept }) => kept)).toEqual([0, 16]);
+    expect(levelsOf(llama1b, settings(), machine(GIB)).map(({ verdict }) => verdict)).toEqual(['no', 'no']);
+  });
+
+  it('are offered where there is room for more than the settings keep', () => {
+    expect(roomForLayers(llama1b, settings({ keptLayers: 4 }), room(bytesOf(5)))?.kept).toBe(5);
+    expect(roomForLayers(llama1b, settings({ keptLayers: 5 }), room(bytesOf(5)))).toBeNull();
+    expect(roomForLayers(llama1b, settings(), machine(GIB))).toBeNull();
   });
 });
 
@@ -130,8 +151,11 @@ describe('the smallest change', () => {
   });
 
   it('is computing layers again before anything that changes the result', () => {
-    const found = smallestChange(llama1b, settings({ recompute: false }), roomFor({ recompute: true }));
-    expect(found?.settings).toEqual({ recompute: true });
+    const found = smallestChange(llama1b, settings({ keptLayers: 1000 }), roomFor({ keptLayers: 0 }));
+    expect(found?.settings).toEqual({ keptLayers: 0 });
+    // of 16 layers, 8 are tried before 4
+    const half = smallestChange(llama1b, settings({ keptLayers: 1000 }), roomFor({ keptLayers: 8 }));
+    expect(half?.settings).toEqual({ keptLayers: 8 });
   });
 
   it('changes two settings only where no single one is enough', () => {

@@ -41,7 +41,7 @@ const settings: fc.Arbitrary<SettingsLink['settings']> = fc.record({
   patience: counts(0, 100),
   minimumGain: rates(0, 1),
   weightFormat: fc.constantFrom(...WEIGHT_FORMATS),
-  recompute: fc.boolean(),
+  keptLayers: counts(0, 1000),
   seed: counts(0, 2 ** 31 - 1),
 });
 const ids = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,63}$/);

@@ -78,12 +78,14 @@ const cases: { name: string; config: ModelConfig; changes: Partial<Settings> }[]
   { name: 'llama as in the lesson', config: embedded('llama'), changes: {} },
   { name: 'qwen as in the lesson', config: embedded('qwen'), changes: {} },
   { name: 'mistral as in the lesson', config: embedded('mistral'), changes: {} },
-  { name: 'llama, everything kept', config: embedded('llama'), changes: { recompute: false } },
+  { name: 'llama, everything kept', config: embedded('llama'), changes: { keptLayers: 1000 } },
   {
     name: 'qwen, everything kept, rank 8, 256 tokens',
     config: embedded('qwen'),
-    changes: { recompute: false, rank: 8, sequenceLength: 256 },
+    changes: { keptLayers: 1000, rank: 8, sequenceLength: 256 },
   },
+  { name: 'llama, one layer kept', config: embedded('llama'), changes: { keptLayers: 1 } },
+  { name: 'Gemma, one layer kept', config: tiny('gemma3_text'), changes: { keptLayers: 1 } },
   { name: 'mistral, f32, rank 8', config: embedded('mistral'), changes: { weightFormat: 'f32', rank: 8 } },
   {
     name: 'llama, 256 tokens, dropout',

@@ -177,6 +177,15 @@ describe('what stands on the page', () => {
     await expect.element(rows).toHaveTextContent('<|im_start|>user Nina has six blue cups');
   });
 
+  it('room for layers: how many, and a button that keeps them', async () => {
+    const { session } = await show('opened', '#/train');
+    await expect.element(page.getByTestId('room')).toHaveTextContent(/room to keep all \d+ layers/);
+    const layers = session.models.candidates.get(session.models.selected?.id ?? '')?.config.layers;
+    await page.getByTestId('room-apply').click();
+    expect(session.form.settings?.keptLayers).toBe(layers);
+    await expect.element(page.getByTestId('room')).not.toBeInTheDocument();
+  });
+
   it('a page begins at its top', async () => {
     await show('fresh', '#/models');
     await page.getByTestId('catalogue-more').click();

@@ -5,6 +5,7 @@ import { segments, visible } from '../../src/ui/data/segments';
 import { lossesInWords } from '../../src/ui/models/words';
 import { bytes, chance, duration, percent, rate } from '../../src/ui/numbers';
 import { kindOf, pasted } from '../../src/ui/shell/files';
+import { layersInWords } from '../../src/ui/train/words';
 import { sortRows } from '../../src/ui/try/outcome';
 import { tokens } from './samples/data';
 import { scores } from './samples/scores';
@@ -35,6 +36,15 @@ describe('numbers', () => {
     expect([percent(0.016), percent(0.95), percent(1)]).toEqual(['1.6\u00a0%', '95\u00a0%', '100\u00a0%']);
     expect(chance(4e-16)).toBe('less than 0.001');
   });
+});
+
+it('layers kept for the way back are counted from the last', () => {
+  const level = { layers: 24, bytes: 1, verdict: 'fits' as const };
+  expect([0, 9, 24].map((kept) => layersInWords({ ...level, kept }))).toEqual([
+    'Every layer computed again on the way back',
+    'The last 9 of 24 layers kept',
+    'All 24 layers kept',
+  ]);
 });
 
 describe('what weights lost', () => {

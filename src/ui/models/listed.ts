@@ -2,7 +2,7 @@
 import { candidateFrom, type Candidate } from '../../guide/candidate';
 import { familyOf, type CatalogueModel } from '../../guide/catalogue';
 import { CATALOGUE } from '../../guide/catalogueModels';
-import type { Fit, Verdict } from '../../guide/fit';
+import type { Judgement, Verdict } from '../../guide/fit';
 import type { Change } from '../../guide/fitChange';
 import { suitedFormat } from '../../protocol/suitedFormat';
 import type { WeightFormat } from '../../protocol/weightFormats';
@@ -14,7 +14,7 @@ export interface Listed {
   family: string;
   format: WeightFormat;
   /** Null until the machine is known. */
-  fit: Fit | null;
+  fit: Judgement | null;
   change: () => Change | null;
 }
 

@@ -43,10 +43,12 @@ export function changeInWords({ settings, verdict }: Change): string {
 }
 
 function partsOf(settings: Partial<Settings>): string[] {
-  const { method, recompute, weightFormat, batchExamples, rank, sequenceLength } = settings;
+  const { method, keptLayers, weightFormat, batchExamples, rank, sequenceLength } = settings;
   return [
     ...(method === 'lora' ? ['an adapter instead of all weights'] : []),
-    ...(recompute === true && method === undefined ? ['layers computed again'] : []),
+    ...(keptLayers === undefined || method !== undefined
+      ? []
+      : [keptLayers === 0 ? 'all layers computed again' : `${keptLayers} layers kept for the way back`]),
     ...(weightFormat === undefined ? [] : [`${formatName(weightFormat)} weights`]),
     ...(batchExamples === undefined
       ? []

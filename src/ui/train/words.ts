@@ -1,4 +1,5 @@
 /** The phases of a run in words for people. */
+import type { Level } from '../../guide/layersKept';
 import type { MemoryPart } from '../../protocol/events';
 import type { FinishReason } from '../../protocol/events';
 import { fieldNotes } from '../../protocol/settingNotes';
@@ -41,4 +42,10 @@ export function written(field: Field, value: Draft[Field]): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (Array.isArray(value)) return value.length === TARGETS.length ? 'all seven' : value.join(', ');
   return fieldNotes[field].options?.find((option) => option.value === value)?.label ?? String(value);
+}
+
+/** What is kept for the way back. */
+export function layersInWords({ kept, layers }: Level): string {
+  if (kept === 0) return 'Every layer computed again on the way back';
+  return kept >= layers ? `All ${layers} layers kept` : `The last ${kept} of ${layers} layers kept`;
 }
