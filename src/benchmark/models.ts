@@ -8,6 +8,7 @@ import { loraTrainable } from '../adapter/lora';
 import { dispatchCount, submit } from '../gpu/dispatch';
 import { allocatedBytes } from '../gpu/memory';
 import { finished } from '../gpu/rest';
+import type { ModelConfig } from '../model/config';
 import type { Runnable } from '../model/forward';
 import { generate } from '../model/generate';
 import { rotaryTables } from '../model/rotary';
@@ -16,11 +17,12 @@ import { disposeWeights, type ModelWeights } from '../model/weights';
 import { adamw, gradientNorm } from '../ops/flat';
 import type { BenchmarkName, PeerFigure } from '../protocol/benchmark';
 import type { PackedRows } from '../protocol/data';
-import { TARGETS } from '../protocol/settings';
+import { defaultSettings, TARGETS } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
 import { randomFrom } from '../random';
 import { disposeBatch, makeBatch } from '../training/batch';
 import { chunkRows } from '../training/chunkRows';
+import { planRun } from '../training/plan';
 import { forwardBackward } from '../training/step';
 import { ofCopy, ofProduct, type Bench } from './bench';
 import { stepFlops } from './flops';
@@ -116,7 +118,10 @@ export async function step(bench: Bench): Promise<void> {
         ours: { ...ours, tokensPerSecond, bytes: allocatedBytes() },
         limit,
         peers: notRun(bench, 'has no trainer for this model'),
-        details: { 'dispatches per layer': dispatches / config.layers },
+        details: {
+          'dispatches per layer': dispatches / config.layers,
+          'bytes predicted': predictedBytes(config, rows, format, bench.device),
+        },
       });
     } finally {
       trainable.flat.dispose();
@@ -124,6 +129,11 @@ export async function step(bench: Bench): Promise<void> {
       tf.dispose(tables);
     }
   });
+}
+
+function predictedBytes(config: ModelConfig, rows: PackedRows, weightFormat: WeightFormat, device: string) {
+  const settings = { ...defaultSettings, weightFormat, rank: RANK, alpha: 2 * RANK, batchExamples: 1 };
+  return planRun(config, settings, rows, { backend: 'webgpu', device }).predictedBytes;
 }
 
 export async function decode(bench: Bench): Promise<void> {

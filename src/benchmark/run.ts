@@ -1,7 +1,7 @@
 /** Runs the benchmarks that are asked for, one after the other, on the engine that is running. A failure of one is a row of it. */
 import type { Engine } from '../gpu/backend';
 import type { BenchmarkName, BenchmarkRow } from '../protocol/benchmark';
-import { WEIGHT_FORMATS } from '../protocol/weightFormats';
+import { WEIGHT_FORMATS, type WeightFormat } from '../protocol/weightFormats';
 import type { Bench } from './bench';
 import { drift } from './drift';
 import { measureLimits } from './limits';
@@ -15,13 +15,14 @@ const BENCHES: Record<BenchmarkName, (bench: Bench) => Promise<void>> = {
   ...{ matmul, layer, head, adamw, attention, step, decode, load, drift },
 };
 
-/** Rows go to `emit` as they are made. `peers` come after TensorFlow.js, which is always there. */
+/** Rows go to `emit` as they are made. `peers` come after TensorFlow.js, which is always there. The limits are those of all formats. */
 export async function runBenchmarks(
   engine: Engine,
   names: readonly BenchmarkName[],
   peers: readonly Peer[],
   patience: Patience,
   emit: (row: BenchmarkRow) => void,
+  formats: readonly WeightFormat[] = WEIGHT_FORMATS,
 ): Promise<void> {
   if (!engine.gpu) throw new Error('Benchmarks need WebGPU, and this browser offers none.');
   const device = engine.gpu.name;
@@ -29,7 +30,7 @@ export async function runBenchmarks(
   const limits = await measureLimits(device, WEIGHT_FORMATS, patience, check);
   check();
   limits.rows.forEach(emit);
-  const bench = { device, limits, peers: [stock, ...peers], formats: WEIGHT_FORMATS, patience, emit, check };
+  const bench = { device, limits, peers: [stock, ...peers], formats, patience, emit, check };
   for (const name of names) {
     patience.signal.throwIfAborted();
     try {

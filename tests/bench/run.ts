@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- [NAME…] [--json FILE] [--markdown FILE] [--runs N] [--budget SECONDS] [--no-peers] [--default-limits]
- * [--without FEATURE]`: every figure beside its limit and its peers, in one run. Without NAME it runs all. Exit 1 if one of our
+ * [--without FEATURE] [--format F]…`: every figure beside its limit and its peers, in one run. Without NAME it runs all. Exit 1 if one of our
  * own figures could not be measured.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { runBenchmarks } from '../../src/benchmark/run';
 import { startEngine } from '../../src/gpu/backend';
 import { BENCHMARKS, type BenchmarkName, type BenchmarkRow } from '../../src/protocol/benchmark';
+import { WEIGHT_FORMATS, type WeightFormat } from '../../src/protocol/weightFormats';
 import { jaxPeer } from './jax';
 import { markdownOf } from './markdown';
 import { onnxPeer } from './onnx';
@@ -23,6 +24,7 @@ const { values, positionals } = parseArgs({
     'no-peers': { type: 'boolean', default: false },
     'default-limits': { type: 'boolean', default: false },
     without: { type: 'string', multiple: true, default: [] },
+    format: { type: 'string', multiple: true, default: [] },
   },
 });
 const isName = (name: string): name is BenchmarkName => BENCHMARKS.some((one) => one === name);
@@ -30,6 +32,10 @@ const unknown = positionals.filter((name) => !isName(name));
 if (unknown.length > 0)
   throw new Error(`There is no benchmark ${unknown.join(', ')}. There are ${BENCHMARKS.join(', ')}.`);
 const names = positionals.length > 0 ? positionals.filter(isName) : BENCHMARKS;
+const isFormat = (name: string): name is WeightFormat => WEIGHT_FORMATS.some((one) => one === name);
+const formats = values.format.length > 0 ? values.format.filter(isFormat) : WEIGHT_FORMATS;
+if (formats.length === 0 || values.format.some((name) => !isFormat(name)))
+  throw new Error(`--format is one of ${WEIGHT_FORMATS.join(', ')}.`);
 const [runs, budget] = [Number(values.runs), 1000 * Number(values.budget)];
 if (!(runs >= 3) || !(budget > 0)) throw new Error('--runs is 3 or more, --budget more than 0 seconds.');
 
@@ -63,7 +69,8 @@ function write(): void {
   }
 }
 
-await runBenchmarks(engine, names, peers, { runs, budget, signal: new AbortController().signal }, (row) => {
+const patience = { runs, budget, signal: new AbortController().signal };
+const show = (row: BenchmarkRow): void => {
   rows.push(row);
   write();
   const { ours, limit } = row;
@@ -83,7 +90,8 @@ await runBenchmarks(engine, names, peers, { runs, budget, signal: new AbortContr
       `    ${peer.peer} ${peer.version}: ${said}${peer.relL2 === null ? '' : `, ${peer.relL2.toExponential(1)} away`}`,
     );
   }
-});
+};
+await runBenchmarks(engine, names, peers, patience, show, formats);
 
 const missing = rows.filter((row) => row.ours === null).length;
 const skipped = rows.flatMap((row) => row.peers).filter((peer) => peer.correct === null).length;
