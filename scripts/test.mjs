@@ -107,6 +107,7 @@ const stages = [
     count: one,
   },
   vitest('unit', 6 * MINUTE),
+  vitest('llama', 10 * MINUTE),
   // kernels on SwiftShader, whole models (the oracle) on lavapipe: two drivers with other features
   { ...vitest('gpu', 20 * MINUTE), driver: findSwiftShader },
   {
