@@ -128,7 +128,7 @@ describe.each(CASES)('$title', ({ architecture, family, json, weights, pre }) =>
     expect(largestDifference(found, await ourLogits(config, await weights(), ids))).toBeLessThan(1e-5);
   });
 
-  it.each(['F32', 'Q8_0'] as const)(
+  it.for(['F32', 'Q8_0'] as const)(
     'gives llama.cpp’s log-probabilities as %s',
     async (encoding, { skip }) => {
       const { file } = await convert(encoding);

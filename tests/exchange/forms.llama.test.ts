@@ -106,7 +106,7 @@ describe.each(present)('$title, in every form', ({ folder: home, load, text, pac
     return { found, loss, change };
   }
 
-  it.each(ENCODINGS)(
+  it.for(ENCODINGS)(
     'GGUF %s gives the logits of its own numbers, near the original’s',
     async (encoding, { skip }) => {
       const { file, values } = await convertToGguf(json, 'llama', original, tokenizer, encoding);
