@@ -34,6 +34,7 @@ const FULL_PRECISION = {
   GGML_VK_DISABLE_INTEGER_DOT_PRODUCT: '1',
   GGML_VK_DISABLE_COOPMAT: '1',
   GGML_VK_DISABLE_COOPMAT2: '1',
+  GGML_VK_DISABLE_FUSION: '1', // fused kernels take the driver's compiler minutes
 };
 
 async function inFullPrecision(): Promise<Started> {
