@@ -41,17 +41,19 @@ export async function ourLogits(
   return rows;
 }
 
-/** llama.cpp on a file, which is written to `path` first. */
+/** llama.cpp on a file, which is written to `path` first: the rows of one document after the other. */
 export async function theirLogProbabilities(
   llama: Llama,
   path: string,
   bytes: Uint8Array,
-  ids: number[],
+  ...documents: number[][]
 ): Promise<number[][]> {
   writeFileSync(path, bytes);
   const model = await llama.loadModel({ modelPath: path, gpuLayers: llama.gpu === false ? 0 : 'max' });
   try {
-    return await logProbabilities(model, ids, null);
+    const rows: number[][] = [];
+    for (const ids of documents) rows.push(...(await logProbabilities(model, ids, null)));
+    return rows;
   } finally {
     await model.dispose();
   }
