@@ -1,4 +1,7 @@
-/** The test projects: unit (Node), llama (against llama.cpp), gpu (Node on real WebGPU through Dawn), browser (real Chromium), journey (the built app). */
+/**
+ * The test projects: unit (Node), llama (against llama.cpp in f32), gpu (Node on real WebGPU through Dawn), browser (real Chromium),
+ * journey (the built app).
+ */
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
@@ -31,7 +34,7 @@ export default defineConfig({
           name: 'llama',
           environment: 'node',
           include: ['tests/**/*.llama.test.ts'],
-          // One file at a time, and patient: at first each kind of block costs the driver's compiler many seconds.
+          // One file at a time, and patient: at first lavapipe compiles a kernel for each encoding.
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 300_000,
