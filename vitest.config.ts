@@ -1,4 +1,7 @@
-/** The test projects: unit (Node), gpu (Node on real WebGPU through Dawn), browser (real Chromium), journey (the built app). */
+/**
+ * The test projects: unit (Node), llama (against llama.cpp in f32), gpu (Node on real WebGPU through Dawn), browser (real Chromium),
+ * journey (the built app).
+ */
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
@@ -22,8 +25,21 @@ export default defineConfig({
           environment: 'node',
           testTimeout: 20_000,
           include: ['tests/**/*.test.ts'],
-          exclude: ['tests/**/*.{gpu,browser}.test.ts', 'tests/oracle/**'],
+          exclude: ['tests/**/*.{gpu,browser,llama}.test.ts', 'tests/oracle/**'],
           server: { deps: { inline: [/@tensorflow/, /svelte/] } },
+        },
+      },
+      {
+        test: {
+          name: 'llama',
+          environment: 'node',
+          include: ['tests/**/*.llama.test.ts'],
+          // One file at a time, and patient: at first lavapipe compiles a kernel for each encoding.
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          server,
         },
       },
       {

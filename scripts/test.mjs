@@ -107,6 +107,8 @@ const stages = [
     count: one,
   },
   vitest('unit', 6 * MINUTE),
+  // Mesa keeps the kernels that it compiled: the first time takes minutes, the next ones seconds
+  vitest('llama', 15 * MINUTE),
   // kernels on SwiftShader, whole models (the oracle) on lavapipe: two drivers with other features
   { ...vitest('gpu', 20 * MINUTE), driver: findSwiftShader },
   {

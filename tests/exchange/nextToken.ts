@@ -12,7 +12,6 @@ import { disposeSight, sightOfDocuments } from '../../src/model/sight';
 import { disposeWeights } from '../../src/model/weights';
 import { linear } from '../../src/ops/linear';
 import { rmsNorm } from '../../src/ops/rmsNorm';
-import { quantise, type Blocks } from '../checkpoint/quantise';
 
 export function logSoftmax(logits: number[]): number[] {
   const top = Math.max(...logits);
@@ -20,41 +19,20 @@ export function logSoftmax(logits: number[]): number[] {
   return logits.map((logit) => logit - total);
 }
 
-/** Rounds what goes into a product, x [rows, width]. */
-export type RoundInput = (x: Float32Array, width: number) => Float32Array;
-
-/**
- * What llama.cpp does to the other factor of a product with a matrix of this encoding: rounds it to 8 bits by blocks, or to f16 where
- * the matrix is, as are those whose rows hold no whole blocks.
- */
-export function roundedAs(encoding: 'F16' | 'BF16' | Blocks): RoundInput {
-  const own = encoding === 'F16' || encoding === 'BF16' ? encoding : 'Q8_0';
-  return (x, width) => quantise(x, own === 'Q8_0' && width % 32 !== 0 ? 'F16' : own).values;
-}
-
 /** Logits [ids][vocab] of one document, the backend already started. */
 export async function ourLogits(
   config: ModelConfig,
   source: WeightSource,
   ids: number[],
-  round?: RoundInput,
 ): Promise<number[][]> {
   const weights = await loadWeights(config, source, 'f32');
   const tables = rotaryTables(config, ids.length);
   const sight = sightOfDocuments(config, new Int32Array(ids.length), tables);
   const frozen = frozenLayers(weights);
-  const rounded = (x: tf.Tensor) => {
-    const [rows = 0, width = 0] = x.shape;
-    return round ? tf.tensor2d(round(x.dataSync<'float32'>(), width), [rows, width]) : x;
-  };
-  const layer = (index: number) => {
-    const { norms, linear: own } = frozen(index, () => tf.scalar(NaN), null);
-    const onRounded: typeof own = (x, projection, extra) => own(rounded(x), projection, extra);
-    return { norms, linear: onRounded };
-  };
+  const layer = (index: number) => frozen(index, () => tf.scalar(NaN), null);
   const logits = tf.tidy(() => {
     const hidden = hiddenStates({ config, outside: weights, layer }, tf.tensor1d(ids, 'int32'), sight);
-    return linear(rounded(rmsNorm(hidden, weights.norm, config.norm)), weights.head);
+    return linear(rmsNorm(hidden, weights.norm, config.norm), weights.head);
   });
   const rows = (await logits.array()) as number[][];
   disposeSight(sight);
@@ -63,17 +41,19 @@ export async function ourLogits(
   return rows;
 }
 
-/** llama.cpp on a file, which is written to `path` first. */
+/** llama.cpp on a file, which is written to `path` first: the rows of one document after the other. */
 export async function theirLogProbabilities(
   llama: Llama,
   path: string,
   bytes: Uint8Array,
-  ids: number[],
+  ...documents: number[][]
 ): Promise<number[][]> {
   writeFileSync(path, bytes);
-  const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
+  const model = await llama.loadModel({ modelPath: path, gpuLayers: llama.gpu === false ? 0 : 'max' });
   try {
-    return await logProbabilities(model, ids, null);
+    const rows: number[][] = [];
+    for (const ids of documents) rows.push(...(await logProbabilities(model, ids, null)));
+    return rows;
   } finally {
     await model.dispose();
   }
@@ -87,6 +67,8 @@ export async function logProbabilities(
 ): Promise<number[][]> {
   const context = await model.createContext({
     contextSize: 64,
+    // A software driver compiles the product of a matrix and a vector in seconds, that of two matrices in minutes.
+    ...(model.llama.gpu === false ? {} : { batchSize: 1 }),
     threads: 1, // more only wait for each other at this size
     flashAttention: false,
     experimentalKvCacheKeyType: 'F32',
@@ -124,9 +106,4 @@ export function largestDifference(found: number[][], expected: number[][]): numb
     });
   });
   return most;
-}
-
-/** The largest difference at each position, smallest first. */
-export function differencesByPosition(found: number[][], expected: number[][]): number[] {
-  return found.map((row, i) => largestDifference([row], [expected[i] ?? []])).sort((a, b) => a - b);
 }

@@ -1,10 +1,9 @@
 /**
  * The same GGUF file read by llama.cpp and by us gives the same next-token log-probabilities, in every encoding. The weights are
- * random blocks, so that every bit of a block matters. An embedding is only decoded: there both must agree to the last digits. In
- * a product llama.cpp rounds the other factor to 8 bits, about one percent of the logits here, and we do not.
+ * random blocks, so that every bit of a block matters.
  */
 import { join } from 'node:path';
-import { beforeAll, expect, it, vi } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import type { Encoding } from '../../src/checkpoint/checkpoint';
 import { fileInMemory } from '../../src/checkpoint/fileBytes';
 import type { GgufValue } from '../../src/checkpoint/gguf/writer';
@@ -19,10 +18,8 @@ import { randomFrom } from '../../src/random';
 import { float32ToBfloat16Bits } from '../checkpoint/bfloat16';
 import { ggufFile, type BlockTensor } from '../checkpoint/ggufFile';
 import { fixture } from './fixtures';
-import { realLlama } from './realLlama';
+import { exactLlama } from './realLlama';
 import { largestDifference, logSoftmax, ourLogits, theirLogProbabilities } from './nextToken';
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const HIDDEN = 256;
 const FFN = 512;
@@ -30,8 +27,6 @@ const HEADS = 4;
 const KV_HEADS = 2;
 const LAYERS = 2;
 const VOCAB = 384;
-/** Logits spread by about 0.13, so that one percent of them stays within the tolerance. */
-const OUTPUT_GAIN = 0.2;
 const IDS = [1, 100, 37, 250, 250, 8, 371, 42, 19, 300, 77, 5];
 
 /** Where a block keeps its f16 scales, and what they must be for weights of a spread near 0.04 around zero. */
@@ -93,8 +88,8 @@ function modelFile(encoding: Encoding, only: 'embedding' | 'all'): Uint8Array<Ar
     const bytes = randomBytes(rows * width, own, random);
     return { name: `${name}.weight`, shape: [rows, width], encoding: own, bytes };
   };
-  const norm = (name: string, gain = 1): BlockTensor => {
-    const gains = Float32Array.from({ length: HIDDEN }, () => gain * (0.8 + 0.4 * random()));
+  const norm = (name: string): BlockTensor => {
+    const gains = Float32Array.from({ length: HIDDEN }, () => 0.8 + 0.4 * random());
     return { name: `${name}.weight`, shape: [HIDDEN], encoding: 'F32', bytes: new Uint8Array(gains.buffer) };
   };
   const head = HIDDEN / HEADS;
@@ -122,11 +117,7 @@ function modelFile(encoding: Encoding, only: 'embedding' | 'all'): Uint8Array<Ar
     ['llama.attention.layer_norm_rms_epsilon', { type: 'f32', value: 1e-5 }],
     ...ggufTokenizer(fixture('llama').assets),
   ]);
-  const outside = [
-    matrix('token_embd', VOCAB, HIDDEN),
-    matrix('output', VOCAB, HIDDEN),
-    norm('output_norm', OUTPUT_GAIN),
-  ];
+  const outside = [matrix('token_embd', VOCAB, HIDDEN), matrix('output', VOCAB, HIDDEN), norm('output_norm')];
   return ggufFile(pairs, [...outside, ...layers]);
 }
 
@@ -135,7 +126,7 @@ async function ours(bytes: Uint8Array<ArrayBuffer>): Promise<number[][]> {
   return (await ourLogits(readConfig(checkpoint.config), sourceOf(checkpoint), IDS)).map(logSoftmax);
 }
 
-const real = realLlama();
+const real = exactLlama();
 beforeAll(async () => {
   await startEngine({ backend: 'cpu' });
 });
@@ -150,7 +141,7 @@ async function difference(bytes: Uint8Array<ArrayBuffer>, name: string): Promise
     await theirLogProbabilities(real.llama, join(real.folder, name), bytes, IDS),
   ];
   const sixth = we[5] ?? [];
-  expect(Math.max(...sixth) - Math.min(...sixth)).toBeGreaterThan(0.5);
+  expect(Math.max(...sixth) - Math.min(...sixth)).toBeGreaterThan(2);
   return largestDifference(we, they);
 }
 
@@ -159,7 +150,8 @@ it.each([...PLAIN, ...QUANTISED])('%s: an embedding is the same numbers to both'
   expect(await difference(file, `${encoding}-embedding.gguf`)).toBeLessThan(1e-5);
 });
 
-it.each([...PLAIN, ...QUANTISED])('%s: both give the same log-probabilities', async (encoding) => {
-  const largest = await difference(modelFile(encoding, 'all'), `${encoding}.gguf`);
-  expect(largest).toBeLessThan(encoding === 'F32' ? 1e-3 : 2e-2);
+it.for([...PLAIN, ...QUANTISED])('%s: both give the same log-probabilities', async (encoding, { skip }) => {
+  if (encoding !== 'F32' && real.rounds !== null) skip(real.rounds);
+  // 1e-6 to 2e-6 was measured
+  expect(await difference(modelFile(encoding, 'all'), `${encoding}.gguf`)).toBeLessThan(1e-4);
 });
