@@ -20,6 +20,8 @@ const MAX_BIND_GROUPS = 4096;
 
 /** By their text, then by name and constants: a text is the same string each time, so that finding it costs no reading of it. */
 let pipelines = new Map<string, Map<string, Pipeline>>();
+/** Keys of those that are being made and not there yet. */
+const coming = new WeakMap<Map<string, Pipeline>, Set<string>>();
 let uniformBuffers = new Map<string, GPUBuffer>();
 let bindGroups = new Map<string, GPUBindGroup>();
 let bufferIds = new WeakMap<GPUBuffer, number>();
@@ -46,25 +48,63 @@ export function kernelsMade(): string[] {
 }
 
 export function pipelineFor(device: GPUDevice, name: string, code: string, constants: Constants): Pipeline {
-  let ofText = pipelines.get(code);
-  if (!ofText) pipelines.set(code, (ofText = new Map<string, Pipeline>()));
-  const key = `${name}|${Object.entries(constants).join()}`;
+  const { ofText, key } = placeOf(name, code, constants);
   const known = ofText.get(key);
   if (known) return known;
+  const made = withLayout(device.createComputePipeline(describe(device, name, code, constants)));
+  ofText.set(key, made);
+  return made;
+}
+
+/**
+ * Begins to make a pipeline that `pipelineFor` will find; null where it is there or was asked for before. Whoever needs it sooner
+ * makes it at once. Rejects with what the device says of it.
+ */
+export function pipelineSoon(
+  device: GPUDevice,
+  name: string,
+  code: string,
+  constants: Constants,
+): Promise<GPUComputePipeline> | null {
+  const { ofText, key } = placeOf(name, code, constants);
+  if (ofText.has(key)) return null;
+  let waiting = coming.get(ofText);
+  if (!waiting) coming.set(ofText, (waiting = new Set<string>()));
+  if (waiting.has(key)) return null;
+  waiting.add(key);
+  return device
+    .createComputePipelineAsync(describe(device, name, code, constants))
+    .then((pipeline) => {
+      if (!ofText.has(key)) ofText.set(key, withLayout(pipeline));
+      return pipeline;
+    })
+    .finally(() => waiting.delete(key));
+}
+
+function placeOf(name: string, code: string, constants: Constants) {
+  let ofText = pipelines.get(code);
+  if (!ofText) pipelines.set(code, (ofText = new Map<string, Pipeline>()));
+  return { ofText, key: `${name}|${Object.entries(constants).join()}` };
+}
+
+const withLayout = (pipeline: GPUComputePipeline): Pipeline => ({
+  pipeline,
+  layout: pipeline.getBindGroupLayout(0),
+});
+
+function describe(
+  device: GPUDevice,
+  name: string,
+  code: string,
+  constants: Constants,
+): GPUComputePipelineDescriptor {
   const head = Object.entries(constants).map(([constant, value]) =>
     typeof value === 'boolean' ? `const ${constant} = ${value};\n` : `const ${constant} = ${value}u;\n`,
   );
   const enables = code.match(/^enable .*;$/gm) ?? [];
   const text = [...enables.map((line) => line + '\n'), ...head, code.replace(/^enable .*;$/gm, '')].join('');
   const module = device.createShaderModule({ label: name, code: text });
-  const pipeline = device.createComputePipeline({
-    label: name,
-    layout: 'auto',
-    compute: { module, entryPoint: 'main' },
-  });
-  const made = { pipeline, layout: pipeline.getBindGroupLayout(0) };
-  ofText.set(key, made);
-  return made;
+  return { label: name, layout: 'auto', compute: { module, entryPoint: 'main' } };
 }
 
 /** Uniform content never changes once written, so one buffer serves every dispatch that has the same numbers. */
