@@ -41,9 +41,9 @@ export function rehearse(work: () => void): Rehearsal {
     async ready(progress) {
       heard = () => progress(made, asked.length);
       if (made < asked.length) heard();
-      const results = await settled;
+      await Promise.race([settled, faults.lost]);
       faults.check();
-      const failed = results.find((result) => result.status === 'rejected');
+      const failed = (await settled).find((result) => result.status === 'rejected');
       if (failed) throw new GpuError(messageOf(failed.reason));
     },
   };

@@ -50,6 +50,7 @@ export function rehearseRun({ config, settings, train, validation }: RehearsedRu
     const pass = settings.recompute ? forwardBackward : forwardBackwardWhole;
     const { logp } = pass(config, trainable, batch, settings.dropout > 0 ? blankTensor([1], 'int32') : null);
     tf.sum(logp);
+    logp.dispose();
     const { beta1, beta2, epsilon, weightDecay, learningRate } = settings;
     const norm = gradientNorm(trainable.flat.state, settings.clip);
     adamw(trainable.flat.state, norm, { learningRate, beta1, beta2, epsilon, weightDecay, update: 1 });

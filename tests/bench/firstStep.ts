@@ -1,6 +1,8 @@
 /**
- * What a first step costs beside a later one, with the loading of the weights: `node scripts/run.mjs tests/bench/firstStep.ts
- * [layers] [format] [steps]`. The model has Qwen2.5-0.5B's sizes and random weights.
+ * What the first step costs beside a later one, with the loading of the weights:
+ * `node scripts/run.mjs tests/bench/firstStep.ts [layers] [format] [plain]`. The model has Qwen2.5-0.5B's sizes and random weights.
+ * `plain` leaves the rehearsal out, so that the first step makes all its pipelines itself. Mesa keeps compiled kernels between runs:
+ * set MESA_SHADER_CACHE_DISABLE=true.
  */
 import { loraTrainable } from '../../src/adapter/lora';
 import { specOf } from '../../src/adapter/spec';
@@ -9,47 +11,43 @@ import { qwen } from '../../src/benchmark/shapes';
 import { syntheticSource } from '../../src/benchmark/synthetic';
 import { startEngine } from '../../src/gpu/backend';
 import { cacheSizes } from '../../src/gpu/pipelines';
-import { gpu } from '../../src/gpu/dispatch';
-import { restBeforeRead } from '../../src/gpu/rest';
+import { finished, restBeforeRead } from '../../src/gpu/rest';
 import { loadWeights } from '../../src/model/loadWeights';
 import { parseSettings } from '../../src/protocol/settings';
-import type { WeightFormat } from '../../src/protocol/weightFormats';
 import { planRun } from '../../src/training/plan';
+import { rehearseRun } from '../../src/training/rehearseRun';
 import { trainRun } from '../../src/training/run';
 
-const [layers = '24', format = 'q4', steps = '3'] = process.argv.slice(2);
+const [layers = '24', weightFormat = 'q4', way = 'rehearsed'] = process.argv.slice(2);
 const engine = await startEngine();
 const config = qwen({ num_hidden_layers: Number(layers) });
 const settings = parseSettings({
-  ...{ rank: 8, alpha: 16, sequenceLength: 128, batchExamples: 1, maxSteps: Number(steps), epochs: 100 },
-  ...{ weightFormat: format as WeightFormat, evaluateEvery: 1000, patience: 0 },
+  ...{ rank: 8, alpha: 16, sequenceLength: 128, batchExamples: 1, maxSteps: 3, epochs: 100 },
+  ...{ weightFormat, evaluateEvery: 3, patience: 0 },
 });
 const train = randomRows(4, 128, config.vocab);
-const { device } = gpu();
-let making = 0;
-const make = device.createComputePipeline.bind(device);
-device.createComputePipeline = (d) => {
-  const t = performance.now();
-  const p = make(d);
-  const own = performance.now() - t; if (own > 400) console.log(d.label, own.toFixed(0));
-  making += own;
-  return p;
-};
-const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
+const validation = randomRows(1, 128, config.vocab);
+
 const start = performance.now();
+const seconds = (time: number) => `${(time / 1000).toFixed(2)} s`;
+const tell = (what: string) =>
+  console.log(`${seconds(performance.now() - start)}: ${what}, ${cacheSizes().pipelines} pipelines`);
+const rehearsal = way === 'plain' ? null : rehearseRun({ config, settings, train, validation });
+if (rehearsal) tell(`gone through, ${rehearsal.total} asked for`);
 const weights = await loadWeights(config, syntheticSource(config), settings.weightFormat);
-await device.queue.onSubmittedWorkDone();
-console.log(`weights loaded after ${seconds(performance.now() - start)}`);
-const trainable = loraTrainable(config, weights, specOf(settings, config), { seed: 1 });
+await finished();
+tell('weights loaded');
+await rehearsal?.ready(() => undefined);
+await finished();
+if (rehearsal) tell('all pipelines made');
 await trainRun({
-  ...{ config, trainable, settings, train, validation: train, from: null },
-  plan: planRun(config, settings, train, { backend: 'webgpu', device: '' }),
+  ...{ config, settings, train, validation, from: null },
+  trainable: loraTrainable(config, weights, specOf(settings, config), { seed: 1 }),
+  plan: planRun(config, settings, train, { backend: engine.backend, device: engine.gpu?.name ?? '' }),
   control: { stopRequested: false, pauseRequested: false, resumed: async () => undefined },
   emit: (event) => {
-    if (event.type === 'step') {
-      console.log(`step ${event.report.step}: ${seconds(event.report.stepTime)}, loss ${event.report.loss.toFixed(4)}, ${cacheSizes().pipelines} pipelines, making ${seconds(making)}, ${seconds(performance.now() - start)} since the start`);
-    }
-    if (event.type === 'evaluated') console.log('evaluated', seconds(performance.now() - start), seconds(making), cacheSizes().pipelines);
+    if (event.type === 'step') tell(`step ${event.report.step} in ${seconds(event.report.stepTime)}`);
+    if (event.type === 'evaluated') tell(`loss ${event.report.loss.toFixed(4)} on held-out rows`);
   },
   save: async () => undefined,
   beforeRead: restBeforeRead,
