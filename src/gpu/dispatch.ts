@@ -67,7 +67,7 @@ let inside: BackendInside | null = null;
 let currentGpu: Gpu | null = null;
 const views = new WeakMap<object, Range>();
 /** Where dispatches leave the pipelines they asked for while nothing is run; null in normal times. */
-let asked: AskedPipeline[] | null = null;
+let asked: Map<AskedPipeline['pipeline'], AskedPipeline> | null = null;
 let dispatches = 0;
 
 /** Called once for each device; forgets everything that belonged to the one before. */
@@ -111,7 +111,7 @@ export function dispatch({
   const backend = backendInside();
   if (asked) {
     const pipeline = pipelineSoon(backend.device, name, code, constants);
-    if (pipeline) asked.push({ pipeline, buffers: bind.length });
+    if (pipeline) asked.set(pipeline, { pipeline, buffers: bind.length });
     return;
   }
   const pipeline = pipelineFor(backend.device, name, code, constants);
@@ -140,8 +140,7 @@ export function dispatch({
  */
 export function onlyPipelines(work: () => void): AskedPipeline[] {
   const backend = backendInside();
-  const list: AskedPipeline[] = [];
-  asked = list;
+  const mine: typeof asked = (asked = new Map());
   backend.uploadToGPU = () => undefined; // in front of the class' own
   tf.env().set('WEBGPU_ENGINE_COMPILE_ONLY', true);
   try {
@@ -156,10 +155,12 @@ export function onlyPipelines(work: () => void): AskedPipeline[] {
       if (!(pipeline instanceof Promise)) continue;
       Reflect.deleteProperty(pipelineCache, key);
       const put = pipeline.then((made) => (pipelineCache[key] ??= made));
-      list.push({ pipeline: put, buffers: 0 });
+      mine.set(put, { pipeline: put, buffers: 0 });
     }
+    // whoever waits for them hears of a failure
+    for (const { pipeline } of mine.values()) pipeline.catch(() => undefined);
   }
-  return list;
+  return [...mine.values()];
 }
 
 /** Whether pipelines are only asked for just now; see `onlyPipelines`. */

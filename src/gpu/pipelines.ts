@@ -20,8 +20,8 @@ const MAX_BIND_GROUPS = 4096;
 
 /** By their text, then by name and constants: a text is the same string each time, so that finding it costs no reading of it. */
 let pipelines = new Map<string, Map<string, Pipeline>>();
-/** Keys of those that are being made and not there yet. */
-const coming = new WeakMap<Map<string, Pipeline>, Set<string>>();
+/** Those that are being made and not there yet, by the same. */
+let coming = new Map<string, Map<string, Promise<GPUComputePipeline>>>();
 let uniformBuffers = new Map<string, GPUBuffer>();
 let bindGroups = new Map<string, GPUBindGroup>();
 let bufferIds = new WeakMap<GPUBuffer, number>();
@@ -30,6 +30,7 @@ let nextBufferId = 1;
 /** Called when another device takes over: all of it belonged to the one before. */
 export function forgetPipelines(): void {
   pipelines = new Map();
+  coming = new Map();
   uniformBuffers = new Map();
   bindGroups = new Map();
   bufferIds = new WeakMap();
@@ -48,7 +49,8 @@ export function kernelsMade(): string[] {
 }
 
 export function pipelineFor(device: GPUDevice, name: string, code: string, constants: Constants): Pipeline {
-  const { ofText, key } = placeOf(name, code, constants);
+  const ofText = within(pipelines, code);
+  const key = keyOf(name, constants);
   const known = ofText.get(key);
   if (known) return known;
   const made = withLayout(device.createComputePipeline(describe(device, name, code, constants)));
@@ -57,8 +59,8 @@ export function pipelineFor(device: GPUDevice, name: string, code: string, const
 }
 
 /**
- * Begins to make a pipeline that `pipelineFor` will find; null where it is there or was asked for before. Whoever needs it sooner
- * makes it at once. Rejects with what the device says of it.
+ * A pipeline on its way that `pipelineFor` will find; null where it is there. Whoever needs it sooner makes it at once. Rejects with
+ * what the device says of it.
  */
 export function pipelineSoon(
   device: GPUDevice,
@@ -66,26 +68,31 @@ export function pipelineSoon(
   code: string,
   constants: Constants,
 ): Promise<GPUComputePipeline> | null {
-  const { ofText, key } = placeOf(name, code, constants);
+  const ofText = within(pipelines, code);
+  const waiting = within(coming, code);
+  const key = keyOf(name, constants);
   if (ofText.has(key)) return null;
-  let waiting = coming.get(ofText);
-  if (!waiting) coming.set(ofText, (waiting = new Set<string>()));
-  if (waiting.has(key)) return null;
-  waiting.add(key);
-  return device
-    .createComputePipelineAsync(describe(device, name, code, constants))
-    .then((pipeline) => {
-      if (!ofText.has(key)) ofText.set(key, withLayout(pipeline));
-      return pipeline;
-    })
-    .finally(() => waiting.delete(key));
+  let made = waiting.get(key);
+  if (!made) {
+    made = device
+      .createComputePipelineAsync(describe(device, name, code, constants))
+      .then((pipeline) => {
+        if (!ofText.has(key)) ofText.set(key, withLayout(pipeline));
+        return pipeline;
+      })
+      .finally(() => waiting.delete(key));
+    waiting.set(key, made);
+  }
+  return made;
 }
 
-function placeOf(name: string, code: string, constants: Constants) {
-  let ofText = pipelines.get(code);
-  if (!ofText) pipelines.set(code, (ofText = new Map<string, Pipeline>()));
-  return { ofText, key: `${name}|${Object.entries(constants).join()}` };
+function within<T>(all: Map<string, Map<string, T>>, code: string): Map<string, T> {
+  let ofText = all.get(code);
+  if (!ofText) all.set(code, (ofText = new Map<string, T>()));
+  return ofText;
 }
+
+const keyOf = (name: string, constants: Constants) => `${name}|${Object.entries(constants).join()}`;
 
 const withLayout = (pipeline: GPUComputePipeline): Pipeline => ({
   pipeline,

@@ -37,6 +37,9 @@ it('asks for each pipeline once, and not for one that is there', async () => {
     run(x, doubled, { FACTOR: 3 });
   });
   expect(rehearsal.total).toBe(1);
+  const meanwhile = rehearse(() => run(blankTensor([4]), doubled, { FACTOR: 3 }));
+  expect(meanwhile.total).toBe(1);
+  await meanwhile.ready(nothing);
   await rehearsal.ready(nothing);
   expect(rehearsal.made).toBe(1);
   expect(cacheSizes().pipelines).toBe(2);

@@ -46,12 +46,10 @@ function watchPipelines(): string[] {
 }
 
 const cases: [family: string, changes: Partial<Settings>][] = [
-  ['llama', { weightFormat: 'f32' }],
   ['qwen2', { weightFormat: 'q4' }],
-  ['qwen3', { weightFormat: 'q8', recompute: false }],
   ['gemma3_text', { weightFormat: 'f16', dropout: 0.1 }],
   ['phi3', { weightFormat: 'nf4', targets: ['o_proj', 'down_proj'] }],
-  ['smollm3', { weightFormat: 'q4', dropout: 0.1, recompute: false }],
+  ['smollm3', { weightFormat: 'q8', dropout: 0.1, recompute: false }],
   ['qwen3', { method: 'full', weightFormat: 'f32' }],
 ];
 

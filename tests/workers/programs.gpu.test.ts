@@ -47,7 +47,9 @@ function rows(count: number): PackedRows {
 /** Two steps, and what was told of them; `hear` may meddle. */
 async function train(hear: (event: RunEvent) => void = () => undefined): Promise<RunEvent[]> {
   const events: RunEvent[] = [];
-  const settings = parseSettings({ rank: 4, alpha: 8, maxSteps: 2, evaluateEvery: 2, batchExamples: 1 });
+  const settings = parseSettings({
+    ...{ rank: 4, alpha: 8, maxSteps: 2, evaluateEvery: 2, batchExamples: 1, targets: ['o_proj'] },
+  });
   const data = {
     ...{ name: 'made', hash: 'ab', train: rows(4), validation: rows(1), test: [], testIsValidation: true },
     split: { rule: 'none' as const, seed: 1, train: 4, validation: 1, test: 0 },
