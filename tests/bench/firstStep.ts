@@ -29,9 +29,16 @@ const train = randomRows(4, 128, config.vocab);
 const validation = randomRows(1, 128, config.vocab);
 
 const start = performance.now();
+const busy = process.cpuUsage();
 const seconds = (time: number) => `${(time / 1000).toFixed(2)} s`;
-const tell = (what: string) =>
-  console.log(`${seconds(performance.now() - start)}: ${what}, ${cacheSizes().pipelines} pipelines`);
+const tell = (what: string) => {
+  const { user, system } = process.cpuUsage(busy);
+  const processor = seconds((user + system) / 1000);
+  const { pipelines } = cacheSizes();
+  console.log(
+    `${seconds(performance.now() - start)}: ${what}; ${processor} of processors, ${pipelines} pipelines`,
+  );
+};
 const rehearsal = way === 'plain' ? null : rehearseRun({ config, settings, train, validation });
 if (rehearsal) tell(`gone through, ${rehearsal.total} asked for`);
 const weights = await loadWeights(config, syntheticSource(config), settings.weightFormat);
