@@ -28,6 +28,7 @@ import { generate } from '../src/model/generate';
 import { loadWeights } from '../src/model/loadWeights';
 import { parseSettings } from '../src/protocol/settings';
 import { planRun } from '../src/training/plan';
+import { rehearseRun } from '../src/training/rehearseRun';
 import { runnable, trainRun } from '../src/training/run';
 
 const jobSchema = v.strictObject({
@@ -60,7 +61,6 @@ const shards = names
 const checkpoint = await openCheckpoint(shards, texts);
 const config = readConfig(checkpoint.config);
 const assets = assetsFrom(checkpoint.texts, checkpoint.config);
-const weights = await loadWeights(config, sourceOf(checkpoint), settings.weightFormat);
 
 const opened = await openDataset(job.data, new Uint8Array(readFileSync(job.data)));
 const { report } = opened;
@@ -68,6 +68,8 @@ console.log(`${report.shape}: ${report.kept} of ${report.rows} rows`);
 const prepared = await prepareData(opened, { assets, settings });
 for (const warning of prepared.report.warnings) console.log(warning);
 const data = prepared.take();
+const programs = engine.gpu ? rehearseRun({ config, settings, ...data }) : null;
+const weights = await loadWeights(config, sourceOf(checkpoint), settings.weightFormat);
 const plan = planRun(config, settings, data.train, {
   backend: engine.backend,
   device: engine.gpu?.name ?? '',
@@ -76,6 +78,7 @@ console.log(`${plan.steps} steps of ${plan.rowsPerStep} rows, ${data.train.super
 
 const spec = specOf(settings, config);
 const trainable = loraTrainable(config, weights, spec, { seed: settings.seed });
+await programs?.ready(() => undefined);
 const losses: number[] = [];
 let seen = 0;
 const started = performance.now();

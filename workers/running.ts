@@ -15,6 +15,7 @@ import { trainRun, type Checkpoint, type RunOutcome } from '../src/training/run'
 import { adapterOf } from './adapterOf';
 import { Control } from './control';
 import { CurvePoints } from './curvePoints';
+import { beginPrograms } from './programs';
 import { packCheckpoint, unpackCheckpoint } from './checkpointBytes';
 import { BadRequest, BusyElsewhere, failureOf } from './failures';
 import { whileTakingIn } from './locks';
@@ -173,13 +174,33 @@ export class Runs {
   }
 
   async #trainOnce(run: StoredRun, kept: boolean, emit: Emit): Promise<void> {
+    const { modelId, settings, data } = run;
+    const { config } = await this.#library.files(modelId);
+    const weightFormat =
+      settings.method === 'full' ? 'f32' : await this.#library.formatOf(modelId, settings.weightFormat);
+    // what is fastest decides which programs a step runs
+    await this.#tuning.ready(weightFormat, () =>
+      emit({ type: 'loading', what: 'the fastest kernels for this graphics card', done: 0, total: 1 }),
+    );
+    const own = { config, settings: { ...settings, weightFormat }, ...data };
+    const programs = await beginPrograms(own, emit);
     const progress = (done: number, total: number) =>
       emit({ type: 'loading', what: run.modelName, done, total });
-    const format = run.settings.weightFormat;
-    await this.#library.use(run.modelId, format, (model) => this.#trainOn(model, run, kept, emit), progress);
+    await this.#library.use(
+      modelId,
+      settings.weightFormat,
+      (model) => this.#trainOn(model, run, kept, emit, programs),
+      progress,
+    );
   }
 
-  async #trainOn(model: OpenModel, run: StoredRun, kept: boolean, emit: Emit): Promise<void> {
+  async #trainOn(
+    model: OpenModel,
+    run: StoredRun,
+    kept: boolean,
+    emit: Emit,
+    programs: () => Promise<void>,
+  ): Promise<void> {
     const control = this.#control ?? new Control();
     const started = performance.now();
     const { checkpoint, skipped } = kept
@@ -188,13 +209,7 @@ export class Runs {
     for (const message of skipped) emit({ type: 'warning', message });
     const { config, weights } = model;
     const engine = await machine();
-    const format =
-      run.settings.method === 'full'
-        ? 'f32'
-        : await this.#library.formatOf(run.modelId, run.settings.weightFormat);
-    await this.#tuning.ready(format, () =>
-      emit({ type: 'loading', what: 'the fastest kernels for this graphics card', done: 0, total: 1 }),
-    );
+    await programs();
     const plan = await this.#plan(run, config);
     emit({ type: 'planned', runId: run.id, plan });
     const spec = specOf(run.settings, config);

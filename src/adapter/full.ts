@@ -6,12 +6,14 @@ import { layerNorms, type ModelWeights } from '../model/weights';
 import { linear } from '../ops/linear';
 import { trainedWeight } from '../ops/weight';
 import {
-  Flat,
+  blankFlat,
+  flatOf,
   lengthOf,
   placeBlocks,
   slotsOf,
   type Block,
   type BlockParts,
+  type Flat,
   type Trainable,
 } from './trainable';
 
@@ -19,7 +21,16 @@ export async function fullTrainable(config: ModelConfig, source: WeightSource): 
   const blocks = placeBlocks(partsOf(config));
   const values = new Float32Array(lengthOf(blocks));
   for (const slot of slotsOf(blocks)) values.set(await source.read(slot.name), slot.offset);
-  const flat = new Flat(values);
+  return trainableOver(config, blocks, flatOf(values));
+}
+
+/** The same without numbers, within `onlyPipelines`. */
+export function blankFullTrainable(config: ModelConfig): Trainable {
+  const blocks = placeBlocks(partsOf(config));
+  return trainableOver(config, blocks, blankFlat(lengthOf(blocks)));
+}
+
+function trainableOver(config: ModelConfig, blocks: Block[], flat: Flat): Trainable {
   const byName = new Map(blocks.map((block) => [block.slots[0]?.name, block]));
   const need = (name: string): Block => {
     const block = byName.get(name);

@@ -11,7 +11,8 @@ import type { Segment } from '../ops/segments';
 import { randomFrom } from '../random';
 import { adapterModules, type AdapterModule, type AdapterSpec, type AdapterWeights } from './spec';
 import {
-  Flat,
+  blankFlat,
+  flatOf,
   lengthOf,
   placeBlocks,
   slotsOf,
@@ -27,11 +28,12 @@ interface Group {
   segments: Segment[];
 }
 
+/** `start`: an adapter's numbers, the seed of fresh ones, or null for none at all, within `onlyPipelines`. */
 export function loraTrainable(
   config: ModelConfig,
   weights: ModelWeights,
   spec: AdapterSpec,
-  start: AdapterWeights | { seed: number },
+  start: AdapterWeights | { seed: number } | null,
 ): Trainable {
   const modules = new Map(adapterModules(spec, config).map((module) => [module.name, module]));
   const keys: string[] = [];
@@ -59,7 +61,7 @@ export function loraTrainable(
     const [a, b, segments] = [blocks[2 * index], blocks[2 * index + 1], segmentsOf.get(key)];
     if (a && b && segments) groups.set(key, { a, b, segments });
   });
-  const flat = new Flat('seed' in start ? freshValues(blocks, start.seed) : givenValues(blocks, start));
+  const flat = start ? flatOf(valuesOf(blocks, start)) : blankFlat(lengthOf(blocks));
 
   return {
     blocks,
@@ -112,6 +114,10 @@ function blocksOf(modules: AdapterModule[], place: number): BlockParts[] {
 
 function placeOf(layer: number, projection: Projection): number {
   return layer * PROJECTIONS.length + PROJECTIONS.indexOf(projection);
+}
+
+function valuesOf(blocks: Block[], start: AdapterWeights | { seed: number }): Float32Array {
+  return 'seed' in start ? freshValues(blocks, start.seed) : givenValues(blocks, start);
 }
 
 function freshValues(blocks: Block[], seed: number): Float32Array {

@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Linear } from '../model/decoder';
 import type { LayerNorms, ModelWeights } from '../model/weights';
-import { viewOf } from '../gpu/dispatch';
+import { blankTensor, viewOf } from '../gpu/dispatch';
 import type { FlatState } from '../ops/flat';
 
 /** A tensor as checkpoints and adapters name it. */
@@ -46,6 +46,8 @@ export interface Trainable {
 }
 
 const ALIGN = 64;
+/** Of FlatState. */
+const SCALARS = 7;
 
 export interface BlockParts extends Pick<Block, 'shape' | 'place'> {
   slots: Pick<Slot, 'name' | 'shape'>[];
@@ -78,19 +80,10 @@ export function slotsOf(blocks: readonly Block[]): Slot[] {
 /** The flat buffers of a run and the tensors in them. */
 export class Flat {
   readonly count: number;
-  state: FlatState;
   #views = new Map<Block, tf.Tensor>();
 
-  constructor(values: Float32Array) {
-    this.count = values.length;
-    const zeros = () => tf.zeros([this.count]);
-    this.state = {
-      parameters: tf.tensor1d(values),
-      gradient: zeros(),
-      mean: zeros(),
-      square: zeros(),
-      scalars: tf.zeros([7]),
-    };
+  constructor(public state: FlatState) {
+    this.count = state.parameters.size;
   }
 
   /** The tensor of a block. On the GPU a view that follows the optimiser, on the processor a slice of this moment. */
@@ -118,15 +111,7 @@ export class Flat {
         `The saved state holds ${saved.parameters.length} numbers; this run trains ${this.count}.`,
       );
     this.dispose();
-    const make = (values: Float32Array | undefined) =>
-      values ? tf.tensor1d(values) : tf.zeros([this.count]);
-    this.state = {
-      parameters: make(saved.parameters),
-      gradient: make(undefined),
-      mean: make(saved.mean),
-      square: make(saved.square),
-      scalars: tf.zeros([7]),
-    };
+    this.state = stateOf(saved);
   }
 
   dispose(): void {
@@ -134,4 +119,29 @@ export class Flat {
     this.#views.clear();
     tf.dispose({ ...this.state });
   }
+}
+
+/** Numbers to begin with; without moments those are zero. */
+function stateOf(saved: Parameters<Flat['write']>[0]): FlatState {
+  const zeros = () => tf.zeros([saved.parameters.length]);
+  return {
+    parameters: tf.tensor1d(saved.parameters),
+    gradient: zeros(),
+    mean: saved.mean ? tf.tensor1d(saved.mean) : zeros(),
+    square: saved.square ? tf.tensor1d(saved.square) : zeros(),
+    scalars: tf.zeros([SCALARS]),
+  };
+}
+
+export function flatOf(parameters: Float32Array): Flat {
+  return new Flat(stateOf({ parameters }));
+}
+
+/** Flat buffers without numbers, for work that is only gone through for its pipelines. */
+export function blankFlat(count: number): Flat {
+  const blank = () => blankTensor([count]);
+  return new Flat({
+    ...{ parameters: blank(), gradient: blank(), mean: blank(), square: blank() },
+    scalars: blankTensor([SCALARS]),
+  });
 }

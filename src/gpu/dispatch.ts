@@ -11,6 +11,7 @@ import {
   forgetPipelines,
   idOf,
   pipelineFor,
+  pipelineSoon,
   uniformRange,
   type Constants,
   type Range,
@@ -26,6 +27,8 @@ interface BackendInside {
   commandEncoder: GPUCommandEncoder | null;
   computePassEncoder: GPUComputePassEncoder | null;
   dispatchCountInPass: number;
+  /** By text and shapes: those of tfjs' own kernels. A promise where they are made without being run. */
+  pipelineCache: Record<string, GPUComputePipeline | Promise<GPUComputePipeline>>;
   bufferManager: { numBytesAllocated: number; freeBuffers: Map<string, GPUBuffer[]> };
   uploadToGPU(id: object): void;
   ensureCommandEncoderReady(): void;
@@ -52,11 +55,19 @@ export interface Dispatch {
   inPlace?: TensorInfo[];
 }
 
+/** A pipeline on its way, and the number of buffers that its kernel binds before the uniform one; 0 where that is not known. */
+export interface AskedPipeline {
+  pipeline: Promise<GPUComputePipeline>;
+  buffers: number;
+}
+
 const SUBMIT_EVERY = 64;
 
 let inside: BackendInside | null = null;
 let currentGpu: Gpu | null = null;
 const views = new WeakMap<object, Range>();
+/** Where dispatches leave the pipelines they asked for while nothing is run; null in normal times. */
+let asked: Map<AskedPipeline['pipeline'], AskedPipeline> | null = null;
 let dispatches = 0;
 
 /** Called once for each device; forgets everything that belonged to the one before. */
@@ -98,6 +109,11 @@ export function dispatch({
   inPlace = [],
 }: Dispatch): void {
   const backend = backendInside();
+  if (asked) {
+    const pipeline = pipelineSoon(backend.device, name, code, constants);
+    if (pipeline) asked.set(pipeline, { pipeline, buffers: bind.length });
+    return;
+  }
   const pipeline = pipelineFor(backend.device, name, code, constants);
   const ranges = bind.map((tensor) => rangeOf(backend, tensor, name));
   ranges.push(uniformRange(backend.device, uniforms));
@@ -116,6 +132,40 @@ export function dispatch({
   for (const tensor of inPlace) backend.tensorMap.get(tensor.dataId).values = null;
   dispatches++;
   if (++backend.dispatchCountInPass >= SUBMIT_EVERY) submit();
+}
+
+/**
+ * Runs `work`, which waits for nothing, for its pipelines alone: each dispatch asks for the one it would run, tfjs' kernels do the
+ * same, tensors get no buffer, and nothing is recorded. → those that were not there before.
+ */
+export function onlyPipelines(work: () => void): AskedPipeline[] {
+  const backend = backendInside();
+  const mine: typeof asked = (asked = new Map());
+  backend.uploadToGPU = () => undefined; // in front of the class' own
+  tf.env().set('WEBGPU_ENGINE_COMPILE_ONLY', true);
+  try {
+    tf.tidy(work);
+  } finally {
+    asked = null;
+    Reflect.deleteProperty(backend, 'uploadToGPU');
+    tf.env().set('WEBGPU_ENGINE_COMPILE_ONLY', false);
+    // tfjs cannot run a kernel whose pipeline is still a promise: until it is there, it is not known
+    const { pipelineCache } = backend;
+    for (const [key, pipeline] of Object.entries(pipelineCache)) {
+      if (!(pipeline instanceof Promise)) continue;
+      Reflect.deleteProperty(pipelineCache, key);
+      const put = pipeline.then((made) => (pipelineCache[key] ??= made));
+      mine.set(put, { pipeline: put, buffers: 0 });
+    }
+    // whoever waits for them hears of a failure
+    for (const { pipeline } of mine.values()) pipeline.catch(() => undefined);
+  }
+  return [...mine.values()];
+}
+
+/** Whether pipelines are only asked for just now; see `onlyPipelines`. */
+export function onlyAsking(): boolean {
+  return asked !== null;
 }
 
 /** An output of a kernel that is its input: no copy, one owner more. */
@@ -142,6 +192,7 @@ export function rewrite(
   tensor: TensorInfo,
   values: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>,
 ): void {
+  if (asked) return;
   const backend = backendInside();
   backend.uploadToGPU(tensor.dataId);
   submit();
@@ -191,13 +242,19 @@ export function pooledBytes(): number {
   return inside?.bufferManager.numBytesAllocated ?? 0;
 }
 
+/** A tensor of which only the shape means something. */
+export function blankTensor(shape: number[], dtype: 'float32' | 'int32' = 'float32'): tf.Tensor {
+  return tf.engine().makeTensorFromTensorInfo(output(shape, dtype));
+}
+
 /** A tensor that is a part of another one's buffer. Only our own kernels may read it. `offset` in floats, a multiple of 64. */
 export function viewOf(flat: tf.Tensor, offset: number, shape: number[]): tf.Tensor {
   const backend = backendInside();
+  const info = backend.makeTensorInfo(shape, 'float32');
+  if (asked) return tf.engine().makeTensorFromTensorInfo(info);
   backend.uploadToGPU(flat.dataId);
   const buffer = backend.tensorMap.get(flat.dataId).resource;
   if (!buffer) throw new Error('A view needs a tensor that lives on the GPU.');
-  const info = backend.makeTensorInfo(shape, 'float32');
   views.set(info.dataId, { buffer, offset: offset * 4, size: tf.util.sizeFromShape(shape) * 4 });
   return tf.engine().makeTensorFromTensorInfo(info);
 }

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Bytes } from '../units';
-import { gpu, pooledBytes, submit } from './dispatch';
+import { blankTensor, gpu, onlyAsking, pooledBytes, submit } from './dispatch';
 
 const planes = new WeakMap<object, GPUBuffer>();
 let planeBytes = 0;
@@ -17,6 +17,7 @@ export function makePlane(words: number, dtype: 'float32' | 'int32', label: stri
     throw new Error(
       `${label} needs ${size} bytes in one buffer; this GPU allows ${device.limits.maxBufferSize}.`,
     );
+  if (onlyAsking()) return tf.keep(blankTensor([words], dtype));
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   const buffer = device.createBuffer({ label, size, usage });
   const tensor = tf.keep(tf.tensor({ buffer, zeroCopy: true }, [words], dtype));

@@ -20,6 +20,8 @@ const MAX_BIND_GROUPS = 4096;
 
 /** By their text, then by name and constants: a text is the same string each time, so that finding it costs no reading of it. */
 let pipelines = new Map<string, Map<string, Pipeline>>();
+/** Those that are being made and not there yet, by the same. */
+let coming = new Map<string, Map<string, Promise<GPUComputePipeline>>>();
 let uniformBuffers = new Map<string, GPUBuffer>();
 let bindGroups = new Map<string, GPUBindGroup>();
 let bufferIds = new WeakMap<GPUBuffer, number>();
@@ -28,6 +30,7 @@ let nextBufferId = 1;
 /** Called when another device takes over: all of it belonged to the one before. */
 export function forgetPipelines(): void {
   pipelines = new Map();
+  coming = new Map();
   uniformBuffers = new Map();
   bindGroups = new Map();
   bufferIds = new WeakMap();
@@ -46,25 +49,69 @@ export function kernelsMade(): string[] {
 }
 
 export function pipelineFor(device: GPUDevice, name: string, code: string, constants: Constants): Pipeline {
-  let ofText = pipelines.get(code);
-  if (!ofText) pipelines.set(code, (ofText = new Map<string, Pipeline>()));
-  const key = `${name}|${Object.entries(constants).join()}`;
+  const ofText = within(pipelines, code);
+  const key = keyOf(name, constants);
   const known = ofText.get(key);
   if (known) return known;
+  const made = withLayout(device.createComputePipeline(describe(device, name, code, constants)));
+  ofText.set(key, made);
+  return made;
+}
+
+/**
+ * A pipeline on its way that `pipelineFor` will find; null where it is there. Whoever needs it sooner makes it at once. Rejects with
+ * what the device says of it.
+ */
+export function pipelineSoon(
+  device: GPUDevice,
+  name: string,
+  code: string,
+  constants: Constants,
+): Promise<GPUComputePipeline> | null {
+  const ofText = within(pipelines, code);
+  const waiting = within(coming, code);
+  const key = keyOf(name, constants);
+  if (ofText.has(key)) return null;
+  let made = waiting.get(key);
+  if (!made) {
+    made = device
+      .createComputePipelineAsync(describe(device, name, code, constants))
+      .then((pipeline) => {
+        if (!ofText.has(key)) ofText.set(key, withLayout(pipeline));
+        return pipeline;
+      })
+      .finally(() => waiting.delete(key));
+    waiting.set(key, made);
+  }
+  return made;
+}
+
+function within<T>(all: Map<string, Map<string, T>>, code: string): Map<string, T> {
+  let ofText = all.get(code);
+  if (!ofText) all.set(code, (ofText = new Map<string, T>()));
+  return ofText;
+}
+
+const keyOf = (name: string, constants: Constants) => `${name}|${Object.entries(constants).join()}`;
+
+const withLayout = (pipeline: GPUComputePipeline): Pipeline => ({
+  pipeline,
+  layout: pipeline.getBindGroupLayout(0),
+});
+
+function describe(
+  device: GPUDevice,
+  name: string,
+  code: string,
+  constants: Constants,
+): GPUComputePipelineDescriptor {
   const head = Object.entries(constants).map(([constant, value]) =>
     typeof value === 'boolean' ? `const ${constant} = ${value};\n` : `const ${constant} = ${value}u;\n`,
   );
   const enables = code.match(/^enable .*;$/gm) ?? [];
   const text = [...enables.map((line) => line + '\n'), ...head, code.replace(/^enable .*;$/gm, '')].join('');
   const module = device.createShaderModule({ label: name, code: text });
-  const pipeline = device.createComputePipeline({
-    label: name,
-    layout: 'auto',
-    compute: { module, entryPoint: 'main' },
-  });
-  const made = { pipeline, layout: pipeline.getBindGroupLayout(0) };
-  ofText.set(key, made);
-  return made;
+  return { label: name, layout: 'auto', compute: { module, entryPoint: 'main' } };
 }
 
 /** Uniform content never changes once written, so one buffer serves every dispatch that has the same numbers. */

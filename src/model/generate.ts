@@ -6,6 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { gpu } from '../gpu/dispatch';
 import { ReadRing } from '../gpu/readRing';
+import { rehearse } from '../gpu/rehearsal';
 import { scatterRows } from '../ops/pickRows';
 import { sampleToken, type Sampling } from '../ops/sampleToken';
 import type { KeepKeys } from './decoder';
@@ -61,6 +62,15 @@ export async function* generate(
   let begun = 0;
 
   try {
+    if (tf.getBackend() === 'webgpu') {
+      // both kinds of step, so that what they need is made at once and not one after the other
+      const rehearsal = rehearse(() => {
+        const first = prefill(model, prompts, caches, room, tables);
+        const next = sampleToken(first, new Array<number>(prompts.length).fill(0), options);
+        if (maxTokens > 1) decode(model, next, lengths, caches, room, tables);
+      });
+      await rehearsal.ready(() => undefined);
+    }
     for (let step = 0; step < maxTokens; step++) {
       for (; begun < maxTokens && begun <= step + ahead && !cancelled?.(); begun++) {
         const logits: tf.Tensor = ids

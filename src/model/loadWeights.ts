@@ -8,17 +8,8 @@ import { disposeWeight, type Weight } from '../ops/weight';
 import type { WeightFormat } from '../protocol/weightFormats';
 import type { Bytes } from '../units';
 import type { ModelConfig } from './config';
-import {
-  formatOfTensor,
-  headNormNames,
-  linearName,
-  linearShape,
-  membersOf,
-  PROJECTIONS,
-  weightShapes,
-  type Projection,
-} from './shapes';
-import { layerNorms, type LayerWeights, type ModelWeights } from './weights';
+import { formatOfTensor, linearName, linearShape, membersOf, PROJECTIONS, weightShapes } from './shapes';
+import { weightsOf, type ModelWeights } from './weights';
 
 /** In layers of old checkpoints, computed again from config.json. */
 const COMPUTED = /\.rotary_emb\.inv_freq$/;
@@ -60,35 +51,12 @@ export async function loadWeights(
   const places = placesIn(config);
   const { vectors, matrices } = await build(config, places, source, format, progress);
   const vector = (name: string) => found(vectors, name);
-  const matrix = (name: string) => found(matrices, name);
-
-  const embedding = matrix('model.embed_tokens.weight');
-  const layers: LayerWeights[] = [];
-  for (let layer = 0; layer < config.layers; layer++) {
-    const of = (projection: Projection) => matrix(linearName(layer, projection));
-    const linear = {
-      ...{ qkv_proj: of('qkv_proj'), o_proj: of('o_proj') },
-      ...{ gate_up_proj: of('gate_up_proj'), down_proj: of('down_proj') },
-    };
-    const bias: LayerWeights['bias'] = {};
-    for (const projection of PROJECTIONS) {
-      const members = membersOf(config, projection);
-      if (members.some((target) => config.biased.includes(target)))
-        bias[projection] = stacked(
-          members.map((target) => vector(`${linearName(layer, target)}.bias`)),
-          (parts) => tf.concat(parts),
-        );
-    }
-    const heads = headNormNames(config, layer).map(vector);
-    layers.push({
-      norms: layerNorms(config, layer, vector, heads.length > 0 ? stacked(heads, tf.stack) : null),
-      linear,
-      bias,
-    });
-  }
-  const norm = vector('model.norm.weight');
-  const head = config.tied ? embedding : matrix('lm_head.weight');
-  return { embedding, layers, norm, head };
+  return weightsOf(config, {
+    vector,
+    joined: (names) => stacked(names.map(vector), (parts) => tf.concat(parts)),
+    stacked: (names) => stacked(names.map(vector), tf.stack),
+    matrix: (name) => found(matrices, name),
+  });
 }
 
 /** One tensor in the place of several. */

@@ -4,7 +4,7 @@ import { WeightBuilder } from '../checkpoint/upload';
 import { disposeWeight, type FrozenWeight, type Weight } from '../ops/weight';
 import type { WeightFormat } from '../protocol/weightFormats';
 import type { ModelConfig } from './config';
-import { normNames, type Projection } from './shapes';
+import { headNormNames, linearName, membersOf, normNames, PROJECTIONS, type Projection } from './shapes';
 
 /** Gains of a layer's norms, null where the family has none. */
 export interface LayerNorms {
@@ -49,6 +49,46 @@ export function layerNorms(
     feedForwardOut: where(names.feedForwardOut),
     heads,
   };
+}
+
+/** Where the parts of a model come from, by their names in the checkpoint. */
+export interface WeightParts {
+  vector(name: string): tf.Tensor;
+  /** Vectors end to end. */
+  joined(names: string[]): tf.Tensor;
+  /** Vectors one below the other. */
+  stacked(names: string[]): tf.Tensor;
+  /** The matrices `members` one below the other, under a name of its own. */
+  matrix(name: string, members: string[]): Weight;
+}
+
+/** Puts a model together. */
+export function weightsOf(
+  config: ModelConfig,
+  { vector, joined, stacked, matrix }: WeightParts,
+): ModelWeights {
+  const alone = (name: string) => matrix(name, [name]);
+  const embedding = alone('model.embed_tokens.weight');
+  const layers: LayerWeights[] = [];
+  for (let layer = 0; layer < config.layers; layer++) {
+    const named = (projection: Projection, end: string) =>
+      membersOf(config, projection).map((target) => `${linearName(layer, target)}.${end}`);
+    const of = (projection: Projection) => matrix(linearName(layer, projection), named(projection, 'weight'));
+    const linear = {
+      ...{ qkv_proj: of('qkv_proj'), o_proj: of('o_proj') },
+      ...{ gate_up_proj: of('gate_up_proj'), down_proj: of('down_proj') },
+    };
+    const bias: LayerWeights['bias'] = {};
+    for (const projection of PROJECTIONS) {
+      if (membersOf(config, projection).some((target) => config.biased.includes(target)))
+        bias[projection] = joined(named(projection, 'bias'));
+    }
+    const heads = headNormNames(config, layer);
+    const norms = layerNorms(config, layer, vector, heads.length > 0 ? stacked(heads) : null);
+    layers.push({ norms, linear, bias });
+  }
+  const norm = vector('model.norm.weight');
+  return { embedding, layers, norm, head: config.tied ? embedding : alone('lm_head.weight') };
 }
 
 /** A frozen matrix out of numbers in memory. */

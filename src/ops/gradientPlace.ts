@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { output, touched, viewOf } from '../gpu/dispatch';
+import { blankTensor, touched, viewOf } from '../gpu/dispatch';
 import { accumulate, type FlatState } from './flat';
 
 export interface GradientPlace {
@@ -33,5 +33,5 @@ export function addToGradient(
 /** Only its shape means something. */
 export function unreadTensor(shape: number[]): tf.Tensor {
   if (tf.getBackend() !== 'webgpu') return tf.zeros(shape);
-  return tf.engine().makeTensorFromTensorInfo(output(shape));
+  return blankTensor(shape);
 }

@@ -22,19 +22,22 @@ export async function heldOutLoss(
     const rows = Array.from({ length: Math.min(rowsAtOnce, packed.rows - start) }, (_, i) => start + i);
     const own = makeBatch(packed, rows, rowsAtOnce, 1, model.config, tables, chunk, batch);
     batch = own;
-    const hidden = hiddenStates(model, own.ids, own.sight);
-    sums.push(
-      tf.tidy(() => {
-        const want = { dx: false, weights: false };
-        const { logp } = headLoss(model.config, model.outside, hidden, own.chunks, want);
-        return tf.sum(logp);
-      }),
-    );
-    hidden.dispose();
+    sums.push(logpOfBatch(model, own));
   }
   if (batch) disposeBatch(batch);
   let total = 0;
   for (const sum of sums) total -= (await sum.data())[0] ?? NaN;
   tf.dispose(sums);
   return total / packed.supervised;
+}
+
+/** Σ logp of what is learned in a batch. */
+export function logpOfBatch(model: Runnable, { ids, sight, chunks }: Batch): tf.Tensor {
+  const hidden = hiddenStates(model, ids, sight);
+  const sum = tf.tidy(() => {
+    const want = { dx: false, weights: false };
+    return tf.sum(headLoss(model.config, model.outside, hidden, chunks, want).logp);
+  });
+  hidden.dispose();
+  return sum;
 }

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
+import { gpu } from '../../src/gpu/dispatch';
+import { kernelsMade } from '../../src/gpu/pipelines';
 import { readConfig } from '../../src/model/config';
 import { frozenLayers } from '../../src/adapter/full';
 import type { Runnable } from '../../src/model/forward';
@@ -19,15 +21,19 @@ let engine: Engine;
 let model: Runnable;
 beforeAll(async () => {
   engine = await startEngine();
+  model = await loaded();
+});
+afterEach(() => engine.check());
+
+async function loaded(): Promise<Runnable> {
   const config = readConfig(JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')));
   const weights = await loadWeights(config, await sourceOfFolder(folder), 'f32');
   const layer = frozenLayers(weights);
   const none = () => {
     throw new Error('Nothing is trained here.');
   };
-  model = { config, outside: weights, layer: (index) => layer(index, none, null) };
-});
-afterEach(() => engine.check());
+  return { config, outside: weights, layer: (index) => layer(index, none, null) };
+}
 
 async function tokens(options: Partial<GenerateOptions>): Promise<number[][]> {
   const steps: number[][] = [];
@@ -70,4 +76,19 @@ it('stops between two steps when asked to, with nothing left behind', async () =
   const got = await tokens({ ahead: 3, cancelled: () => ++asked > 5 });
   expect(got).toHaveLength(5);
   expect(tf.memory().numTensors).toBe(held);
+});
+
+it('makes no pipeline on the spot', async () => {
+  engine = await startEngine();
+  model = await loaded();
+  const { device } = gpu();
+  const made: string[] = [];
+  const make = device.createComputePipeline.bind(device);
+  device.createComputePipeline = (descriptor) => {
+    made.push(descriptor.label ?? '');
+    return make(descriptor);
+  };
+  expect(await tokens({ temperature: 1.5, topP: 0.95 })).toHaveLength(9);
+  expect(made).toEqual([]);
+  expect(kernelsMade()).toContain('sampleToken');
 });

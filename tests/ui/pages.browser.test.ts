@@ -154,6 +154,19 @@ describe('what stands on the page', () => {
     expect(document.title).toMatch(/^50% · loss \d\.\d\d · Loratory$/);
   });
 
+  it('what is waited for before the first step, in words and numbers', async () => {
+    const { session, trainer } = await show('opened', '#/train');
+    const [lesson] = session.lessons.list;
+    if (lesson) void session.trainLesson(lesson);
+    await expect.poll(() => trainer.calls).toContain('train');
+    trainer.say({ type: 'loading', what: "Preparing the graphics card's programs", done: 3, total: 37 });
+    const said = page.getByText("Preparing the graphics card's programs: 3 of 37");
+    await expect.element(said).toBeVisible();
+    trainer.say({ type: 'planned', runId: 'r1', plan });
+    await expect.element(page.getByText('Waiting for the first step')).toBeVisible();
+    await expect.element(said).not.toBeInTheDocument();
+  });
+
   it('a failure: what, both numbers, what was kept', async () => {
     await show('failed', '#/train');
     const alert = page.getByTestId('run-failure');

@@ -28,11 +28,16 @@ describe('the phases of a run', () => {
     const seen = [run.phase];
     run.apply({ type: 'loading', what: 'Weights', done: 1, total: 2 });
     seen.push(run.phase);
+    const what = "Preparing the graphics card's programs";
+    run.apply({ type: 'loading', what, done: 3, total: 37 });
+    expect(run.loading).toMatchObject({ what, done: 3, total: 37 });
+    seen.push(run.phase);
     run.apply({ type: 'planned', runId: 'r1', plan });
+    expect(run.loading).toBeNull();
     seen.push(run.phase);
     play(0, 1);
     seen.push(run.phase);
-    expect(seen).toEqual(['preparing', 'loading', 'waiting', 'running']);
+    expect(seen).toEqual(['preparing', 'loading', 'loading', 'waiting', 'running']);
   });
 
   it('stays stopping until the end is told, whatever step still arrives', () => {
