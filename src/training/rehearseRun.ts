@@ -1,6 +1,6 @@
 /**
  * Goes through a training step and a check on held-out rows with nothing but shapes, so that their pipelines are made while the
- * weights come in. What a step runs is written in step.ts, wholeStep.ts and heldOut.ts; this only calls them.
+ * weights come in. What a step runs is written in step.ts and heldOut.ts; this only calls them.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { blankFullTrainable } from '../adapter/full';
@@ -22,7 +22,6 @@ import { planSteps } from './order';
 import { microRows } from './plan';
 import { runnable } from './run';
 import { forwardBackward } from './step';
-import { forwardBackwardWhole } from './wholeStep';
 
 export interface RehearsedRun {
   config: ModelConfig;
@@ -47,8 +46,8 @@ export function rehearseRun({ config, settings, train, validation }: RehearsedRu
     };
 
     const batch = batchOf(train);
-    const pass = settings.recompute ? forwardBackward : forwardBackwardWhole;
-    const { logp } = pass(config, trainable, batch, settings.dropout > 0 ? blankTensor([1], 'int32') : null);
+    const seed = settings.dropout > 0 ? blankTensor([1], 'int32') : null;
+    const { logp } = forwardBackward(config, trainable, batch, seed, settings.keptLayers);
     tf.sum(logp);
     logp.dispose();
     const { beta1, beta2, epsilon, weightDecay, learningRate } = settings;

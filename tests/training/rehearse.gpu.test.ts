@@ -48,8 +48,8 @@ function watchPipelines(): string[] {
 const cases: [family: string, changes: Partial<Settings>][] = [
   ['qwen2', { weightFormat: 'q4' }],
   ['gemma3_text', { weightFormat: 'f16', dropout: 0.1 }],
-  ['phi3', { weightFormat: 'nf4', targets: ['o_proj', 'down_proj'] }],
-  ['smollm3', { weightFormat: 'q8', dropout: 0.1, recompute: false }],
+  ['phi3', { weightFormat: 'nf4', targets: ['o_proj', 'down_proj'], keptLayers: 1 }],
+  ['smollm3', { weightFormat: 'q8', dropout: 0.1, keptLayers: 1000 }],
   ['qwen3', { method: 'full', weightFormat: 'f32' }],
 ];
 
