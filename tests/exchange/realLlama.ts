@@ -18,7 +18,8 @@ export interface RealLlama extends Started {
 }
 
 /** On the processor, where what goes into a product with quantised weights is rounded to 8 bits, and GELU comes out of a table. */
-export const realLlama = (logLevel?: LlamaLogLevel) => lasting(() => onProcessor('it was started on the processor', logLevel));
+export const realLlama = (logLevel?: LlamaLogLevel) =>
+  lasting(() => onProcessor('it was started on the processor', logLevel));
 
 /** In f32 throughout: the Vulkan build on Mesa's software driver. On the processor where either is missing. */
 export const exactLlama = () => lasting(inFullPrecision);
