@@ -39,7 +39,7 @@ export function sampleToken(logits: tf.Tensor, draws: readonly number[], samplin
   const { temperature, topP } = sampling;
   const chance = tf.tensor1d(draws.map((draw) => Math.min(draw, BELOW_ONE)));
   const ids = output([rows], 'int32');
-  const layout = byRows(code, rows, vocab);
+  const layout = byRows('sampleToken', code, rows, vocab);
   dispatch({
     name: 'sampleToken',
     ...layout,

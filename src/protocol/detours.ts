@@ -1,0 +1,79 @@
+/**
+ * What the self-test says of a device: which operations give wrong results there and what is done in their place. Drivers do
+ * compile shaders wrongly. Kept in the browser, shown on the page and written into a run's record.
+ */
+import { WEIGHT_FORMATS, type WeightFormat } from './weightFormats';
+
+const PLAIN_OPERATIONS = [
+  ...(['rmsNorm', 'heads', 'attention', 'attentionApart', 'glu', 'dropout'] as const),
+  ...(['crossEntropy', 'rows', 'adamw', 'sampleToken'] as const),
+];
+/** Operations that are judged, and replaced, as one. Those that read weights are another operation in each format. */
+export type OperationName =
+  | (typeof PLAIN_OPERATIONS)[number]
+  | `linear ${WeightFormat}`
+  | `embed ${WeightFormat}`;
+
+/**
+ * Ways other than the usual one. Designs of our kernels: `tiles` in workgroup memory; `lanes` of a subgroup; `registers` without
+ * either; `single`, one invocation to a row. `stock`: the reference twin, made of TensorFlow.js' own operations on the same device.
+ */
+export type Way = 'tiles' | 'lanes' | 'registers' | 'single' | 'stock';
+
+export interface Detour {
+  operation: OperationName;
+  /** Null where every way gave wrong results: then the operation is refused. */
+  way: Way | null;
+}
+
+export interface Verdict {
+  detours: Detour[];
+  /** Whether a whole model computed what PyTorch computes, detours in use. */
+  right: boolean;
+  /** Milliseconds since 1970. */
+  made: number;
+}
+
+const NAMES: Record<(typeof PLAIN_OPERATIONS)[number], string> = {
+  rmsNorm: 'the norm of a layer',
+  heads: 'the turning of attention heads by position',
+  attention: 'attention',
+  attentionApart: 'attention while writing an answer',
+  glu: 'the gate of a layer',
+  dropout: 'dropout',
+  crossEntropy: 'the loss',
+  rows: 'picking rows',
+  adamw: 'the optimiser',
+  sampleToken: 'the choice of the next word',
+};
+
+/** In the middle of a sentence. */
+export function operationInWords(operation: OperationName): string {
+  for (const format of WEIGHT_FORMATS) {
+    if (operation === `linear ${format}`) return `multiplying by ${format} weights`;
+    if (operation === `embed ${format}`) return `looking up ${format} embeddings`;
+  }
+  return NAMES[operation as keyof typeof NAMES];
+}
+
+const WAYS: Record<Way, string> = {
+  tiles: 'another kernel, with workgroup memory',
+  lanes: 'another kernel, with subgroups',
+  registers: 'a plainer kernel',
+  single: 'a plainer kernel',
+  stock: 'TensorFlow.js',
+};
+export const wayInWords = (way: Way): string => WAYS[way];
+
+/** For a person: what is wrong and what is done about it. */
+export function detourInWords({ operation, way }: Detour): string {
+  const wrong = `On this graphics card, ${operationInWords(operation)} gives wrong results`;
+  if (way !== null) return `${wrong}. Loratory uses a slower way for it.`;
+  return `${wrong} in every way that Loratory knows, so it is refused here. ${whatElse(operation)}`;
+}
+
+function whatElse(operation: OperationName): string {
+  if (operation === 'dropout') return 'Set dropout to 0.';
+  if (/^(linear|embed) (?!f32)/.test(operation)) return 'Choose another weight format.';
+  return 'Try another browser or a newer graphics driver.';
+}
