@@ -16,6 +16,8 @@ export function detoursInUse(): Detour[] {
   return [...detours].map(([operation, way]) => ({ operation, way }));
 }
 
+export const hasDetour = (operation: OperationName): boolean => detours.has(operation);
+
 /** Throws `NoRightWay` for an operation that nothing computes rightly here. */
 export function wayOf(operation: OperationName): Way | 'usual' {
   const way = detours.get(operation);

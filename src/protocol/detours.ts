@@ -10,9 +10,7 @@ const PLAIN_OPERATIONS = [
 ];
 /** Operations that are judged, and replaced, as one. Those that read weights are another operation in each format. */
 export type OperationName =
-  | (typeof PLAIN_OPERATIONS)[number]
-  | `linear ${WeightFormat}`
-  | `embed ${WeightFormat}`;
+  (typeof PLAIN_OPERATIONS)[number] | `linear ${WeightFormat}` | `embed ${WeightFormat}`;
 
 /**
  * Ways other than the usual one. Designs of our kernels: `tiles` in workgroup memory; `lanes` of a subgroup; `registers` without
@@ -70,6 +68,30 @@ export function detourInWords({ operation, way }: Detour): string {
   const wrong = `On this graphics card, ${operationInWords(operation)} gives wrong results`;
   if (way !== null) return `${wrong}. Loratory uses a slower way for it.`;
   return `${wrong} in every way that Loratory knows, so it is refused here. ${whatElse(operation)}`;
+}
+
+function severalInWords(detours: readonly Detour[]): string {
+  const names = new Intl.ListFormat('en').format(detours.map(({ operation }) => operationInWords(operation)));
+  return `On this graphics card, ${names} give wrong results. Loratory uses slower ways for them.`;
+}
+
+/** What a run on this device has to say at its start. */
+export function warningsOf(detours: readonly Detour[], verdict: Verdict | null): string[] {
+  const around = detours.length < 2 ? detours.map(detourInWords) : [severalInWords(detours)];
+  if (!verdict || verdict.right) return around;
+  return [
+    ...around,
+    'The self-test has found wrong results on this graphics card. Do not trust the adapter.',
+  ];
+}
+
+/** The same in a run's record. */
+export function faultsOf(detours: readonly Detour[]): { step: number; kind: string; done: string }[] {
+  return detours.map(({ operation, way }) => ({
+    step: 0,
+    kind: `this device computes ${operationInWords(operation)} wrongly`,
+    done: way === null ? 'refused' : `computed by ${wayInWords(way)}`,
+  }));
 }
 
 function whatElse(operation: OperationName): string {

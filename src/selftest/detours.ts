@@ -20,7 +20,7 @@ export async function findDetours(
   useDetours(found);
   for (const { operation, cases } of operationsToTest()) {
     const judged: { one: Case; expected: Float32Array[] }[] = [];
-    for (const one of cases) judged.push({ one, expected: await outputsOn('cpu', one.run) });
+    for (const one of cases) judged.push({ one, expected: await expectedOf(one) });
     const right = async (way: Way | null): Promise<boolean> => {
       let all = true;
       for (const { one, expected } of judged) {
@@ -52,8 +52,13 @@ async function wayAround(
   return null;
 }
 
-/** Relative, the largest of all outputs; infinite where the device refused the kernel. */
-async function errorOf(
+/** What the twin gives on the processor. */
+export function expectedOf({ run }: Case): Promise<Float32Array[]> {
+  return outputsOn('cpu', run);
+}
+
+/** Of the device, relative, the largest of all outputs; infinite where it refused the kernel. */
+export async function errorOf(
   { name, run }: Case,
   expected: readonly Float32Array[],
   check: () => void,

@@ -3,23 +3,20 @@
  * device and on the processor. Needs no files and judges nothing: see detours.ts.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { makeWeight } from '../model/weights';
 import { sightOfStarts } from '../model/sight';
 import { attention } from '../ops/attention';
 import { crossEntropy } from '../ops/crossEntropy';
 import { dropout } from '../ops/dropout';
-import { embed } from '../ops/embed';
-import { accumulate, adamw, gradientNorm, type FlatState } from '../ops/flat';
+import { accumulate, adamw, gradientNorm } from '../ops/flat';
 import { glu, type Activation } from '../ops/glu';
 import { splitHeads } from '../ops/heads';
-import { linear } from '../ops/linear';
 import { gatherRows, scatterRows, zerosOnDevice } from '../ops/pickRows';
 import { branchedNorm, rmsNorm } from '../ops/rmsNorm';
 import { sampleToken } from '../ops/sampleToken';
-import { disposeWeight, trainedWeight } from '../ops/weight';
 import type { OperationName } from '../protocol/detours';
 import { WEIGHT_FORMATS, type WeightFormat } from '../protocol/weightFormats';
-import { randomFrom } from '../random';
+import { filler, flatState, given, gradients, ROWS } from './inputs';
+import { adapted, addedUp, embedding, trained } from './weightCases';
 
 /** One judgement of an operation. */
 export interface Case {
@@ -34,8 +31,6 @@ export interface OperationToTest {
   operation: OperationName;
   cases: Case[];
 }
-
-const ROWS = 37;
 
 /** Products with f32 come first: an adapter's run inside the layers of every other format. */
 export function operationsToTest(): OperationToTest[] {
@@ -78,99 +73,6 @@ export function operationsToTest(): OperationToTest[] {
     one('adamw', 1e-5, update),
     one('sampleToken', 0, sample),
   ];
-}
-
-/** The same numbers on both backends: each run of an operation begins the sequence anew. */
-function filler(): (...shape: number[]) => tf.Tensor {
-  const random = randomFrom(11);
-  return (...shape) => {
-    const count = shape.reduce((product, side) => product * side, 1);
-    return tf.tensor(
-      Float32Array.from({ length: count }, () => 2 * random() - 1),
-      shape,
-    );
-  };
-}
-
-function gradients(
-  run: (...inputs: tf.Tensor[]) => tf.Tensor,
-  inputs: tf.Tensor[],
-  dy: tf.Tensor,
-): tf.Tensor[] {
-  return tf.grads((...all) => run(...(all as tf.Tensor[])))(inputs, dy);
-}
-
-const N = 132;
-const K = 128;
-const SEGMENTS = [
-  { rows: 72, rank: 5, scale: 1.5 },
-  { rows: 20, rank: 0, scale: 0 },
-  { rows: 40, rank: 4, scale: 0.5 },
-];
-const UP = 72 * 5 + 40 * 4;
-
-function madeWeight(format: WeightFormat) {
-  const random = randomFrom(3);
-  const values = Float32Array.from({ length: N * K }, () => (2 * random() - 1) / 8);
-  return makeWeight(values, N, K, format);
-}
-
-/**
- * Three layers in one product, the one between without an adapter, bias and residual; 128 suits the blocks of every format. Three
- * rows by themselves too, as an answer's tokens come.
- */
-function adapted(format: WeightFormat): tf.Tensor[] {
-  const filled = filler();
-  const weight = madeWeight(format);
-  const [x, a, b] = [filled(ROWS, K), filled(9, K), filled(UP)];
-  const [bias, residual, dy] = [filled(N), filled(ROWS, N), filled(ROWS, N)];
-  const run = (x1: tf.Tensor, a1: tf.Tensor, b1: tf.Tensor) =>
-    linear(x1, weight, { bias, residual, lora: { a: a1, b: b1, segments: SEGMENTS } });
-  const outputs = [
-    run(x, a, b),
-    ...gradients(run as (...all: tf.Tensor[]) => tf.Tensor, [x, a, b], dy),
-    linear(tf.slice(x, [0, 0], [3, K]), weight, { bias }),
-  ];
-  disposeWeight(weight);
-  return outputs;
-}
-
-/** The gradients of an adapter added where they belong in a flat buffer, twice: as micro-batches of one step do. */
-function addedUp(): tf.Tensor[] {
-  const filled = filler();
-  const weight = madeWeight('f32');
-  const [x, a, b, dy] = [filled(ROWS, K), filled(9, K), filled(UP), filled(ROWS, N)];
-  const state = flatState(9 * K + 576);
-  const into = { a: { state, offset: 0 }, b: { state, offset: 9 * K } };
-  const lora = (a1: tf.Tensor, b1: tf.Tensor) => ({ a: a1, b: b1, segments: SEGMENTS, into });
-  const run = (...[a1, b1]: tf.Tensor[]) => linear(x, weight, { lora: lora(given(a1), given(b1)) });
-  for (let pass = 0; pass < 2; pass++) gradients(run, [a, b], dy);
-  disposeWeight(weight);
-  return [state.gradient];
-}
-
-function trained(): tf.Tensor[] {
-  const filled = filler();
-  const [x, w, bias, dy] = [filled(ROWS, K), filled(N, K), filled(N), filled(ROWS, N)];
-  const run = (...[x1, w1, bias1]: tf.Tensor[]) =>
-    linear(given(x1), trainedWeight(given(w1)), { bias: given(bias1) });
-  return [run(x, w, bias), ...gradients(run, [x, w, bias], dy)];
-}
-
-/** In f32 a trained table too, whose gradient adds up rows that were read more than once. */
-function embedding(format: WeightFormat): tf.Tensor[] {
-  const random = randomFrom(5);
-  const values = Float32Array.from({ length: 96 * 64 }, () => random() + 1);
-  const ids = tf.tensor1d(
-    Array.from({ length: ROWS }, (_, row) => (row * 29) % 31),
-    'int32',
-  );
-  const table = makeWeight(values, 96, 64, format);
-  const outputs = [embed(table, ids)];
-  disposeWeight(table);
-  if (format !== 'f32') return outputs;
-  const run = (...[own]: tf.Tensor[]) => embed(trainedWeight(given(own)), ids);
-  return [...outputs, ...gradients(run, [tf.tensor2d(values, [96, 64])], filler()(ROWS, 64))];
 }
 
 /** Once alone, and once where x goes past the norm as well. */
@@ -291,18 +193,4 @@ function update(): tf.Tensor[] {
   adamw(state, norm, scalars);
   tf.dispose([state.scalars]);
   return [norm, state.parameters, state.mean, state.square, state.gradient];
-}
-
-/** Buffers of a run over `count` numbers. The gradient is empty. */
-function flatState(count: number): FlatState {
-  const filled = filler();
-  return {
-    ...{ parameters: filled(count), mean: filled(count), square: tf.abs(filled(count)) },
-    ...{ gradient: tf.zeros([count]), scalars: tf.zeros([7]) },
-  };
-}
-
-function given(tensor: tf.Tensor | undefined): tf.Tensor {
-  if (!tensor) throw new Error('A self-test misses an input.');
-  return tensor;
 }

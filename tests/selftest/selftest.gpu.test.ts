@@ -28,8 +28,7 @@ async function sabotaged<T>(
 ): Promise<T> {
   const { device } = given(engine.gpu);
   const right = device.createShaderModule.bind(device);
-  device.createShaderModule = (shader) =>
-    right({ ...shader, code: change(shader.code, shader.label ?? '') });
+  device.createShaderModule = (shader) => right({ ...shader, code: change(shader.code, shader.label ?? '') });
   forgetPipelines();
   try {
     return await work();
@@ -81,6 +80,36 @@ describe('the self-test', () => {
       ['glu, gelu_tanh', 'stock'],
     ]);
     expect(report.verdict.right).toBe(true);
+  });
+
+  it('goes round subgroups that are wrong by plainer designs of its own kernels', async () => {
+    expect(given(engine.gpu).fixedSubgroup).toBeGreaterThan(1);
+    const others = (code: string) =>
+      code
+        .replace(/subgroupBroadcast\(([^,]+), [^)]+\)/g, 'subgroupBroadcast($1, 0u)')
+        .replace(/subgroupAdd\(/g, 'subgroupMax(');
+    const report = await sabotaged(others, () => selfTest(engine, shipped, () => undefined, signal));
+    const ways = new Map(report.verdict.detours.map(({ operation, way }) => [operation, way]));
+    for (const format of ['f32', 'f16', 'q8', 'q4', 'nf4'] as const)
+      expect(ways.get(`linear ${format}`)).toBe('registers');
+    expect(ways.get('attention')).toBe('tiles');
+    for (const operation of ['rmsNorm', 'heads', 'crossEntropy'] as const)
+      expect(ways.get(operation)).toBe('single');
+    expect(report.verdict.right).toBe(true);
+  });
+
+  it('says that packed weights cannot be used where every product with them is wrong', async () => {
+    // the low nibble of a 4-bit word is read as the one above it
+    const next = (code: string) => code.replaceAll('vec4u(0u, 4u, 8u, 12u)', 'vec4u(4u, 4u, 8u, 12u)');
+    const report = await sabotaged(next, () => selfTest(engine, shipped, () => undefined, signal));
+    expect(report.broken).toEqual(['linear, q4', 'linear, nf4']);
+    expect(report.verdict).toMatchObject({
+      detours: [
+        { operation: 'linear q4', way: null },
+        { operation: 'linear nf4', way: null },
+      ],
+      right: true,
+    });
   });
 
   it('ends when it is cancelled', async () => {
