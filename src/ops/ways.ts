@@ -42,9 +42,8 @@ export function waysAround(operation: OperationName): Way[] {
     case 'rmsNorm':
     case 'heads':
     case 'crossEntropy':
-      return ['single', 'stock'];
     case 'sampleToken':
-      return ['single'];
+      return ['single', 'stock'];
     case 'attention':
       if (software && fixedSubgroup > 0) return ['tiles', 'stock'];
       return fixedSubgroup > 0 ? ['lanes', 'stock'] : ['stock'];

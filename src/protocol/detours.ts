@@ -89,7 +89,7 @@ export function warningsOf(detours: readonly Detour[], verdict: Verdict | null):
 export function faultsOf(detours: readonly Detour[]): { step: number; kind: string; done: string }[] {
   return detours.map(({ operation, way }) => ({
     step: 0,
-    kind: `this device computes ${operationInWords(operation)} wrongly`,
+    kind: `wrong results on this device: ${operationInWords(operation)}`,
     done: way === null ? 'refused' : `computed by ${wayInWords(way)}`,
   }));
 }

@@ -48,8 +48,8 @@ it('trains a whole model as PyTorch does on TensorFlow.js’ own operations', as
   await checkOracle('qwen3', filesIn('tests/fixtures/models/qwen3'), 'f32', ORACLE_TOLERANCES.f32, note);
   expect(checks.filter(({ ok }) => !ok)).toEqual([]);
   expect(checks.map(({ check }) => check)).toContain('lora adapter after ten steps');
-  // only the choice of the next token has no twin on the device
-  expect(kernelsMade()).toEqual(['sampleToken']);
+  // not one of our own took part
+  expect(kernelsMade()).toEqual([]);
 });
 
 it('says what a person can do where there is no way', () => {

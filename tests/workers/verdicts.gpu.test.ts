@@ -113,7 +113,7 @@ describe('a verdict', () => {
 
     const [adapter] = await valueOf(service.adapters());
     const { zip } = await valueOf(service.exportAdapter(adapter?.id ?? ''));
-    expect(await textIn(zip, 'run.json')).toContain('this device computes the gate of a layer wrongly');
+    expect(await textIn(zip, 'run.json')).toContain('wrong results on this device: the gate of a layer');
   });
 
   it('refuses a run in a format that nothing computes rightly, and no other', async () => {
