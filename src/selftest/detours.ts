@@ -8,17 +8,18 @@ import { useDetours, waysAround } from '../ops/ways';
 import type { SelfTestCheck } from '../protocol/benchmark';
 import type { Detour, OperationName, Way } from '../protocol/detours';
 import { relativeL2 } from './distance';
-import { operationsToTest, type Case } from './operations';
+import type { Case, OperationToTest } from './operations';
 
 /** `check` throws what the device reported late; `hear` is told of each check as it is made. */
 export async function findDetours(
+  operations: readonly OperationToTest[],
   check: () => void,
   hear: (made: SelfTestCheck) => void,
   signal: AbortSignal,
 ): Promise<Detour[]> {
   const found: Detour[] = [];
   useDetours(found);
-  for (const { operation, cases } of operationsToTest()) {
+  for (const { operation, cases } of operations) {
     const judged: { one: Case; expected: Float32Array[] }[] = [];
     for (const one of cases) judged.push({ one, expected: await expectedOf(one) });
     const right = async (way: Way | null): Promise<boolean> => {

@@ -14,7 +14,7 @@ import { gatherRows, scatterRows, zerosOnDevice } from '../ops/pickRows';
 import { branchedNorm, rmsNorm } from '../ops/rmsNorm';
 import { sampleToken } from '../ops/sampleToken';
 import type { OperationName } from '../protocol/detours';
-import { WEIGHT_FORMATS, type WeightFormat } from '../protocol/weightFormats';
+import { WEIGHT_FORMATS } from '../protocol/weightFormats';
 import { filler, flatState, given, gradients, ROWS } from './inputs';
 import { adapted, addedUp, embedding, trained } from './weightCases';
 

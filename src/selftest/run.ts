@@ -9,6 +9,7 @@ import { detoursInUse, NoRightWay, useDetours } from '../ops/ways';
 import type { SelfTestCheck, SelfTestReport } from '../protocol/benchmark';
 import { checkOracle, ORACLE_TOLERANCES, type OracleFiles } from './check';
 import { findDetours } from './detours';
+import { operationsToTest } from './operations';
 
 /** 8- and 4-bit weights are another model than the oracle's; the operations hold those to their twins. */
 const ORACLE_FORMATS = ['f32', 'f16'] as const;
@@ -29,7 +30,7 @@ export async function selfTest(
     hear(check);
   };
   try {
-    const detours = await findDetours(() => engine.check(), note, signal);
+    const detours = await findDetours(operationsToTest(), () => engine.check(), note, signal);
     const broken = checks.filter(({ ok, way }) => !ok && !way).map(({ check }) => check);
     const judged = await checkModel(engine, files, note);
     const { device, name } = engine.gpu;

@@ -4,7 +4,10 @@ import { startEngine, type Engine } from '../../src/gpu/backend';
 import type { SelfTestCheck } from '../../src/protocol/benchmark';
 import { forgetPipelines } from '../../src/gpu/pipelines';
 import { useDetours } from '../../src/ops/ways';
+import { checkOracle, ORACLE_TOLERANCES, type Check } from '../../src/selftest/check';
+import { findDetours } from '../../src/selftest/detours';
 import { SELF_TEST_FILES } from '../../src/selftest/files';
+import { operationsToTest } from '../../src/selftest/operations';
 import { selfTest } from '../../src/selftest/run';
 import { filesIn } from '../oracle/folder';
 
@@ -38,6 +41,14 @@ async function sabotaged<T>(
     useDetours([]);
   }
 }
+
+const detoursOf = (names: readonly string[]) =>
+  findDetours(
+    operationsToTest().filter(({ operation }) => names.includes(operation)),
+    () => engine.check(),
+    () => undefined,
+    signal,
+  );
 
 function given<T>(value: T | null): T {
   if (value === null) throw new Error('This test needs WebGPU.');
@@ -88,28 +99,37 @@ describe('the self-test', () => {
       code
         .replace(/subgroupBroadcast\(([^,]+), [^)]+\)/g, 'subgroupBroadcast($1, 0u)')
         .replace(/subgroupAdd\(/g, 'subgroupMax(');
-    const report = await sabotaged(others, () => selfTest(engine, shipped, () => undefined, signal));
-    const ways = new Map(report.verdict.detours.map(({ operation, way }) => [operation, way]));
-    for (const format of ['f32', 'f16', 'q8', 'q4', 'nf4'] as const)
-      expect(ways.get(`linear ${format}`)).toBe('registers');
-    expect(ways.get('attention')).toBe('tiles');
-    for (const operation of ['rmsNorm', 'heads', 'crossEntropy'] as const)
-      expect(ways.get(operation)).toBe('single');
-    expect(report.verdict.right).toBe(true);
+    const chosen = [
+      ...['linear f32', 'linear q4', 'rmsNorm', 'heads', 'attention', 'glu', 'crossEntropy'],
+      'sampleToken',
+    ];
+    const checks: Check[] = [];
+    const detours = await sabotaged(others, async () => {
+      const found = await detoursOf(chosen);
+      const note = (check: Check) => checks.push(check);
+      await checkOracle('qwen2', shipped, 'f32', ORACLE_TOLERANCES.f32, note);
+      return found;
+    });
+    expect(detours).toEqual([
+      { operation: 'linear f32', way: 'registers' },
+      { operation: 'linear q4', way: 'registers' },
+      { operation: 'rmsNorm', way: 'single' },
+      { operation: 'heads', way: 'single' },
+      { operation: 'attention', way: 'tiles' },
+      { operation: 'crossEntropy', way: 'single' },
+      { operation: 'sampleToken', way: 'single' },
+    ]);
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect(checks.map(({ check }) => check)).toContain('lora adapter after ten steps');
   });
 
-  it('says that packed weights cannot be used where every product with them is wrong', async () => {
-    // the low nibble of a 4-bit word is read as the one above it
+  it('finds no way where every product with packed weights is wrong', async () => {
+    // the lowest nibble of a word is read as the one above it
     const next = (code: string) => code.replaceAll('vec4u(0u, 4u, 8u, 12u)', 'vec4u(4u, 4u, 8u, 12u)');
-    const report = await sabotaged(next, () => selfTest(engine, shipped, () => undefined, signal));
-    expect(report.broken).toEqual(['linear, q4', 'linear, nf4']);
-    expect(report.verdict).toMatchObject({
-      detours: [
-        { operation: 'linear q4', way: null },
-        { operation: 'linear nf4', way: null },
-      ],
-      right: true,
-    });
+    const detours = await sabotaged(next, () =>
+      detoursOf(['linear f32', 'linear q8', 'linear q4', 'embed q4']),
+    );
+    expect(detours).toEqual([{ operation: 'linear q4', way: null }]);
   });
 
   it('ends when it is cancelled', async () => {
