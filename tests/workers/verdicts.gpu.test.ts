@@ -12,7 +12,7 @@ import { parseSettings } from '../../src/protocol/settings';
 import type { WeightFormat } from '../../src/protocol/weightFormats';
 import { openStorage, type Storage } from '../../src/storage/database';
 import { browserSurroundings } from '../../workers/intake';
-import { machine, restartMachine } from '../../workers/machine';
+import { beforeUse, machine, restartMachine } from '../../workers/machine';
 import { trainerService } from '../../workers/service';
 import { Verdicts } from '../../workers/verdicts';
 
@@ -35,14 +35,22 @@ beforeAll(async () => {
   service = open();
   await restartMachine();
 });
-afterAll(async () => {
+afterAll(() => {
   db.close();
+  // other files of this process open devices of their own
+  beforeUse(() => Promise.resolve());
   vi.unstubAllGlobals();
   useDetours([]);
 });
 
 /** As a page does that is opened: nothing is known but what is stored. */
 const open = () => trainerService(db, new URL('http://page/demo/'), browserSurroundings());
+
+async function reopenAfter(verdict: Verdict): Promise<void> {
+  await new Verdicts(db).keep(verdict);
+  service = open();
+  await restartMachine();
+}
 
 async function valueOf<T>(call: ReturnType<TrainerApi['verdict']> | Promise<Result<T>>): Promise<T> {
   const result = await call;
@@ -100,6 +108,7 @@ describe('a verdict', () => {
   });
 
   it('is said by a run, which goes round what is wrong', async () => {
+    await reopenAfter({ detours: [{ operation: 'glu', way: 'stock' }], right: true, made: 1 });
     const events = await eventsOf('f32');
     expect(events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))).toEqual([
       'On this graphics card, the gate of a layer gives wrong results. Loratory uses a slower way for it.',
@@ -117,11 +126,7 @@ describe('a verdict', () => {
   });
 
   it('refuses a run in a format that nothing computes rightly, and no other', async () => {
-    const verdict: Verdict = { detours: [{ operation: 'linear q8', way: null }], right: true, made: 1 };
-    const verdicts = new Verdicts(db);
-    await verdicts.keep(verdict);
-    service = open();
-    await restartMachine();
+    await reopenAfter({ detours: [{ operation: 'linear q8', way: null }], right: true, made: 1 });
     const events = await eventsOf('q8');
     expect(events).toEqual([
       {
