@@ -4,13 +4,21 @@
  */
 import { WEIGHT_FORMATS, type WeightFormat } from './weightFormats';
 
-const PLAIN_OPERATIONS = [
-  ...(['rmsNorm', 'heads', 'attention', 'attentionApart', 'glu', 'dropout'] as const),
-  ...(['crossEntropy', 'rows', 'adamw', 'sampleToken'] as const),
-];
+const NAMES = {
+  rmsNorm: 'the norm of a layer',
+  heads: 'the turning of attention heads by position',
+  attention: 'attention',
+  attentionApart: 'attention while writing an answer',
+  glu: 'the gate of a layer',
+  dropout: 'dropout',
+  crossEntropy: 'the loss',
+  rows: 'picking rows',
+  adamw: 'the optimiser',
+  sampleToken: 'the choice of the next word',
+};
+
 /** Operations that are judged, and replaced, as one. Those that read weights are another operation in each format. */
-export type OperationName =
-  (typeof PLAIN_OPERATIONS)[number] | `linear ${WeightFormat}` | `embed ${WeightFormat}`;
+export type OperationName = keyof typeof NAMES | `linear ${WeightFormat}` | `embed ${WeightFormat}`;
 
 /**
  * Ways other than the usual one. Designs of our kernels: `tiles` in workgroup memory; `lanes` of a subgroup; `registers` without
@@ -31,19 +39,6 @@ export interface Verdict {
   /** Milliseconds since 1970. */
   made: number;
 }
-
-const NAMES: Record<(typeof PLAIN_OPERATIONS)[number], string> = {
-  rmsNorm: 'the norm of a layer',
-  heads: 'the turning of attention heads by position',
-  attention: 'attention',
-  attentionApart: 'attention while writing an answer',
-  glu: 'the gate of a layer',
-  dropout: 'dropout',
-  crossEntropy: 'the loss',
-  rows: 'picking rows',
-  adamw: 'the optimiser',
-  sampleToken: 'the choice of the next word',
-};
 
 /** In the middle of a sentence. */
 export function operationInWords(operation: OperationName): string {
