@@ -13,6 +13,7 @@ import { selfTest } from '../src/selftest/run';
 import { BadRequest } from './failures';
 import { machine } from './machine';
 import type { Tuning } from './tuning';
+import type { Verdicts } from './verdicts';
 
 const RUNS = 20;
 /** Of one figure. */
@@ -25,6 +26,7 @@ export class Benchmarking {
   constructor(
     private readonly demo: URL,
     private readonly tuning: Tuning,
+    private readonly verdicts: Verdicts,
   ) {}
 
   /** Throws while a benchmark runs: it times the device and moves to the processor and back, so nothing may come between. */
@@ -55,9 +57,12 @@ export class Benchmarking {
   }
 
   async selfTest(onCheck: (check: SelfTestCheck) => void): Promise<SelfTestReport> {
-    return this.#alone(async (signal) =>
-      selfTest(await machine(), shippedOracle(new URL('selftest/', this.demo)), onCheck, signal),
-    );
+    return this.#alone(async (signal) => {
+      const files = shippedOracle(new URL('selftest/', this.demo));
+      const report = await selfTest(await machine(), files, onCheck, signal);
+      await this.verdicts.keep(report.verdict);
+      return report;
+    });
   }
 
   async tune(onTrial: (trial: KernelTrial) => void): Promise<KernelReport> {

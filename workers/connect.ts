@@ -115,6 +115,7 @@ export function connectTrainer(start: () => Worker, watcher: Watcher): Connectio
     score: (request, onProgress) => call((remote) => remote.score(request, proxy(onProgress))),
     benchmark: (names, onRow) => call((remote) => remote.benchmark(names, proxy(onRow))),
     tune: (onTrial) => call((remote) => remote.tune(proxy(onTrial))),
+    verdict: () => call((remote) => remote.verdict()),
     selfTest: (onCheck) => call((remote) => remote.selfTest(proxy(onCheck))),
     cancel: () => call((remote) => remote.cancel()),
   };

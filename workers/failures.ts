@@ -3,6 +3,7 @@ import { DataProblem } from '../src/dataset/problem';
 import { AdapterError } from '../src/exchange/adapterError';
 import { FormatError } from '../src/checkpoint/safetensors';
 import { DeviceLost, GpuError, GpuOutOfMemory } from '../src/gpu/faults';
+import { NoRightWay } from '../src/ops/ways';
 import { HubError } from '../src/hub/hubError';
 import type { Result } from '../src/protocol/apis';
 import type { Failure } from '../src/protocol/events';
@@ -32,6 +33,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof HubError) return { kind: 'hub', message, reason: error.reason, status: error.status };
   if (error instanceof WrongHash) return { kind: 'hub', message, reason: 'wrong-hash', status: null };
   if (error instanceof BusyElsewhere) return { kind: 'busy-elsewhere', message };
+  if (error instanceof NoRightWay) return { kind: 'wrong-results', message };
   if (error instanceof GpuError) return { kind: 'gpu-error', message };
   if (error instanceof NotFinite) return { kind: 'not-finite', message, step: error.step };
   const mendable = [BadRequest, DataProblem, FormatError, StorageDamaged];

@@ -5,13 +5,26 @@ import type { Capabilities } from '../src/protocol/apis';
 
 let engine: Promise<Engine> | null = null;
 
+let prepare: (engine: Engine) => Promise<void> = () => Promise.resolve();
+
+/** `work` is done on every device that is opened from now on, before anyone else gets it. */
+export function beforeUse(work: (engine: Engine) => Promise<void>): void {
+  prepare = work;
+}
+
+async function start(): Promise<Engine> {
+  const started = await startEngine();
+  await prepare(started);
+  return started;
+}
+
 export function machine(): Promise<Engine> {
-  return (engine ??= startEngine());
+  return (engine ??= start());
 }
 
 /** A new device after a loss; everything on the old one is gone. */
 export async function restartMachine(): Promise<Engine> {
-  engine = startEngine();
+  engine = start();
   return engine;
 }
 

@@ -3,13 +3,16 @@ import { fullTrainable } from '../src/adapter/full';
 import { loraTrainable } from '../src/adapter/lora';
 import { specOf } from '../src/adapter/spec';
 import { slotsOf, type Trainable } from '../src/adapter/trainable';
+import { detoursInUse, wayOf } from '../src/ops/ways';
 import type { TrainingData } from '../src/protocol/data';
+import { warningsOf } from '../src/protocol/detours';
 import type { Plan, RunEvent } from '../src/protocol/events';
 import type { Settings } from '../src/protocol/settings';
 import { loadCheckpoint, saveCheckpoint } from '../src/storage/checkpoints';
 import type { Storage } from '../src/storage/database';
 import { appendCurve, updateRun } from '../src/storage/runs';
 import type { StoredRun } from '../src/storage/schema';
+import { operationsOf } from '../src/training/operations';
 import { planRun } from '../src/training/plan';
 import { trainRun, type Checkpoint, type RunOutcome } from '../src/training/run';
 import { adapterOf } from './adapterOf';
@@ -25,6 +28,7 @@ import { checkBase } from './sameBase';
 import type { Shelf } from './shelf';
 import { lossBehind, machine, restartMachine } from './machine';
 import type { Tuning } from './tuning';
+import type { Verdicts } from './verdicts';
 
 type Emit = (event: RunEvent) => void;
 
@@ -44,14 +48,23 @@ export class Runs {
   #library: Library;
   #shelf: Shelf;
   #tuning: Tuning;
+  #verdicts: Verdicts;
   #control: Control | null = null;
 
-  constructor(db: Storage, book: RunBook, library: Library, shelf: Shelf, tuning: Tuning) {
+  constructor(
+    db: Storage,
+    book: RunBook,
+    library: Library,
+    shelf: Shelf,
+    tuning: Tuning,
+    verdicts: Verdicts,
+  ) {
     this.#db = db;
     this.#book = book;
     this.#library = library;
     this.#shelf = shelf;
     this.#tuning = tuning;
+    this.#verdicts = verdicts;
   }
 
   async start(request: NewRun, emit: Emit): Promise<void> {
@@ -115,9 +128,13 @@ export class Runs {
     config: Parameters<typeof planRun>[0],
   ): Promise<Plan> {
     const { backend, gpu } = await machine();
+    const needed = operationsOf(request.settings);
+    // fails before anything is loaded where the device computes one of them wrongly in every way
+    needed.forEach(wayOf);
+    const detours = detoursInUse().filter(({ operation }) => needed.includes(operation));
     return planRun(config, request.settings, request.data.train, {
-      backend,
-      device: gpu?.name ?? 'the processor',
+      ...{ backend, device: gpu?.name ?? 'the processor' },
+      ...(detours.length > 0 ? { detours } : {}),
     });
   }
 
@@ -212,6 +229,8 @@ export class Runs {
     await programs();
     const plan = await this.#plan(run, config);
     emit({ type: 'planned', runId: run.id, plan });
+    for (const message of warningsOf(plan.detours ?? [], this.#verdicts.current))
+      emit({ type: 'warning', message });
     const spec = specOf(run.settings, config);
     const trainable: Trainable =
       run.settings.method === 'full'

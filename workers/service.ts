@@ -11,11 +11,12 @@ import { attempt, failureOf } from './failures';
 import { browserSurroundings, Intake, type Surroundings } from './intake';
 import { Keeping } from './keeping';
 import { Library } from './library';
-import { capabilities, lossBehind, machine, restartMachine } from './machine';
+import { beforeUse, capabilities, lossBehind, machine, restartMachine } from './machine';
 import { RunBook } from './runBook';
 import { Runs } from './running';
 import { Shelf } from './shelf';
 import { Tuning } from './tuning';
+import { Verdicts } from './verdicts';
 
 /** `demo`: where the embedded models and lessons are served. */
 export function trainerService(
@@ -28,7 +29,9 @@ export function trainerService(
   const shelf = new Shelf(db, book, library);
   const answering = new Answering(library, (id, model) => shelf.weights(id, model));
   const tuning = new Tuning(db);
-  const runs = new Runs(db, book, library, shelf, tuning);
+  const verdicts = new Verdicts(db);
+  beforeUse((engine) => verdicts.use(engine));
+  const runs = new Runs(db, book, library, shelf, tuning, verdicts);
   const intake = new Intake(db, around, (id) => library.changed(id));
   const keeping = new Keeping(
     db,
@@ -36,7 +39,7 @@ export function trainerService(
     (id) => intake.cancel(id),
   );
   keeping.tidy().catch((error: unknown) => console.warn('Tidying the stored data failed.', error));
-  const benchmarking = new Benchmarking(demo, tuning);
+  const benchmarking = new Benchmarking(demo, tuning, verdicts);
   const nothing = () => null;
   /** Work on the device outside a run: after a loss the next call finds a new device. */
   const onDevice = <T>(work: () => Promise<T>) =>
@@ -135,6 +138,7 @@ export function trainerService(
       }),
     benchmark: (names, onRow) => onDevice(() => benchmarking.benchmark(names, onRow)),
     tune: (onTrial) => onDevice(() => benchmarking.tune(onTrial)),
+    verdict: () => attempt(async () => (await machine(), verdicts.current)),
     selfTest: (onCheck) => onDevice(() => benchmarking.selfTest(onCheck)),
     cancel: async () => {
       answering.cancel();

@@ -7,6 +7,7 @@ import { importAdapter } from '../src/exchange/importAdapter';
 import { readPeft } from '../src/exchange/peft';
 import { readRunRecord, writeRunRecord, type RunRecord } from '../src/exchange/runRecord';
 import type { AdapterExport, AdapterSummary, NamedFile, ReceiptLine, Scores } from '../src/protocol/apis';
+import { faultsOf } from '../src/protocol/detours';
 import type { RemovedItem } from '../src/protocol/models';
 import { promptIds } from '../src/chat/prompt';
 import {
@@ -168,7 +169,7 @@ export class Shelf {
         adapterSha256,
         scores: this.#scores.get(summary.id) ?? null,
         exports,
-        faults: [],
+        faults: faultsOf(run.plan?.detours ?? []),
       });
   }
 }

@@ -5,11 +5,13 @@
  */
 import { tuneFormats } from '../src/benchmark/tuning';
 import { kindOf, useTuned, type TunedTable } from '../src/ops/product/choose';
+import { hasDetour } from '../src/ops/ways';
 import type { KernelReport, KernelTrial } from '../src/protocol/benchmark';
 import { WEIGHT_FORMATS, type WeightFormat } from '../src/protocol/weightFormats';
 import { StorageFull, type Storage } from '../src/storage/database';
 import { keepTuned, tunedFor } from '../src/storage/measurements';
 import type { Milliseconds } from '../src/units';
+import { deviceKey } from './deviceKey';
 import { machine } from './machine';
 
 const BUDGET: Milliseconds = 8000;
@@ -26,7 +28,7 @@ export class Tuning {
     const { gpu } = await machine();
     if (!gpu) return;
     const table = await this.#known();
-    if (gpu.software || kindOf('nt', format) in table) return;
+    if (gpu.software || kindOf('nt', format) in table || isFixed(format)) return;
     onStart();
     await this.#search([format], () => undefined, new AbortController().signal);
   }
@@ -38,7 +40,7 @@ export class Tuning {
     const trials: KernelTrial[] = [];
     await this.#known();
     await this.#search(
-      WEIGHT_FORMATS,
+      WEIGHT_FORMATS.filter((format) => !isFixed(format)),
       (trial) => {
         trials.push(trial);
         onTrial(trial);
@@ -59,7 +61,7 @@ export class Tuning {
     this.#table = { ...this.#table, ...found };
     useTuned(this.#table);
     try {
-      await keepTuned(this.db, { device: await deviceKey(), table: this.#table, made: Date.now() });
+      await keepTuned(this.db, { device: deviceKey(DESIGNS, engine), table: this.#table, made: Date.now() });
     } catch (error) {
       // on a full disk the winners live as long as the tab, and are found again next time
       if (!(error instanceof StorageFull)) throw error;
@@ -68,17 +70,12 @@ export class Tuning {
 
   async #known(): Promise<TunedTable> {
     if (!this.#table) {
-      this.#table = (await tunedFor(this.db, await deviceKey())) ?? {};
+      this.#table = (await tunedFor(this.db, deviceKey(DESIGNS, await machine()))) ?? {};
       useTuned(this.#table);
     }
     return this.#table;
   }
 }
 
-/** Device, browser and designs: where any of them is another, what was measured says nothing. */
-async function deviceKey(): Promise<string> {
-  const { gpu } = await machine();
-  const { vendor, architecture, device, description } = gpu?.info ?? {};
-  const features = [...(gpu?.device.features ?? [])].sort();
-  return JSON.stringify([DESIGNS, vendor, architecture, device, description, features, navigator.userAgent]);
-}
+/** The self-test has found the usual products wrong and another way right: there is nothing to choose. */
+const isFixed = (format: WeightFormat) => hasDetour(`linear ${format}`);

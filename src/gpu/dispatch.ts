@@ -259,6 +259,25 @@ export function viewOf(flat: tf.Tensor, offset: number, shape: number[]): tf.Ten
   return tf.engine().makeTensorFromTensorInfo(info);
 }
 
+/** The tensor itself, or a copy where it is a part of another one's buffer: stock operations bind whole buffers. */
+export function wholeTensor(tensor: tf.Tensor): tf.Tensor {
+  if (!views.has(tensor.dataId)) return tensor;
+  const copy = output(tensor.shape);
+  copyTensor(tensor, copy);
+  return tf.engine().makeTensorFromTensorInfo(copy);
+}
+
+/** Copies the numbers of one tensor into the buffer of another, after all work recorded so far. No shader takes part. */
+export function copyTensor(from: TensorInfo, to: TensorInfo): void {
+  const backend = backendInside();
+  const [source, target] = [rangeOf(backend, from, 'copyTensor'), rangeOf(backend, to, 'copyTensor')];
+  backend.ensureCommandEncoderReady();
+  backend.endComputePassEncoder();
+  const bytes = 4 * tf.util.sizeFromShape(to.shape);
+  backend.commandEncoder?.copyBufferToBuffer(source.buffer, source.offset, target.buffer, target.offset, bytes);
+  backend.tensorMap.get(to.dataId).values = null;
+}
+
 /** Groups along x and y that together are at least `count`; the shader computes `x + y * num_workgroups.x`. */
 export function foldGroups(count: number): [number, number, number] {
   if (count <= 65_535) return [count, 1, 1];

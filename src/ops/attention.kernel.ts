@@ -19,6 +19,7 @@ import type { Constants } from '../gpu/pipelines';
 import { shaderText } from '../gpu/shaderText';
 import { unroll } from '../gpu/unroll';
 import { given, size } from './sizes';
+import { wayOf } from './ways';
 import type { AttentionAttrs } from './attention';
 
 /** Queries or keys of a workgroup in the `tiles` form, as in shared/attentionTile.wgsl. */
@@ -36,7 +37,9 @@ interface Form {
 /** `owned` results to a lane and `parts` loads shared out at a time, in the `lanes` form. */
 function formOf({ form, headDim }: AttentionAttrs, owned: number, parts: number): Form {
   const { software, fixedSubgroup } = gpu();
-  if ((form ?? (software && fixedSubgroup ? 'lanes' : 'tiles')) === 'tiles') {
+  const way = wayOf('attention');
+  const usual = software && fixedSubgroup ? 'lanes' : 'tiles';
+  if ((form ?? (way === 'lanes' || way === 'tiles' ? way : usual)) === 'tiles') {
     const pieces = Math.ceil(headDim / 32);
     const written = { OWN_ROWS: 4, OWN_COLS: 2, SUM_PIECES: pieces };
     return {

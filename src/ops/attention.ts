@@ -24,14 +24,18 @@ export interface AttentionAttrs {
   scale?: number;
 }
 
+const part = ({ together }: AttentionAttrs) => (together ? 'attention' : 'attentionApart');
+
 /** → [o, lse], lse [rows, heads]: the logarithm of each softmax' denominator */
 const forward = defineOperation<AttentionAttrs>({
   name: 'RangeAttention',
+  operation: part,
   reference: attentionReference,
   kernel: attentionKernel,
 });
 const backward = defineOperation<AttentionAttrs>({
   name: 'RangeAttentionGrad',
+  operation: part,
   reference: attentionGradReference,
   kernel: attentionGradKernel,
 });

@@ -13,6 +13,7 @@ import code from '../../shaders/crossEntropy.wgsl?raw';
 import { dispatch, output } from '../gpu/dispatch';
 import { crossEntropyReference } from './crossEntropy.reference';
 import { byRows } from './rows.kernel';
+import { wayOf } from './ways';
 
 /** Consumes the logits. `dz` is undefined where no gradient is wanted. */
 export function crossEntropy(
@@ -22,7 +23,7 @@ export function crossEntropy(
   wantGradient: boolean,
 ): { logp: tf.Tensor; dz: tf.Tensor | undefined } {
   const [rows = 0, vocab = 0] = logits.shape;
-  if (tf.getBackend() !== 'webgpu') {
+  if (tf.getBackend() !== 'webgpu' || wayOf('crossEntropy') === 'stock') {
     const [logp, dz] = tf.tidy(() => crossEntropyReference({ logits, targets, weights }));
     logits.dispose();
     if (!logp || !dz) throw new Error('Cross entropy gave no output.');
@@ -30,7 +31,7 @@ export function crossEntropy(
     return { logp, dz: wantGradient ? dz : undefined };
   }
   const logp = output([rows]);
-  const layout = byRows(code, rows, vocab);
+  const layout = byRows('crossEntropy', code, rows, vocab);
   dispatch({
     name: 'crossEntropy',
     ...layout,

@@ -1,15 +1,20 @@
 /**
- * Registers an operation with TensorFlow.js: our WGSL kernel on WebGPU, the reference twin on the processor.
- * The twin is the definition; a test judges both.
+ * Registers an operation with TensorFlow.js: our WGSL kernel on WebGPU, the reference twin on the processor, and on a device that
+ * computes the kernel wrongly. The twin is the definition; a test judges both.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { NamedAttrMap, NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
+import { wholeTensor } from '../gpu/dispatch';
+import type { OperationName } from '../protocol/detours';
+import { wayOf } from './ways';
 
 /** Inputs by name; an optional input is undefined. */
 export type Inputs = Record<string, tf.Tensor>;
 
 export interface Operation<Attrs extends object> {
   name: string;
+  /** What the self-test judges it as, and ways.ts replaces it by. */
+  operation: OperationName | ((attrs: Attrs) => OperationName);
   /** Stock TensorFlow.js operations only. Nothing is taped inside. */
   reference(inputs: Inputs, attrs: Attrs): tf.Tensor | tf.Tensor[];
   /** Dispatches WGSL; returns the outputs. */
@@ -17,19 +22,23 @@ export interface Operation<Attrs extends object> {
 }
 
 export function defineOperation<Attrs extends object>(operation: Operation<Attrs>) {
-  const { name } = operation;
+  const { name, operation: part } = operation;
+  const twin = (inputs: Inputs, attrs: Attrs) =>
+    tf.tidy<tf.Tensor | tf.Tensor[]>(() => operation.reference(inputs, attrs));
   tf.registerKernel({
     kernelName: name,
     backendName: 'webgpu',
-    kernelFunc: ({ inputs, attrs }) => operation.kernel(inputs, readAttrs<Attrs>(attrs)),
+    kernelFunc: ({ inputs, attrs }) => {
+      const own = readAttrs<Attrs>(attrs);
+      const way = wayOf(typeof part === 'function' ? part(own) : part);
+      if (way !== 'stock') return operation.kernel(inputs, own);
+      return tf.tidy(() => twin(tensorsOf(inputs, wholeTensor), own));
+    },
   });
   tf.registerKernel({
     kernelName: name,
     backendName: 'cpu',
-    kernelFunc: ({ inputs, attrs }) => {
-      const tensors = Object.fromEntries(Object.entries(inputs).map(([key, info]) => [key, asTensor(info)]));
-      return tf.tidy<tf.Tensor | tf.Tensor[]>(() => operation.reference(tensors, readAttrs<Attrs>(attrs)));
-    },
+    kernelFunc: ({ inputs, attrs }) => twin(tensorsOf(inputs), readAttrs<Attrs>(attrs)),
   });
   return (inputs: Record<string, tf.Tensor | undefined>, attrs: Attrs): tf.Tensor[] => {
     const given = Object.entries(inputs).filter(
@@ -47,7 +56,11 @@ export function readAttrs<Attrs extends object>(attrs: NamedAttrMap | undefined)
   return { ...attrs } as Attrs;
 }
 
-/** On the processor a kernel's inputs are the caller's tensors themselves. */
+function tensorsOf(inputs: NamedTensorInfoMap, as = (tensor: tf.Tensor) => tensor): Inputs {
+  return Object.fromEntries(Object.entries(inputs).map(([key, info]) => [key, as(asTensor(info))]));
+}
+
+/** A kernel's inputs are the caller's tensors themselves. */
 function asTensor(info: TensorInfo | undefined): tf.Tensor {
   if (info instanceof tf.Tensor) return info as tf.Tensor;
   throw new Error('A reference twin was given something that is not a tensor.');

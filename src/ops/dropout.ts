@@ -17,6 +17,7 @@ export interface DropoutAttrs {
 
 const operation = defineOperation<DropoutAttrs>({
   name: 'CounterDropout',
+  operation: 'dropout',
   reference: dropoutReference,
   kernel: dropoutKernel,
 });

@@ -15,11 +15,13 @@ export interface EmbedAttrs {
 
 const forward = defineOperation<EmbedAttrs>({
   name: 'Embed',
+  operation: ({ weight }) => `embed ${weight?.format ?? 'f32'}`,
   reference: embedReference,
   kernel: embedKernel,
 });
 const backward = defineOperation<{ vocab: number }>({
   name: 'EmbedGrad',
+  operation: 'embed f32',
   reference: embedGradReference,
   kernel: embedGradKernel,
 });

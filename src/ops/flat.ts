@@ -1,6 +1,6 @@
 /**
  * The optimiser's arithmetic over flat buffers that hold every trained number: gradients are added up, their norm is taken
- * on the device, and AdamW writes in place. On the processor the same is done with stock operations on new tensors.
+ * on the device, and AdamW writes in place. Stock operations do the same on the processor, and where the kernels are wrong.
  *
  *   m = β1 m + (1−β1) g     v = β2 v + (1−β2) g²     p = p − lr (m̂ / (√v̂ + ε) + decay p)
  *
@@ -14,7 +14,8 @@ import normCode from '../../shaders/gradientNorm.wgsl?raw';
 import normFinishCode from '../../shaders/gradientNormFinish.wgsl?raw';
 import { dispatch, floatBits, foldGroups, output, release } from '../gpu/dispatch';
 import { refill } from '../gpu/refill';
-import { adamwReference, normReference } from './flat.reference';
+import { accumulateReference, adamwReference, normReference } from './flat.reference';
+import { wayOf } from './ways';
 
 export interface AdamwScalars {
   learningRate: number;
@@ -36,34 +37,28 @@ export interface FlatState {
   scalars: tf.Tensor;
 }
 
-const onGpu = () => tf.getBackend() === 'webgpu';
+const byKernel = () => tf.getBackend() === 'webgpu' && wayOf('adamw') !== 'stock';
 const PARTS = 1024;
 
 /** gradient[offset …] += values. `offset` in numbers. */
 export function accumulate(state: FlatState, values: tf.Tensor, offset: number): void {
-  if (onGpu()) {
-    dispatch({
-      name: 'accumulate',
-      code: accumulateCode,
-      bind: [values, state.gradient],
-      uniforms: [values.size, offset],
-      groups: foldGroups(Math.ceil(values.size / 64)),
-      inPlace: [state.gradient],
-    });
+  if (!byKernel()) {
+    accumulateReference(state, values, offset);
     return;
   }
-  const before = state.gradient;
-  state.gradient = tf.tidy(() => {
-    const after = before.size - offset - values.size;
-    const placed = tf.pad(tf.reshape(values, [values.size]), [[offset, after]]);
-    return tf.keep(tf.add(before, placed));
+  dispatch({
+    name: 'accumulate',
+    code: accumulateCode,
+    bind: [values, state.gradient],
+    uniforms: [values.size, offset],
+    groups: foldGroups(Math.ceil(values.size / 64)),
+    inPlace: [state.gradient],
   });
-  before.dispose();
 }
 
 /** → [scale, norm, finite]: what adamw multiplies gradients with, the norm before it, and 1 or 0. `clip` 0: no limit. */
 export function gradientNorm(state: FlatState, clip: number): tf.Tensor {
-  if (!onGpu()) return normReference(state.gradient, clip);
+  if (!byKernel()) return normReference(state.gradient, clip);
   const parts = output([PARTS]);
   const result = output([3]);
   const count = [state.gradient.size / 4];
@@ -89,7 +84,7 @@ export function gradientNorm(state: FlatState, clip: number): tf.Tensor {
 
 /** One update with the gradient added up so far, which is emptied. `norm` is gradientNorm's result. */
 export function adamw(state: FlatState, norm: tf.Tensor, scalars: AdamwScalars): void {
-  if (!onGpu()) {
+  if (!byKernel()) {
     adamwReference(state, norm, scalars);
     return;
   }

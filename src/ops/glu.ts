@@ -15,9 +15,15 @@ export interface GluAttrs {
   activation: Activation;
 }
 
-const forward = defineOperation<GluAttrs>({ name: 'Glu', reference: gluReference, kernel: gluKernel });
+const forward = defineOperation<GluAttrs>({
+  name: 'Glu',
+  operation: 'glu',
+  reference: gluReference,
+  kernel: gluKernel,
+});
 const backward = defineOperation<GluAttrs>({
   name: 'GluGrad',
+  operation: 'glu',
   reference: gluGradReference,
   kernel: gluGradKernel,
 });

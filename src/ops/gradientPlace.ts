@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { blankTensor, touched, viewOf } from '../gpu/dispatch';
 import { accumulate, type FlatState } from './flat';
+import { wayOf } from './ways';
 
 export interface GradientPlace {
   state: FlatState;
@@ -18,7 +19,7 @@ export function addToGradient(
   shape: number[],
   { kernel, reference }: { kernel: (target: TensorInfo) => void; reference: () => tf.Tensor },
 ): void {
-  if (tf.getBackend() !== 'webgpu') {
+  if (tf.getBackend() !== 'webgpu' || wayOf('linear f32') === 'stock') {
     tf.tidy(() => {
       accumulate(state, reference(), offset);
     });

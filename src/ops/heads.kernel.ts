@@ -54,7 +54,7 @@ export function joinHeadsKernel(inputs: NamedTensorInfoMap, attrs: HeadsAttrs): 
 /** Without a norm nothing is added up over a head, so a workgroup takes as many heads as fill it. */
 function layout(code: string, rows: number, { heads, kvHeads, headDim }: HeadsAttrs, normed: boolean) {
   const count = rows * (heads + 2 * kvHeads);
-  const { constants, ...own } = byRows(code, count, headDim);
+  const { constants, ...own } = byRows('heads', code, count, headDim);
   if (normed) return { ...own, constants: { ...constants, NORM: true } };
   const lanes = Number(constants?.['LANES']);
   const together = Math.max(Number(constants?.['ROWS']), Math.floor(FULL_GROUP / lanes));

@@ -21,17 +21,20 @@ export interface HeadsAttrs {
 
 const split = defineOperation<HeadsAttrs>({
   name: 'SplitHeads',
+  operation: 'heads',
   reference: splitHeadsReference,
   kernel: splitHeadsKernel,
 });
 /** With gains it saves x too. */
 const splitNormed = defineOperation<HeadsAttrs>({
   name: 'SplitNormedHeads',
+  operation: 'heads',
   reference: splitHeadsReference,
   kernel: splitHeadsKernel,
 });
 const join = defineOperation<HeadsAttrs>({
   name: 'JoinHeads',
+  operation: 'heads',
   reference: joinHeadsReference,
   kernel: joinHeadsKernel,
 });

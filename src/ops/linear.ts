@@ -57,33 +57,54 @@ export interface LinearAttrs extends BlockAttrs {
   unread?: boolean;
 }
 
+/** A packed weight's kernels are its own; everything else is a product with f32. */
+const part = ({ weight }: LinearAttrs) => `linear ${weight?.format ?? 'f32'}` as const;
 const operation = (name: string) =>
-  defineOperation<LinearAttrs>({ name, reference: linearReference, kernel: linearKernel });
+  defineOperation<LinearAttrs>({
+    name,
+    operation: part,
+    reference: linearReference,
+    kernel: linearKernel,
+  });
 /** A frozen matrix, a trained one, and a frozen one with an adapter: each saves what its gradient reads. */
 const frozen = operation('FrozenLinear');
 const trained = operation('TrainedLinear');
 const adapted = operation('AdaptedLinear');
 /** The adapter reads another input than the frozen matrix. */
 const dropped = operation('DroppedLinear');
-const dx = defineOperation<LinearAttrs>({ name: 'LinearDx', reference: dxReference, kernel: dxKernel });
+const dx = defineOperation<LinearAttrs>({
+  name: 'LinearDx',
+  operation: part,
+  reference: dxReference,
+  kernel: dxKernel,
+});
 const plainDx = defineOperation<object>({
   name: 'PlainDx',
+  operation: 'linear f32',
   reference: plainDxReference,
   kernel: plainDxKernel,
 });
-const down = defineOperation<BlockAttrs>({ name: 'LoraDu', reference: downReference, kernel: downKernel });
+const down = defineOperation<BlockAttrs>({
+  name: 'LoraDu',
+  operation: 'linear f32',
+  reference: downReference,
+  kernel: downKernel,
+});
 const outer = defineOperation<{ scale: number }>({
   name: 'OuterProduct',
+  operation: 'linear f32',
   reference: outerReference,
   kernel: outerKernel,
 });
 const blockOuter = defineOperation<BlockAttrs>({
   name: 'BlockOuterProduct',
+  operation: 'linear f32',
   reference: blockOuterReference,
   kernel: blockOuterKernel,
 });
 const columnSum = defineOperation<object>({
   name: 'ColumnSum',
+  operation: 'linear f32',
   reference: columnSumReference,
   kernel: columnSumKernel,
 });

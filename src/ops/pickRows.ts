@@ -7,14 +7,16 @@ import fillCode from '../../shaders/fill.wgsl?raw';
 import gatherCode from '../../shaders/gatherRows.wgsl?raw';
 import scatterCode from '../../shaders/scatterRows.wgsl?raw';
 import { dispatch, foldGroups, output } from '../gpu/dispatch';
+import { replace } from '../gpu/replace';
+import { wayOf } from './ways';
 
-const onGpu = () => tf.getBackend() === 'webgpu';
+const byKernel = () => tf.getBackend() === 'webgpu' && wayOf('rows') !== 'stock';
 
 /** x [rows, width], at [count] int32 → [count, width]. An index past the end reads the last row. */
 export function gatherRows(x: tf.Tensor, at: tf.Tensor): tf.Tensor {
   const [rows = 0, width = 1] = x.shape;
   const [count = 0] = at.shape;
-  if (!onGpu()) return tf.tidy(() => tf.gather(x, tf.minimum(at, tf.scalar(rows - 1, 'int32'))));
+  if (!byKernel()) return tf.tidy(() => tf.gather(x, tf.minimum(at, tf.scalar(rows - 1, 'int32'))));
   const y = output([count, width]);
   dispatch({
     name: 'gatherRows',
@@ -33,7 +35,7 @@ export function gatherRows(x: tf.Tensor, at: tf.Tensor): tf.Tensor {
 export function scatterRows<T extends tf.Tensor>(target: T, rows: tf.Tensor, at: tf.Tensor): T {
   const [capacity = 0] = target.shape;
   const [count = 0] = at.shape;
-  if (onGpu()) {
+  if (byKernel()) {
     const width = target.size / Math.max(1, capacity);
     dispatch({
       name: 'scatterRows',
@@ -45,24 +47,23 @@ export function scatterRows<T extends tf.Tensor>(target: T, rows: tf.Tensor, at:
     });
     return target;
   }
-  const places = Array.from(at.dataSync());
-  const real = places.flatMap((place, index) => (place < capacity ? [index] : []));
-  const grown = tf.tidy(() => {
-    const kept = tf.tensor1d(real, 'int32');
-    const indices = tf.tensor2d(
-      real.map((index) => [places[index] ?? 0]),
-      [real.length, 1],
-      'int32',
-    );
-    return tf.tensorScatterUpdate(target, indices, tf.gather(rows, kept)) as T;
+  const written = tf.tidy(() => {
+    // what is left out goes to a row past the end, which is cut off
+    const wide = tf.reshape(target, [capacity, -1]);
+    const longer = tf.pad(wide, [
+      [0, 1],
+      [0, 0],
+    ]);
+    const indices = tf.reshape(tf.minimum(at, tf.scalar(capacity, 'int32')), [count, 1]);
+    const all = tf.tensorScatterUpdate(longer, indices, tf.reshape(rows, [count, -1]));
+    return tf.reshape(tf.slice(all, [0, 0], [capacity, -1]), target.shape) as T;
   });
-  target.dispose();
-  return tf.keep(grown);
+  return replace(target, written);
 }
 
 /** Zeros made on the device, without an upload. */
 export function zerosOnDevice(shape: number[]): tf.Tensor {
-  if (!onGpu()) return tf.zeros(shape);
+  if (!byKernel()) return tf.zeros(shape);
   const y = output(shape);
   const count = tf.util.sizeFromShape(shape);
   dispatch({

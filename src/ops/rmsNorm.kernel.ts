@@ -35,7 +35,7 @@ function run(
   added: TensorInfo | undefined,
 ): void {
   const [rows, cols] = [size(bind[0], 0), size(bind[0], 1)];
-  const { constants, ...layout } = byRows(code, rows, cols);
+  const { constants, ...layout } = byRows('rmsNorm', code, rows, cols);
   dispatch({
     ...{ name, ...layout, constants: { ...constants, ADD: added !== undefined }, bind },
     uniforms: [rows, cols, floatBits(epsilon), floatBits(offset)],

@@ -20,11 +20,13 @@ export interface RmsNormAttrs extends NormAttrs {
 
 const forward = defineOperation<RmsNormAttrs>({
   name: 'RmsNorm',
+  operation: 'rmsNorm',
   reference: rmsNormReference,
   kernel: rmsNormKernel,
 });
 const branched = defineOperation<NormAttrs>({
   name: 'BranchedRmsNorm',
+  operation: 'rmsNorm',
   reference: (inputs, attrs) => {
     if (!inputs['x']) throw new Error('rmsNorm misses an input.');
     return [rmsNormReference(inputs, attrs), tf.clone(inputs['x'])];
@@ -33,11 +35,13 @@ const branched = defineOperation<NormAttrs>({
 });
 const backwardX = defineOperation<NormAttrs>({
   name: 'RmsNormDx',
+  operation: 'rmsNorm',
   reference: rmsNormDxReference,
   kernel: rmsNormDxKernel,
 });
 const backwardGain = defineOperation<NormAttrs>({
   name: 'RmsNormDg',
+  operation: 'rmsNorm',
   reference: rmsNormDgReference,
   kernel: rmsNormDgKernel,
 });

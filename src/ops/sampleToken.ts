@@ -9,6 +9,8 @@ import code from '../../shaders/sampleToken.wgsl?raw';
 import { dispatch, floatBits, output } from '../gpu/dispatch';
 import { byRows } from './rows.kernel';
 import { sampleTokenReference } from './sampleToken.reference';
+import { sampleTokenStock } from './sampleToken.stock';
+import { wayOf } from './ways';
 
 export interface Sampling {
   /** 0 is greedy. */
@@ -38,8 +40,13 @@ export function sampleToken(logits: tf.Tensor, draws: readonly number[], samplin
   }
   const { temperature, topP } = sampling;
   const chance = tf.tensor1d(draws.map((draw) => Math.min(draw, BELOW_ONE)));
+  if (wayOf('sampleToken') === 'stock') {
+    const chosen = sampleTokenStock(logits, chance, sampling);
+    chance.dispose();
+    return chosen;
+  }
   const ids = output([rows], 'int32');
-  const layout = byRows(code, rows, vocab);
+  const layout = byRows('sampleToken', code, rows, vocab);
   dispatch({
     name: 'sampleToken',
     ...layout,

@@ -12,6 +12,7 @@ import type {
   SelfTestReport,
 } from './benchmark';
 import type { ChatAssets, Message, PackedRows, TrainingData, EvalRow } from './data';
+import type { Verdict } from './detours';
 import type { Failure, Plan, RunEvent, FinishReason, Evaluated, StepReport } from './events';
 import type { Losses, ModelsApi } from './models';
 import type { Settings } from './settings';
@@ -280,6 +281,8 @@ export interface TrainerApi extends ModelsApi {
   /** Compares every operation and a tiny model with what they should give. */
   /** Tries every kernel of a product in every weight format, and uses and keeps the fastest. */
   tune(onTrial: (trial: KernelTrial) => void): Promise<Result<KernelReport>>;
+  /** Of the last self-test on this device in this browser; null where none was run. */
+  verdict(): Promise<Result<Verdict | null>>;
   selfTest(onCheck: (check: SelfTestCheck) => void): Promise<Result<SelfTestReport>>;
   /** Ends a running answer, scoring, benchmark or self-test. */
   cancel(): Promise<void>;

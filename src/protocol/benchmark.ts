@@ -3,6 +3,7 @@
  * `npm run bench` and its JSON file all read this. Measures nothing.
  */
 import type { Bytes, Milliseconds } from '../units';
+import type { Verdict, Way } from './detours';
 import type { WeightFormat } from './weightFormats';
 
 export const BENCHMARKS = [
@@ -96,6 +97,8 @@ export interface SelfTestCheck {
   error: number;
   tolerance: number;
   ok: boolean;
+  /** Of an operation: what was tried in the place of the usual way; absent for that itself. */
+  way?: Way;
 }
 
 export interface SelfTestReport {
@@ -104,6 +107,7 @@ export interface SelfTestReport {
   checks: SelfTestCheck[];
   /** Kernels that ran, by name. */
   kernels: string[];
-  /** Operations whose kernel does not agree with its twin. */
+  /** Operations whose usual kernel does not agree with its twin. */
   broken: string[];
+  verdict: Verdict;
 }

@@ -1,5 +1,6 @@
 /** What a run says while it works. Small plain objects; `RunState.apply` is the only reader on the screen. */
 import type { Bytes, Milliseconds, Steps, Tokens } from '../units';
+import type { Detour } from './detours';
 
 /** Why something could not be done, as data, so that it survives a thread. `message` is what, where, and the next move. */
 export type Failure =
@@ -7,6 +8,7 @@ export type Failure =
   | { kind: 'out-of-memory'; message: string; needed: Bytes; available: Bytes }
   | { kind: 'device-lost'; message: string; reason: string }
   | { kind: 'gpu-error'; message: string }
+  | { kind: 'wrong-results'; message: string }
   | { kind: 'not-finite'; message: string; step: Steps }
   | { kind: 'bad-input'; message: string }
   | { kind: 'wrong-base'; message: string; expected: string; found: string }
@@ -39,6 +41,8 @@ export interface MemoryPart {
 export interface Plan {
   backend: string;
   device: string;
+  /** Operations of the run that the device computes wrongly, and the ways around them; absent where there are none. */
+  detours?: Detour[];
   steps: Steps;
   rowsPerStep: number;
   tokensPerStep: Tokens;

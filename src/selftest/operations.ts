@@ -1,156 +1,86 @@
 /**
- * Every operation by itself: its kernel on the device against its twin on the processor, forward and backward, at sizes that fill
- * no tile. Where the oracle's checks fail, this names the operation. Needs no files.
+ * What the self-test asks of each operation: inputs at sizes that fill no tile, outputs and gradients. The same code runs on the
+ * device and on the processor. Needs no files and judges nothing: see detours.ts.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { makeWeight } from '../model/weights';
 import { sightOfStarts } from '../model/sight';
 import { attention } from '../ops/attention';
 import { crossEntropy } from '../ops/crossEntropy';
-import { adamw, gradientNorm, type FlatState } from '../ops/flat';
-import { linear } from '../ops/linear';
-import { rmsNorm } from '../ops/rmsNorm';
+import { dropout } from '../ops/dropout';
+import { accumulate, adamw, gradientNorm } from '../ops/flat';
 import { glu, type Activation } from '../ops/glu';
 import { splitHeads } from '../ops/heads';
-import { embed } from '../ops/embed';
-import { WEIGHT_FORMATS, type WeightFormat } from '../protocol/weightFormats';
-import { randomFrom } from '../random';
-import { relativeL2 } from './distance';
-import { disposeWeight } from '../ops/weight';
+import { gatherRows, scatterRows, zerosOnDevice } from '../ops/pickRows';
+import { branchedNorm, rmsNorm } from '../ops/rmsNorm';
+import { sampleToken } from '../ops/sampleToken';
+import type { OperationName } from '../protocol/detours';
+import { WEIGHT_FORMATS } from '../protocol/weightFormats';
+import { filler, flatState, given, gradients, ROWS } from './inputs';
+import { adapted, addedUp, embedding, trained } from './weightCases';
 
-export interface OperationCheck {
-  operation: string;
-  error: number;
-  tolerance: number;
-  ok: boolean;
-}
-
-interface Operation {
+/** One judgement of an operation. */
+export interface Case {
   name: string;
+  /** Relative L2. */
   tolerance: number;
   /** On the backend that is set: makes its inputs, returns its outputs. Called in a tidy. */
   run(): tf.Tensor[];
 }
 
-const ROWS = 37;
-
-/** Each operation is reported as it is done; `onDevice` is told before and after, for errors that the device reports late. */
-export async function checkOperations(
-  check: () => void,
-  hear: (result: OperationCheck) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const { name, tolerance, run } of operations()) {
-    signal.throwIfAborted();
-    const theirs = await outputsOn('cpu', run);
-    let error = Infinity;
-    try {
-      const ours = await outputsOn('webgpu', run);
-      check();
-      error = Math.max(...ours.map((values, index) => relativeL2(values, theirs[index] ?? [])));
-    } catch (failure) {
-      // a kernel that the device refuses is a result, not the end of the test
-      console.error(`Self-test of ${name}:`, failure);
-    }
-    hear({ operation: name, error, tolerance, ok: error <= tolerance });
-  }
+export interface OperationToTest {
+  operation: OperationName;
+  cases: Case[];
 }
 
-async function outputsOn(backend: 'cpu' | 'webgpu', run: () => tf.Tensor[]): Promise<Float32Array[]> {
-  await tf.setBackend(backend);
-  try {
-    const outputs = tf.tidy(run);
-    const values = await Promise.all(outputs.map(async (one) => Float32Array.from(await one.data())));
-    tf.dispose(outputs);
-    return values;
-  } finally {
-    await tf.setBackend('webgpu');
-  }
-}
-
-function operations(): Operation[] {
+/** Products with f32 come first: an adapter's run inside the layers of every other format. */
+export function operationsToTest(): OperationToTest[] {
+  const one = (operation: OperationName, tolerance: number, run: Case['run'], name: string = operation) => ({
+    operation,
+    cases: [{ name, tolerance, run }],
+  });
+  const [f32, ...packed] = WEIGHT_FORMATS.map((format) =>
+    one(`linear ${format}`, format === 'f32' ? 1e-4 : 2e-3, () => adapted(format), `linear, ${format}`),
+  );
   return [
-    ...WEIGHT_FORMATS.map(linearIn),
-    { name: 'embed', tolerance: 1e-5, run: embedding },
-    { name: 'rmsNorm', tolerance: 1e-4, run: norm },
-    { name: 'heads', tolerance: 1e-4, run: () => heads(false) },
-    { name: 'heads, normed', tolerance: 1e-4, run: () => heads(true) },
-    { name: 'attention', tolerance: 1e-4, run: attend },
-    ...(['silu', 'gelu_tanh'] as const).map(gated),
-    { name: 'crossEntropy', tolerance: 1e-4, run: lossRows },
-    { name: 'adamw', tolerance: 1e-5, run: update },
+    {
+      operation: 'linear f32',
+      cases: [
+        ...(f32?.cases ?? []),
+        { name: 'linear, into the gradient', tolerance: 1e-4, run: addedUp },
+        { name: 'linear, trained', tolerance: 1e-4, run: trained },
+      ],
+    },
+    ...packed,
+    ...WEIGHT_FORMATS.map((format) =>
+      one(`embed ${format}`, 1e-5, () => embedding(format), `embed, ${format}`),
+    ),
+    one('rmsNorm', 1e-4, norm),
+    {
+      operation: 'heads',
+      cases: [
+        { name: 'heads', tolerance: 1e-4, run: () => heads(false) },
+        { name: 'heads, normed', tolerance: 1e-4, run: () => heads(true) },
+      ],
+    },
+    one('attention', 1e-4, attend),
+    one('attentionApart', 1e-4, attendApart, 'attention, one by one'),
+    { operation: 'glu', cases: (['silu', 'gelu_tanh'] as const).map(gated) },
+    one('dropout', 1e-6, drop),
+    one('crossEntropy', 1e-4, lossRows),
+    one('rows', 1e-6, pick),
+    one('adamw', 1e-5, update),
+    one('sampleToken', 0, sample),
   ];
 }
 
-/** The same numbers on both backends: each run of an operation begins the sequence anew. */
-function filler(): (...shape: number[]) => tf.Tensor {
-  const random = randomFrom(11);
-  return (...shape) => {
-    const count = shape.reduce((product, side) => product * side, 1);
-    return tf.tensor(
-      Float32Array.from({ length: count }, () => 2 * random() - 1),
-      shape,
-    );
-  };
-}
-
-function gradients(
-  run: (...inputs: tf.Tensor[]) => tf.Tensor,
-  inputs: tf.Tensor[],
-  dy: tf.Tensor,
-): tf.Tensor[] {
-  return tf.grads((...all) => run(...(all as tf.Tensor[])))(inputs, dy);
-}
-
-/** Three layers in one product, the one between without an adapter, bias and residual; 128 suits the blocks of every format. */
-function linearIn(format: WeightFormat): Operation {
-  return {
-    name: `linear, ${format}`,
-    tolerance: format === 'f32' ? 1e-4 : 2e-3,
-    run: () => {
-      const filled = filler();
-      const [n, k] = [132, 128];
-      const segments = [
-        { rows: 72, rank: 5, scale: 1.5 },
-        { rows: 20, rank: 0, scale: 0 },
-        { rows: 40, rank: 4, scale: 0.5 },
-      ];
-      const random = randomFrom(3);
-      const values = Float32Array.from({ length: n * k }, () => (2 * random() - 1) / 8);
-      const weight = makeWeight(values, n, k, format);
-      const [x, a, b] = [filled(ROWS, k), filled(9, k), filled(72 * 5 + 40 * 4)];
-      const [bias, residual, dy] = [filled(n), filled(ROWS, n), filled(ROWS, n)];
-      const run = (x1: tf.Tensor, a1: tf.Tensor, b1: tf.Tensor) =>
-        linear(x1, weight, { bias, residual, lora: { a: a1, b: b1, segments } });
-      const outputs = [run(x, a, b), ...gradients(run as (...all: tf.Tensor[]) => tf.Tensor, [x, a, b], dy)];
-      disposeWeight(weight);
-      return outputs;
-    },
-  };
-}
-
-function embedding(): tf.Tensor[] {
-  const random = randomFrom(5);
-  const table = makeWeight(
-    Float32Array.from({ length: 96 * 64 }, () => random() + 1),
-    96,
-    64,
-    'f32',
-  );
-  const ids = tf.tensor1d(
-    Array.from({ length: ROWS }, (_, row) => (row * 29) % 96),
-    'int32',
-  );
-  const outputs = [embed(table, ids)];
-  disposeWeight(table);
-  return outputs;
-}
-
+/** Once alone, and once where x goes past the norm as well. */
 function norm(): tf.Tensor[] {
   const filled = filler();
   const [x, g, dy] = [filled(ROWS, 130), filled(130), filled(ROWS, 130)];
-  const run = (...[x1, g1]: tf.Tensor[]) => rmsNorm(given(x1), given(g1), { epsilon: 1e-6, offset: 1 });
-  return [run(x, g), ...gradients(run, [x, g], dy)];
+  const attrs = { epsilon: 1e-6, offset: 1 as const };
+  const run = (...[x1, g1]: tf.Tensor[]) => rmsNorm(given(x1), given(g1), attrs, { added: dy });
+  const both = (...[x1, g1]: tf.Tensor[]) => tf.add(...branchedNorm(given(x1), given(g1), attrs));
+  return [run(x, g), ...gradients(run, [x, g], dy), ...gradients(both, [x, g], dy)];
 }
 
 /** Three query heads on one key head; the parts are weighted apart, so that one that changes places with another is seen. */
@@ -183,7 +113,44 @@ function attend(): tf.Tensor[] {
   return [run(q, k, v), ...gradients(run, [q, k, v], dy)];
 }
 
-function gated(activation: Activation): Operation {
+/** Each query has keys of its own, of every length, as in a cache of several sequences. */
+function attendApart(): tf.Tensor[] {
+  const filled = filler();
+  const [q, k, v] = [filled(ROWS, 64), filled(2 * ROWS, 32), filled(2 * ROWS, 32)];
+  const first = Array.from({ length: ROWS }, (_, row) => (row * 5) % ROWS);
+  const last = first.map((key, row) => key + row);
+  const ranges = tf.tensor2d([first, last, first], [3, ROWS], 'int32');
+  return [attention(q, k, v, ranges, { heads: 4, kvHeads: 2, headDim: 16, together: false })];
+}
+
+function drop(): tf.Tensor[] {
+  const filled = filler();
+  const seed = tf.tensor1d([12345], 'int32');
+  return [dropout(filled(ROWS, 130), seed, 0.25, 3)];
+}
+
+/** Some rows out, some in, and places past the end. */
+function pick(): tf.Tensor[] {
+  const filled = filler();
+  const [x, few] = [filled(ROWS, 10), filled(5, 10)];
+  const at = tf.tensor1d([36, 0, 17, 99, 99], 'int32');
+  const target = scatterRows(tf.clone(zerosOnDevice([ROWS, 10])), few, at);
+  return [gatherRows(x, at), target];
+}
+
+/** The largest logit, a draw by temperature, and one out of a nucleus. */
+function sample(): tf.Tensor[] {
+  const logits = tf.mul(filler()(5, 261), 4);
+  const draws = [0.05, 0.3, 0.5, 0.7, 0.95];
+  const ways = [
+    { temperature: 0, topP: 1 },
+    { temperature: 0.8, topP: 1 },
+    { temperature: 0.8, topP: 0.7 },
+  ];
+  return ways.map((sampling) => sampleToken(logits, draws, sampling));
+}
+
+function gated(activation: Activation): Case {
   return {
     name: `glu, ${activation}`,
     tolerance: 1e-4,
@@ -206,13 +173,12 @@ function lossRows(): tf.Tensor[] {
   return [logp, given(dz)];
 }
 
-/** One update of 320 numbers, clipped. */
+/** A gradient added up from two parts, and one update with it, clipped. */
 function update(): tf.Tensor[] {
   const filled = filler();
-  const state: FlatState = {
-    ...{ parameters: filled(320), gradient: filled(320), mean: filled(320), square: tf.abs(filled(320)) },
-    scalars: tf.zeros([7]),
-  };
+  const state = flatState(320);
+  accumulate(state, filled(320), 0);
+  accumulate(state, filled(70), 64);
   const scalars = {
     learningRate: 0.01,
     beta1: 0.9,
@@ -221,11 +187,8 @@ function update(): tf.Tensor[] {
     weightDecay: 0.1,
     update: 3,
   };
-  adamw(state, gradientNorm(state, 1), scalars);
-  return [state.parameters, state.mean, state.square];
-}
-
-function given(tensor: tf.Tensor | undefined): tf.Tensor {
-  if (!tensor) throw new Error('A self-test misses an input.');
-  return tensor;
+  const norm = gradientNorm(state, 1);
+  adamw(state, norm, scalars);
+  tf.dispose([state.scalars]);
+  return [norm, state.parameters, state.mean, state.square, state.gradient];
 }

@@ -8,6 +8,7 @@ import {
   type SelfTestCheck,
   type SelfTestReport,
 } from '../protocol/benchmark';
+import type { Verdict } from '../protocol/detours';
 import type { Failure } from '../protocol/events';
 import { failureFrom } from './failure';
 
@@ -20,6 +21,8 @@ export class BenchmarkState {
   rows = $state.raw<readonly BenchmarkRow[]>([]);
   checks = $state.raw<readonly SelfTestCheck[]>([]);
   report = $state.raw<SelfTestReport | null>(null);
+  /** Of the last whole self-test on this device, which may be one of an earlier visit. */
+  verdict = $state.raw<Verdict | null>(null);
   /** Kernels tried, as they come. */
   trials = $state.raw<readonly KernelTrial[]>([]);
   /** Every kernel was tried, and the fastest are in use. */
@@ -30,6 +33,17 @@ export class BenchmarkState {
   #ticket = 0;
 
   constructor(private readonly remote: TrainerApi) {}
+
+  /** What was found at an earlier visit. */
+  async load(): Promise<void> {
+    try {
+      const kept = await this.remote.verdict();
+      if (kept.ok) this.verdict ??= kept.value;
+      else this.failure = kept.failure;
+    } catch (thrown) {
+      this.failure = failureFrom(thrown, 'Asking for the verdict on this device');
+    }
+  }
 
   choose(name: BenchmarkName, wanted: boolean): void {
     this.chosen = BENCHMARKS.filter((one) => (one === name ? wanted : this.chosen.includes(one)));
@@ -65,6 +79,7 @@ export class BenchmarkState {
       if (!result.ok) this.failure = result.failure;
       else {
         this.report = result.value;
+        this.verdict = result.value.verdict;
         this.checks = result.value.checks;
       }
     });

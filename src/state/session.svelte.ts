@@ -120,7 +120,7 @@ export class Session {
 
   async load(): Promise<void> {
     await Promise.all([this.lessons.load(), this.models.load().then(() => this.adapters.load())]);
-    await Promise.all([this.runs.load(), this.downloads.load()]);
+    await Promise.all([this.runs.load(), this.downloads.load(), this.benchmark.load()]);
   }
 
   /** Streams a model in and keeps it. The browser is asked first to keep what the page stores. */

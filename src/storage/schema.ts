@@ -7,6 +7,7 @@ import type { TunedTable } from '../ops/product/choose';
 import type { DType } from '../checkpoint/safetensors';
 import type { AdapterSummary, RunHistory, RunSummary } from '../protocol/apis';
 import type { ChatAssets, TrainingData } from '../protocol/data';
+import type { Verdict } from '../protocol/detours';
 import type { Plan } from '../protocol/events';
 import type { HubFile, Losses, StoredKind } from '../protocol/models';
 import type { Settings } from '../protocol/settings';
@@ -137,12 +138,19 @@ export interface AdapterFiles {
   runRecord: string | null;
 }
 
-export interface KeptMeasurement {
+export interface KeptTable {
   /** See workers/tuning.ts: device, browser and version of the designs. */
   device: string;
   table: TunedTable;
   made: number;
 }
+export interface KeptVerdict {
+  /** See workers/verdicts.ts: device and browser. */
+  device: string;
+  verdict: Verdict;
+  made: number;
+}
+export type KeptMeasurement = KeptTable | KeptVerdict;
 
 export interface LoratorySchema extends DBSchema {
   models: { key: string; value: StoredModel };

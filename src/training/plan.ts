@@ -6,6 +6,7 @@ import { adapterModules, specOf } from '../adapter/spec';
 import type { ModelConfig } from '../model/config';
 import { formatOfTensor, parameterCount, weightShapes } from '../model/shapes';
 import type { PackedRows } from '../protocol/data';
+import type { Detour } from '../protocol/detours';
 import type { MemoryPart, Plan } from '../protocol/events';
 import type { Settings } from '../protocol/settings';
 import { weightBytes, type WeightFormat } from '../protocol/weightFormats';
@@ -27,7 +28,7 @@ export function planRun(
   config: ModelConfig,
   settings: Settings,
   train: Pick<PackedRows, 'rows' | 'examples' | 'length'>,
-  machine: { backend: string; device: string },
+  machine: { backend: string; device: string; detours?: Detour[] },
 ): Plan {
   const { rowsPerStep, steps } = planSteps(settings, train);
   const rows = microRows(train.length, rowsPerStep);

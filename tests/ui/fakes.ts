@@ -1,9 +1,10 @@
 /** Remotes for the screen's tests: they answer with fixed data and let a test play the events of a run by hand. */
 import type { AdapterSummary, DatasetApi, Result, RunSummary, TrainerApi } from '../../src/protocol/apis';
+import type { Verdict } from '../../src/protocol/detours';
 import type { RunEvent } from '../../src/protocol/events';
 import { defaultSettings } from '../../src/protocol/settings';
 import { FakeModels, qwenConfig } from './fakeModels';
-import { benchmarkRows, kernelTrials, selfTestChecks } from './samples/benchmark';
+import { benchmarkRows, kernelTrials, selfTestChecks, verdict } from './samples/benchmark';
 import { data, prepared, report, tokens } from './samples/data';
 import { evaluations, models, plan, run, steps } from './samples/run';
 import { reference, scores } from './samples/scores';
@@ -24,6 +25,8 @@ export function fakeDataset(changes: Partial<DatasetApi> = {}): DatasetApi {
 export class FakeTrainer extends FakeModels implements TrainerApi {
   kept: AdapterSummary[] = [];
   known: RunSummary[] = [];
+  /** Of an earlier visit. */
+  tested: Verdict | null = null;
   say: (event: RunEvent) => void = () => undefined;
   end: () => void = () => undefined;
 
@@ -136,8 +139,10 @@ export class FakeTrainer extends FakeModels implements TrainerApi {
       checks: selfTestChecks,
       kernels: ['rope'],
       broken,
+      verdict,
     });
   };
+  verdict: TrainerApi['verdict'] = async () => ok(this.tested);
   cancel: TrainerApi['cancel'] = async () => void this.calls.push('cancel');
 
   #play(call: string, onEvent: (event: RunEvent) => void): Promise<void> {

@@ -4,9 +4,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { page } from 'vitest/browser';
 import { render } from 'vitest-browser-svelte';
 import '../../src/app.css';
+import type { Verdict } from '../../src/protocol/detours';
 import App from '../../src/ui/App.svelte';
 import { facts, progress, storedItems, unfinished } from './fakeModels';
 import { FakeTrainer } from './fakes';
+import { verdict } from './samples/benchmark';
 import { lessons } from './samples/data';
 import { adapter, evaluations, plan, run, steps } from './samples/run';
 import { screen } from './mountable';
@@ -24,9 +26,10 @@ type State =
   | 'deleted';
 
 /** Brings a screen into a state through the same events a run would send. */
-async function show(state: State, hash: string) {
+async function show(state: State, hash: string, tested: Verdict | null = null) {
   location.hash = hash;
   const trainer = new FakeTrainer();
+  trainer.tested = tested;
   if (state !== 'fresh') {
     trainer.kept = [adapter];
     trainer.known = [{ ...run, id: 'r2', status: 'unfinished', step: 24 }, run];
@@ -234,7 +237,47 @@ describe('what stands on the page', () => {
     await expect.element(rows).toHaveTextContent('TensorFlow.js: 900 ms, 9 times ours');
     await expect.element(rows).toHaveTextContent('Another: wrong results (1.4e+0 away), so not timed');
     await expect.element(rows).toHaveTextContent('This GPU allows 128 MiB in one binding.');
-    await expect.element(page.getByTestId('selftest-verdict')).toHaveTextContent('The cause: attention.');
+    const notice = page.getByTestId('selftest-verdict');
+    await expect.element(notice).toHaveTextContent('Right, but by a slower way');
+    await expect
+      .element(notice)
+      .toHaveTextContent(
+        'On this graphics card, attention gives wrong results. Loratory uses a slower way for it.',
+      );
+    await expect.element(notice).toHaveTextContent('It is computed by TensorFlow.js.');
+    await expect
+      .element(notice)
+      .toHaveTextContent('a whole model computed what PyTorch computes on Test GPU');
+    await page.getByText('All checks').click();
+    const checks = page.getByTestId('selftest-check');
+    await expect.element(checks.nth(1)).toHaveTextContent('failed');
+    await expect.element(checks.nth(2)).toHaveTextContent('attention, by TensorFlow.js');
+    await expect.element(checks.nth(2)).not.toHaveTextContent('failed');
+  });
+
+  it('a verdict of an earlier visit: what was wrong, when, and the way to test again', async () => {
+    const detours = [...verdict.detours, { operation: 'linear q4', way: null } as const];
+    const { session } = await show('fresh', '#/benchmark', { ...verdict, detours });
+    const notice = page.getByTestId('selftest-verdict');
+    await expect.element(notice).toHaveTextContent('Right, but not in everything');
+    await expect
+      .element(notice)
+      .toHaveTextContent('multiplying by q4 weights gives wrong results in every way');
+    await expect.element(notice).toHaveTextContent('Choose another weight format.');
+    await expect.element(notice).toHaveTextContent('here on May 17, 2026');
+    const button = page.getByTestId('selftest-start');
+    await expect.element(button).toHaveTextContent('Run the self-test again');
+    await button.click();
+    await expect.element(notice).not.toHaveTextContent('q4 weights');
+    expect(session.benchmark.verdict).toEqual(verdict);
+  });
+
+  it('a model that is computed wrongly although each operation is right', async () => {
+    await show('fresh', '#/benchmark', { detours: [], right: false, made: verdict.made });
+    const notice = page.getByTestId('selftest-verdict');
+    await expect.element(notice).toHaveTextContent('Something is computed wrongly');
+    await expect.element(notice).toHaveTextContent('No single operation is at fault');
+    await expect.element(notice).toHaveTextContent('Do not trust an adapter trained here');
   });
 
   it('a download shows its receipt', async () => {

@@ -11,6 +11,7 @@ import { RunBook } from '../../workers/runBook';
 import { Runs } from '../../workers/running';
 import { Shelf } from '../../workers/shelf';
 import { Tuning } from '../../workers/tuning';
+import { Verdicts } from '../../workers/verdicts';
 
 const folder = 'tests/fixtures/models/qwen2';
 const files = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
@@ -59,7 +60,7 @@ async function begunOn(baseHash: string | null): Promise<void> {
 async function failureOfGoingOn(models: Library): Promise<unknown> {
   const events: RunEvent[] = [];
   const book = new RunBook(db);
-  const runs = new Runs(db, book, models, new Shelf(db, book, models), new Tuning(db));
+  const runs = new Runs(db, book, models, new Shelf(db, book, models), new Tuning(db), new Verdicts(db));
   await runs.goOn('run', (event) => events.push(event));
   return events.flatMap((event) => (event.type === 'failed' ? [event.failure] : []))[0];
 }

@@ -1,6 +1,7 @@
 /** Chooses the design of a product from its shape and the device's features; never from a vendor's name. */
 import type { Gpu } from '../../gpu/device';
 import type { WeightFormat } from '../../protocol/weightFormats';
+import { wayOf } from '../ways';
 import { rightOf, type ProductShape } from './operands';
 import { reduceGroups, reduceSource, type Reduce } from './reduce';
 import { registersGroups, registersSource, type Registers } from './registers';
@@ -39,23 +40,32 @@ export function preferDesign(choice: typeof preferred): void {
 export function chooseDesign(shape: ProductShape, rows: number, width: number, gpu: Gpu): Design {
   const wish = preferred?.(shape, rows, width);
   if (wish) return wish;
-  if (shape.form === 'tn' || shape.vector === 1) return registers(shape, rows, width, gpu);
+  const broadcast = gpu.software ? gpu.fixedSubgroup : 0;
+  const plain = shape.form === 'tn' || shape.vector === 1;
+  const way = wayOf(`linear ${shape.format}`);
+  if (way !== 'usual') return way === 'tiles' && !plain ? tiles(rows) : registers(shape, rows, width, 0);
+  if (plain) return registers(shape, rows, width, broadcast);
   const few = shape.form === 'nt' ? rows <= FEW_ROWS : false;
   const skinny = width <= FEW_COLUMNS && shape.format === 'f32';
   if (gpu.software) {
     if (few && gpu.fixedSubgroup > 0 && !skinny) return reduce(shape, rows, gpu.fixedSubgroup, true);
     return (
-      (rows >= 16 && !skinny && tuned[kindOf(shape.form, shape.format)]) || registers(shape, rows, width, gpu)
+      (rows >= 16 && !skinny && tuned[kindOf(shape.form, shape.format)]) ||
+      registers(shape, rows, width, broadcast)
     );
   }
   if (few || skinny) return reduce(shape, rows, 64, false);
   const winner = tuned[kindOf(shape.form, shape.format)];
   if (winner && rows > 32) return winner;
+  return tiles(rows);
+}
+
+function tiles(rows: number): Tiled {
   return { design: 'tiled', bm: rows <= 32 ? 32 : 64, bn: 64, tm: 4, tn: 4, stage: 'f32' };
 }
 
-function registers(shape: ProductShape, rows: number, width: number, gpu: Gpu): Registers {
-  const broadcast = gpu.software ? gpu.fixedSubgroup : 0;
+/** `broadcast`: lanes of a subgroup that pass the left operand round; 0 for none. */
+function registers(shape: ProductShape, rows: number, width: number, broadcast: number): Registers {
   const own = shape.form === 'nt' ? 1 : shape.form === 'nn' ? rightOf(shape).width : shape.vector;
   const most = shape.form === 'nt' ? 4 : 1;
   const cols = Math.max(1, Math.min(most, Math.ceil(width / ((broadcast || 64) * own))));

@@ -6,10 +6,12 @@ import type {
   Limit,
   OwnFigure,
   PeerFigure,
+  SelfTestReport,
 } from '../../protocol/benchmark';
+import type { Verdict } from '../../protocol/detours';
 import { WEIGHT_FORMATS } from '../../protocol/weightFormats';
 import { formatName } from '../models/words';
-import { bytes, percent } from '../numbers';
+import { bytes, date, percent, plural } from '../numbers';
 
 export const CHOICES: Record<BenchmarkName, { label: string; note: string }> = {
   matmul: { label: 'Matrix products', note: 'what training mostly consists of' },
@@ -48,6 +50,38 @@ export const distance = (value: number): string =>
 export function partInWords(part: string): string {
   const format = WEIGHT_FORMATS.find((one) => one === part);
   return format === undefined ? part : `model, ${formatName(format)}`;
+}
+
+const DISTRUST = 'Do not trust an adapter trained here; try another browser or a newer graphics driver.';
+
+/** `report` is null for a verdict of an earlier visit. What each detour is stands beside it. */
+export function verdictInWords({ detours, right, made }: Verdict, report: SelfTestReport | null) {
+  const where = report ? `on ${report.device}` : `here on ${date(made)}`;
+  if (!right)
+    return {
+      tone: 'bad',
+      title: 'Something is computed wrongly',
+      text: wrong(detours, report, where),
+    } as const;
+  if (detours.length === 0) {
+    const text = report
+      ? `${plural(report.checks.length, 'check')} passed ${where}.`
+      : `Every check passed ${where}.`;
+    return { tone: 'good', title: 'It computes what it should', text } as const;
+  }
+  const refused = detours.some(({ way }) => way === null);
+  const title = refused ? 'Right, but not in everything' : 'Right, but by a slower way';
+  const text = `With that, a whole model computed what PyTorch computes ${where}.`;
+  return { tone: 'warn', title, text } as const;
+}
+
+function wrong(detours: Verdict['detours'], report: SelfTestReport | null, where: string): string {
+  if (detours.some(({ way }) => way === null))
+    return `A whole model could not be computed rightly ${where}. ${DISTRUST}`;
+  const ofModel = report?.checks.filter(({ part, ok }) => part !== 'operations' && !ok) ?? [];
+  const first = ofModel[0] ? ` The first that differs is “${ofModel[0].check}”.` : '';
+  const cause = detours.length > 0 ? 'Even so, a' : 'No single operation is at fault, but a';
+  return `${cause} whole model does not compute what PyTorch computes ${where}.${first} ${DISTRUST}`;
 }
 
 export function peerWords({ peer, ms, ratio, correct, relL2, note }: PeerFigure): string {
