@@ -20,12 +20,12 @@ export interface Rehearsal {
 export function rehearse(work: () => void): Rehearsal {
   const { device, faults, software } = gpu();
   const asked = onlyPipelines(work);
-  const touch = software ? new Touch(device) : null;
+  const touch = software && asked.length > 0 ? new Touch(device) : null;
   let made = 0;
   let heard: () => void = () => undefined;
   const each = asked.map(async ({ pipeline, buffers }) => {
-    touch?.run(await pipeline, buffers);
-    await pipeline;
+    const one = await pipeline;
+    touch?.run(one, buffers);
     made++;
     heard();
   });

@@ -11,7 +11,7 @@ import { qwen } from '../../src/benchmark/shapes';
 import { syntheticSource } from '../../src/benchmark/synthetic';
 import { startEngine } from '../../src/gpu/backend';
 import { cacheSizes } from '../../src/gpu/pipelines';
-import { finished, restBeforeRead } from '../../src/gpu/rest';
+import { finished } from '../../src/gpu/rest';
 import { loadWeights } from '../../src/model/loadWeights';
 import { parseSettings } from '../../src/protocol/settings';
 import { planRun } from '../../src/training/plan';
@@ -57,6 +57,5 @@ await trainRun({
     if (event.type === 'evaluated') tell(`loss ${event.report.loss.toFixed(4)} on held-out rows`);
   },
   save: async () => undefined,
-  beforeRead: restBeforeRead,
   check: () => engine.check(),
 });
