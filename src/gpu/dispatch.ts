@@ -269,12 +269,19 @@ export function wholeTensor(tensor: tf.Tensor): tf.Tensor {
 
 /** Copies the numbers of one tensor into the buffer of another, after all work recorded so far. No shader takes part. */
 export function copyTensor(from: TensorInfo, to: TensorInfo): void {
+  if (asked) return;
   const backend = backendInside();
   const [source, target] = [rangeOf(backend, from, 'copyTensor'), rangeOf(backend, to, 'copyTensor')];
   backend.ensureCommandEncoderReady();
   backend.endComputePassEncoder();
   const bytes = 4 * tf.util.sizeFromShape(to.shape);
-  backend.commandEncoder?.copyBufferToBuffer(source.buffer, source.offset, target.buffer, target.offset, bytes);
+  backend.commandEncoder?.copyBufferToBuffer(
+    source.buffer,
+    source.offset,
+    target.buffer,
+    target.offset,
+    bytes,
+  );
   backend.tensorMap.get(to.dataId).values = null;
 }
 

@@ -1,7 +1,7 @@
 /** A rehearsed run: every pipeline of its steps and checks is there before the first, and the rehearsal itself takes nothing. */
 import * as tf from '@tensorflow/tfjs-core';
 import { readFileSync } from 'node:fs';
-import { expect, it, vi } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { fullTrainable } from '../../src/adapter/full';
 import { loraTrainable } from '../../src/adapter/lora';
 import { specOf } from '../../src/adapter/spec';
@@ -12,7 +12,9 @@ import { allocatedBytes } from '../../src/gpu/memory';
 import { cacheSizes } from '../../src/gpu/pipelines';
 import { readConfig } from '../../src/model/config';
 import { loadWeights } from '../../src/model/loadWeights';
+import { useDetours } from '../../src/ops/ways';
 import type { PackedRows } from '../../src/protocol/data';
+import type { OperationName } from '../../src/protocol/detours';
 import { parseSettings, type Settings } from '../../src/protocol/settings';
 import { planRun } from '../../src/training/plan';
 import { rehearseRun } from '../../src/training/rehearseRun';
@@ -20,6 +22,8 @@ import { trainRun } from '../../src/training/run';
 import { sourceOfFolder } from '../checkpoint/folder';
 
 vi.setConfig({ testTimeout: 300_000 });
+
+afterEach(() => useDetours([]));
 
 /** Rows of 32 tokens; in the first less is learned than in the last, as much as fills several chunks of the head. */
 function rows(count: number, vocab: number): PackedRows {
@@ -45,16 +49,18 @@ function watchPipelines(): string[] {
   return made;
 }
 
-const cases: [family: string, changes: Partial<Settings>][] = [
+const cases: [family: string, changes: Partial<Settings>, detours?: OperationName[]][] = [
   ['qwen2', { weightFormat: 'q4' }],
   ['gemma3_text', { weightFormat: 'f16', dropout: 0.1 }],
   ['phi3', { weightFormat: 'nf4', targets: ['o_proj', 'down_proj'], keptLayers: 1 }],
   ['smollm3', { weightFormat: 'q8', dropout: 0.1, keptLayers: 1000 }],
   ['qwen3', { method: 'full', weightFormat: 'f32' }],
+  ['llama', { weightFormat: 'f16' }, ['glu', 'rows', 'adamw', 'rmsNorm', 'attention']],
 ];
 
-it.each(cases)('%s with %o makes no pipeline after its rehearsal', async (family, changes) => {
+it.each(cases)('%s with %o makes no pipeline after its rehearsal', async (family, changes, detours = []) => {
   const engine = await startEngine();
+  useDetours(detours.map((operation) => ({ operation, way: 'stock' })));
   const folder = `tests/fixtures/models/${family}`;
   const config = readConfig(JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')));
   const settings = parseSettings({

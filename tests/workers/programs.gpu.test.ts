@@ -13,6 +13,7 @@ import { RunBook } from '../../workers/runBook';
 import { Runs } from '../../workers/running';
 import { Shelf } from '../../workers/shelf';
 import { Tuning } from '../../workers/tuning';
+import { Verdicts } from '../../workers/verdicts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -33,7 +34,7 @@ beforeEach(async () => {
     if (name === 'models.json') return new TextEncoder().encode(JSON.stringify(listed)).buffer;
     return new Uint8Array(readFileSync(`${folder}/${name}`)).buffer;
   });
-  runs = new Runs(db, book, library, new Shelf(db, book, library), new Tuning(db));
+  runs = new Runs(db, book, library, new Shelf(db, book, library), new Tuning(db), new Verdicts(db));
 });
 afterEach(() => db.close());
 
