@@ -6,7 +6,7 @@
 //
 // For queries of several sequences in one cache, few of them: a workgroup for each query and head walks that query's own keys, LANES
 // at a time. First each lane scores a key of its own; then the lanes lie along d, OWNED vectors each, and where they are more than
-// D4, SLICES of them share the keys. Loops over D4, OWNED and SLICES are written out by the dispatch; one of shared/rowReduce*.wgsl
+// D4, SLICES of them share the keys. Loops over OWNED and SLICES are written out by the dispatch; one of shared/rowReduce*.wgsl
 // and the shared/keyWeights*.wgsl that goes with it are put in front.
 struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f32 }
 

@@ -110,14 +110,14 @@ function apartForm({ form, headDim }: AttentionAttrs): { code: string; constants
   const D4 = headDim / 4;
   const ACROSS = Math.min(D4, lanes);
   const SLICES = Math.floor(lanes / ACROSS);
-  const written = { D4, OWNED: Math.ceil(D4 / ACROSS), SLICES };
+  const written = { OWNED: Math.ceil(D4 / ACROSS), SLICES };
   const [reduce, weights] = subgroup ? [subgroupCode, weightsSubgroupCode] : [reduceCode, weightsCode];
   const code = shaderText(apartCode, `${subgroup} ${Object.values(written).join()}`, () =>
     unroll(`${reduce}\n${weights}\n${apartCode}`, written),
   );
   return {
     code,
-    constants: { ...written, ACROSS, LANES: lanes, ROWS: 1, ROUNDS: Math.ceil(lanes / SLICES) },
+    constants: { ...written, D4, ACROSS, LANES: lanes, ROWS: 1, ROUNDS: Math.ceil(lanes / SLICES) },
   };
 }
 
