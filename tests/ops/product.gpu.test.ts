@@ -85,6 +85,7 @@ const FEW: Record<string, (rows: number) => Design | null> = {
     ...{ rows, cols: rows > 4 ? 4 : 8, lanes: 64, subgroup: false },
   }),
   'fewer lanes than sums': (rows) => ({ design: 'reduce', rows, cols: 8, lanes: 32, subgroup: false }),
+  'tiles of eight rows': () => ({ design: 'tiled', bm: 8, bn: 64, tm: 2, tn: 4, stage: 'f32' }),
   'registers, two columns': (rows) => ({ design: 'registers', rows, cols: 2, broadcast: 0 }),
 };
 
