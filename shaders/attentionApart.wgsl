@@ -1,11 +1,13 @@
 // attentionApart: o[i] = sum over j of softmax_j(scale * q[i] . k[j]) v[j],  first[i] <= j <= last[i]
 //
-// q, o   [rows, heads * d]      k, v [keys, kvHeads * d]
+// q, o   [rows, heads * d]      k, v [keys, kvHeads * d]      D4 = d / 4
 // ranges [3, rows]              first key, last key (the third row serves the gradient)
 // lse    [rows, heads]          log of the softmax' denominator
 //
-// For queries of several sequences in one cache: one invocation per query and head walks that query's own keys with a running
-// maximum. Loops over D4 = d / 4 are written out by the dispatch.
+// For queries of several sequences in one cache, few of them: a workgroup for each query and head walks that query's own keys, LANES
+// at a time. First each lane scores a key of its own; then the lanes lie along d, OWNED vectors each, and where they are more than
+// D4, SLICES of them share the keys. Loops over OWNED and SLICES are written out by the dispatch; one of shared/rowReduce*.wgsl
+// and the shared/keyWeights*.wgsl that goes with it are put in front.
 struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f32 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
@@ -19,39 +21,44 @@ struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let group = wg.x + wg.y * groups.x;
-  let strips = (shape.rows + LANES - 1u) / LANES;
-  let head = group / strips;
-  if (head >= shape.heads) { return; }
-  let row0 = (group % strips) * LANES;
-  let own = row0 + lane;
-  let row = min(own, shape.rows - 1u);
-  let at = (row * shape.heads + head) * D4;
-  let kvHead = head / (shape.heads / shape.kvHeads);
-  var mine: array<vec4f, D4>;
-  var sum: array<vec4f, D4>;
-  for (var c = 0u; c < D4; c++) {
-    mine[c] = q[at + c] * shape.scale;
-    sum[c] = vec4f();
-  }
+  if (group >= shape.rows * shape.heads) { return; }
+  let row = group / shape.heads;
+  let kvHead = (group % shape.heads) / (shape.heads / shape.kvHeads);
+  let at = group * D4;
+  let slice = lane / ACROSS;
+  let column = lane % ACROSS;
+  var sum: array<vec4f, OWNED>;
+  for (var c = 0u; c < OWNED; c++) { sum[c] = vec4f(); }
   var most = -1e38;
   var total = 0.0;
   let first = ranges[row];
   let last = ranges[shape.rows + row];
-  for (var j = first; j <= last; j++) {
-    let key = (j * shape.kvHeads + kvHead) * D4;
+  for (var j = first; j <= last; j += LANES) {
+    let seen = j + lane <= last;
+    let key = (min(j + lane, last) * shape.kvHeads + kvHead) * D4;
     var s = 0.0;
-    for (var c = 0u; c < D4; c++) { s += dot(mine[c], k[key + c]); }
-    // one exponential serves both: the old sum is scaled down or the new score is, never both
-    let less = exp(-abs(s - most));
-    let raised = s > most;
-    let keep = select(1.0, less, raised);
-    let p = select(less, 1.0, raised);
-    total = total * keep + p;
-    for (var c = 0u; c < D4; c++) { sum[c] = fma(vec4f(p), v[key + c], sum[c] * keep); }
-    most = select(most, s, raised);
+    for (var c = 0u; c < D4; c++) { s += dot(q[at + c], k[key + c]); }
+    s = select(-1e38, s * shape.scale, seen);
+    let next = max(most, rowMax(s, lane, 0u));
+    let keep = exp(most - next);
+    most = next;
+    let weight = select(0.0, exp(s - next), seen);
+    total = total * keep + weight;
+    keepWeight(weight, lane);
+    for (var c = 0u; c < OWNED; c++) { sum[c] *= keep; }
+    let rounds = min(ROUNDS, (last - j) / SLICES + 1u);
+    for (var n = 0u; n < rounds; n++) {
+      // past the keys of these lanes, or past the last key, nothing is added
+      let i = n * SLICES + slice;
+      let one = select(0.0, weightOf(weight, min(i, LANES - 1u)), i < LANES);
+      let value = (min(j + i, last) * shape.kvHeads + kvHead) * D4;
+      for (var c = 0u; c < OWNED; c++) { sum[c] = fma(vec4f(one), v[value + min(column + c * ACROSS, D4 - 1u)], sum[c]); }
+    }
   }
-  if (own < shape.rows) {
-    for (var c = 0u; c < D4; c++) { o[at + c] = sum[c] / total; }
-    lse[row * shape.heads + head] = most + log(total);
+  total = rowSum(total, lane, 0u);
+  for (var c = 0u; c < OWNED; c++) {
+    let whole = overSlices(sum[c], lane) / total;
+    if (slice == 0u && column + c * ACROSS < D4) { o[at + column + c * ACROSS] = whole; }
   }
+  if (lane == 0u) { lse[group] = most + log(total); }
 }

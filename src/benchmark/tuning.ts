@@ -46,8 +46,9 @@ export async function tuneFormats(
   return table;
 }
 
-function inWords({ form, design, time, error }: Trial, format: WeightFormat): KernelTrial {
-  return { product: form === 'nt' ? 'forward' : 'backward', format, design: nameOf(design), time, error };
+function inWords({ form, rows, design, time, error }: Trial, format: WeightFormat): KernelTrial {
+  const words = { many: 'forward', one: 'next token', few: 'next tokens of several' } as const;
+  return { product: form === 'nn' ? 'backward' : words[rows], format, design: nameOf(design), time, error };
 }
 
 function nameOf(design: Design): string {
@@ -57,6 +58,6 @@ function nameOf(design: Design): string {
     case 'tiled':
       return `tiles, ${design.bm} × ${design.bn}, ${design.tm} × ${design.tn} each${design.stage === 'f16' ? ', half floats' : ''}`;
     case 'reduce':
-      return `lanes along the sum, ${design.rows} × ${design.cols}`;
+      return `${design.lanes} lanes along the sum, ${design.rows} × ${design.cols}`;
   }
 }

@@ -8,6 +8,9 @@ import { decoderLayer, embedTokens, type KeepKeys, type Linear } from './decoder
 import type { Sight } from './sight';
 import type { LayerNorms, ModelWeights } from './weights';
 
+/** Rows from which on what a layer leaves behind is worth a submit of its own: tfjs uses it again only after one. */
+const MANY_ROWS = 64;
+
 /** A model ready to run: weights with whatever is adapted already put in. */
 export interface Runnable {
   config: ModelConfig;
@@ -33,7 +36,7 @@ export function hiddenStates(
       return decoderLayer(config, index, norms, own, before, sight, { keep: keep?.(index) });
     });
     before.dispose();
-    if (tf.getBackend() === 'webgpu') submit();
+    if (tf.getBackend() === 'webgpu' && ids.size >= MANY_ROWS) submit();
   }
   return x;
 }

@@ -4,7 +4,7 @@
  * and go into the next step there; the page reads them some steps behind, so that the device never waits for it.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { gpu } from '../gpu/dispatch';
+import { gpu, orderFreeBuffers } from '../gpu/dispatch';
 import { ReadRing } from '../gpu/readRing';
 import { rehearse } from '../gpu/rehearsal';
 import { scatterRows } from '../ops/pickRows';
@@ -21,7 +21,7 @@ export interface GenerateOptions extends Sampling {
   random: () => number;
   /** Asked before every step; true ends the generation. */
   cancelled?: () => boolean;
-  /** Receives the raw logits [sequences, vocab] of each step, to be compared with an oracle. */
+  /** Receives the raw logits [sequences that are computed, vocab] of each step, to be compared with an oracle. */
   onLogits?: (logits: Float32Array) => void;
   /** Steps begun before the tokens of an earlier one are read; without it what suits the device. */
   ahead?: number;
@@ -56,8 +56,11 @@ export async function* generate(
   }));
   const ahead = options.ahead ?? suitedAhead();
   const ring = new ReadRing(prompts.length, ahead + 1);
-  const coming: Promise<Float32Array>[] = [];
+  const coming: { rows: number[]; read: Promise<Float32Array> }[] = [];
   const alive = prompts.map(() => true);
+  /** The sequences that are computed, in the order of their rows. */
+  let rows = prompts.map((_, index) => index);
+  const computed = () => rows.map((index) => ({ index, length: lengths[index] ?? 0 }));
   let ids: tf.Tensor | null = null;
   let begun = 0;
 
@@ -67,25 +70,37 @@ export async function* generate(
       const rehearsal = rehearse(() => {
         const first = prefill(model, prompts, caches, room, tables);
         const next = sampleToken(first, new Array<number>(prompts.length).fill(0), options);
-        if (maxTokens > 1) decode(model, next, lengths, caches, room, tables);
+        if (maxTokens > 1) decode(model, next, computed(), caches, room, tables);
       });
       await rehearsal.ready(() => undefined);
     }
-    for (let step = 0; step < maxTokens; step++) {
-      for (; begun < maxTokens && begun <= step + ahead && !cancelled?.(); begun++) {
+    for (let at = 0; at < maxTokens; at++) {
+      for (; begun < maxTokens && begun <= at + ahead && !cancelled?.(); begun++) {
+        if (ids) [ids, rows] = withoutEnded(ids, rows, alive);
+        const own = computed();
         const logits: tf.Tensor = ids
-          ? decode(model, ids, lengths, caches, room, tables)
+          ? decode(model, ids, own, caches, room, tables)
           : prefill(model, prompts, caches, room, tables);
-        if (ids) lengths.forEach((length, index) => (lengths[index] = length + 1));
+        if (ids) for (const { index, length } of own) lengths[index] = length + 1;
         onLogits?.(Float32Array.from(await logits.data()));
         ids?.dispose();
-        ids = sampleToken(logits, prompts.map(random), options);
+        const draws = prompts.map(random);
+        ids = sampleToken(
+          logits,
+          rows.map((index) => draws[index] ?? 0),
+          options,
+        );
         logits.dispose();
-        coming.push(ring.read([tf.clone(ids)]));
+        coming.push({ rows, read: ring.read([tf.clone(ids)]) });
+        if (tf.getBackend() === 'webgpu') orderFreeBuffers();
       }
-      const read = coming.shift();
-      if (!read) return;
-      const next = Int32Array.from(await read, (id, index) => (alive[index] ? id : -1));
+      const step = coming.shift();
+      if (!step) return;
+      const next = new Int32Array(prompts.length).fill(-1);
+      (await step.read).forEach((id, row) => {
+        const index = step.rows[row] ?? -1;
+        if (alive[index]) next[index] = id;
+      });
       yield next;
       next.forEach((id, index) => {
         if (stopIds.includes(id)) alive[index] = false;
@@ -93,12 +108,29 @@ export async function* generate(
       if (!alive.some(Boolean)) return;
     }
   } finally {
-    await Promise.allSettled(coming);
+    await Promise.allSettled(coming.map(({ read }) => read));
     ring.dispose();
     ids?.dispose();
     tf.dispose(tables);
     for (const { keys, values } of caches) tf.dispose([keys, values]);
   }
+}
+
+/**
+ * The ids and sequences of the next step. Ended ones are left out once no more than half are left: a step then costs less, and for
+ * every number of rows kernels are compiled. Disposes of `ids` where it gives others.
+ */
+function withoutEnded(
+  ids: tf.Tensor,
+  rows: number[],
+  alive: readonly boolean[],
+): [ids: tf.Tensor, rows: number[]] {
+  const left = rows.filter((index) => alive[index]);
+  if (left.length > rows.length / 2) return [ids, rows];
+  const places = left.map((index) => rows.indexOf(index));
+  const kept = tf.tidy(() => tf.gather(ids, tf.tensor1d(places, 'int32')));
+  ids.dispose();
+  return [kept, left];
 }
 
 interface Cache {
@@ -141,22 +173,25 @@ function prefill(
   return logits;
 }
 
+/** `sequences`: those of `ids`, each with how many keys it has in its stretch of the cache. */
 function decode(
   model: Runnable,
   ids: tf.Tensor,
-  lengths: readonly number[],
+  sequences: readonly { index: number; length: number }[],
   caches: Cache[],
   room: number,
   tables: RotaryTables,
 ): tf.Tensor {
-  const count = lengths.length;
-  const at = Int32Array.from(lengths, (length, index) => index * room + Math.min(length, room - 1));
-  const positions = Int32Array.from(lengths, (length) => Math.min(length, room - 1));
+  const count = sequences.length;
+  const positions = Int32Array.from(sequences, ({ length }) => Math.min(length, room - 1));
+  const begins = Int32Array.from(sequences, ({ index }) => index * room);
+  const at = begins.map((begin, row) => begin + (positions[row] ?? 0));
   const sight = makeSight(model.config, tables, (window) => {
     const ranges = new Int32Array(3 * count);
-    at.forEach((last, index) => {
-      ranges[index] = window === null ? index * room : Math.max(index * room, last - window + 1);
-      ranges[count + index] = last;
+    at.forEach((last, row) => {
+      const begin = begins[row] ?? 0;
+      ranges[row] = window === null ? begin : Math.max(begin, last - window + 1);
+      ranges[count + row] = last;
     });
     return { positions, ranges };
   });

@@ -13,6 +13,10 @@ import dqTilesCode from '../../shaders/attentionDqTiles.wgsl?raw';
 import forwardLanesCode from '../../shaders/attentionLanes.wgsl?raw';
 import forwardTilesCode from '../../shaders/attentionTiles.wgsl?raw';
 import groupSumCode from '../../shaders/groupSum.wgsl?raw';
+import weightsCode from '../../shaders/shared/keyWeights.wgsl?raw';
+import weightsSubgroupCode from '../../shaders/shared/keyWeightsSubgroup.wgsl?raw';
+import reduceCode from '../../shaders/shared/rowReduce.wgsl?raw';
+import subgroupCode from '../../shaders/shared/rowReduceSubgroup.wgsl?raw';
 import tileCode from '../../shaders/shared/attentionTile.wgsl?raw';
 import { dispatch, floatBits, foldGroups, gpu, output, release } from '../gpu/dispatch';
 import type { Constants } from '../gpu/pipelines';
@@ -85,17 +89,39 @@ export function attentionKernel(inputs: NamedTensorInfoMap, attrs: AttentionAttr
       groups: foldGroups(Math.ceil(rows / form.rows) * attrs.heads),
     });
   } else {
-    const constants = { D4: attrs.headDim / 4, LANES: 32 };
+    const { code, constants } = apartForm(attrs);
     dispatch({
       name: 'attentionApart',
-      code: shaderText(apartCode, String(constants.D4), () => unroll(apartCode, { D4: constants.D4 })),
+      code,
       constants,
       bind,
       uniforms,
-      groups: foldGroups(Math.ceil(rows / constants.LANES) * attrs.heads),
+      groups: foldGroups(rows * attrs.heads),
     });
   }
   return [o, lse];
+}
+
+/** Lanes that share the keys of a query on a graphics card: enough for heads of up to 512. */
+const APART_LANES = 128;
+
+/** Lanes of a query and head: a subgroup on a processor driver, one lane where it has none, a workgroup elsewhere. */
+function apartForm({ form, headDim }: AttentionAttrs): { code: string; constants: Constants } {
+  const { software, fixedSubgroup } = gpu();
+  const subgroup = fixedSubgroup > 0 && (form === undefined ? software : form === 'lanes');
+  const lanes = subgroup ? fixedSubgroup : software && form === undefined ? 1 : APART_LANES;
+  const D4 = headDim / 4;
+  const ACROSS = Math.min(D4, lanes);
+  const SLICES = Math.floor(lanes / ACROSS);
+  const written = { OWNED: Math.ceil(D4 / ACROSS), SLICES };
+  const [reduce, weights] = subgroup ? [subgroupCode, weightsSubgroupCode] : [reduceCode, weightsCode];
+  const code = shaderText(apartCode, `${subgroup} ${Object.values(written).join()}`, () =>
+    unroll(`${reduce}\n${weights}\n${apartCode}`, written),
+  );
+  return {
+    code,
+    constants: { ...written, D4, ACROSS, LANES: lanes, ROWS: 1, ROUNDS: Math.ceil(lanes / SLICES) },
+  };
 }
 
 type Four = [TensorInfo, TensorInfo, TensorInfo, TensorInfo];

@@ -75,7 +75,8 @@ export interface BenchmarkRow {
 
 /** One way to make a product, tried on this device. */
 export interface KernelTrial {
-  product: 'forward' | 'backward';
+  /** The two directions of training; the forward one of generation, for one sequence and for several at once. */
+  product: 'forward' | 'backward' | 'next token' | 'next tokens of several';
   format: WeightFormat;
   /** In words. */
   design: string;

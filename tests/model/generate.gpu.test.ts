@@ -92,3 +92,36 @@ it('makes no pipeline on the spot', async () => {
   expect(made).toEqual([]);
   expect(kernelsMade()).toContain('sampleToken');
 });
+
+it('once half of the sequences have ended only the others are computed, and say what they would have said', async () => {
+  const four = [...prompts, Int32Array.of(12, 400)];
+  const rows: number[] = [];
+  const run = async (stopIds: number[], ahead = 0) => {
+    rows.length = 0;
+    const steps: number[][] = [];
+    const onLogits = (logits: Float32Array) => rows.push(logits.length / model.config.vocab);
+    const options = { temperature: 0, topP: 1, maxTokens: 9, random: () => 0, ahead, stopIds, onLogits };
+    for await (const step of generate(model, four, options)) steps.push(Array.from(step));
+    return steps;
+  };
+  const free = await run([]);
+  expect(rows).toEqual(free.map(() => 4));
+  // what the first and the third say first, so that the second and the fourth are left
+  const stopIds = [free[0]?.[0] ?? 0, free[0]?.[2] ?? 0];
+  const ends = four.map((_, index) => free.findIndex((step) => stopIds.includes(step[index] ?? -1)));
+  const held = tf.memory().numTensors;
+  const got = await run(stopIds);
+  expect(tf.memory().numTensors).toBe(held);
+  expect(got).toEqual(
+    free
+      .slice(0, got.length)
+      .map((step, at) => step.map((id, index) => (ends[index] !== -1 && at > (ends[index] ?? 0) ? -1 : id))),
+  );
+  const left = got.map((_, at) => ends.filter((end) => end === -1 || at <= end).length);
+  expect(left).toContain(2);
+  let computed = 4;
+  expect(rows).toEqual(left.map((count) => (computed = count <= computed / 2 ? count : computed)));
+  // what was begun before an end was known is thrown away
+  expect(await run(stopIds, 2)).toEqual(got);
+  expect(rows.at(-1)).toBeLessThan(4);
+});

@@ -103,15 +103,31 @@ it('one document’s gradients do not change by a bit when another document chan
   }
 });
 
-it('queries of several sequences each see their own keys of a cache', async () => {
-  const [heads, kvHeads, headDim] = [14, 2, 64];
-  const [q, k, v] = [
-    filled(3, heads * headDim),
-    filled(90, kvHeads * headDim),
-    filled(90, kvHeads * headDim),
-  ];
-  const ranges = tf.tensor2d([0, 30, 60, 4, 59, 60, 0, 0, 0], [3, 3], 'int32');
-  const attrs = { heads, kvHeads, headDim, together: false };
-  const [expected] = attentionReference({ q, k, v, ranges }, attrs);
-  await expectClose(attention(q, k, v, ranges, attrs), expected, 1e-5);
+// keys past one turn of the lanes and a single one; heads narrower than the lanes, as wide, of a width between, wider
+describe.each(['chosen', 'lanes', 'tiles'] as const)('several sequences in one cache, form %s', (form) => {
+  it.each([
+    [14, 2, 64],
+    [4, 4, 16],
+    [3, 1, 20],
+    [2, 1, 256],
+  ])('each sees its own keys: %i/%i heads of %i', async (heads, kvHeads, headDim) => {
+    if (form === 'lanes' && !gpu().fixedSubgroup) {
+      console.warn('This device has no subgroups of one size: the form `lanes` was not tested.');
+      return;
+    }
+    const [q, k, v] = [
+      filled(3, heads * headDim),
+      filled(260, kvHeads * headDim),
+      filled(260, kvHeads * headDim),
+    ];
+    const ranges = tf.tensor2d([0, 30, 259, 4, 229, 259, 0, 0, 0], [3, 3], 'int32');
+    const attrs = { heads, kvHeads, headDim, together: false, ...(form === 'chosen' ? {} : { form }) };
+    const inputs = { q, k, v, ranges };
+    const [expected, lse] = attentionReference(inputs, attrs);
+    await expectClose(attention(q, k, v, ranges, attrs), expected, 1e-5);
+    const [, ours] = tf
+      .engine()
+      .runKernel('RangeAttention', inputs, attrs as unknown as tf.NamedAttrMap) as tf.Tensor[];
+    await expectClose(ours, lse, 1e-5);
+  });
 });

@@ -8,7 +8,7 @@ import { startEngine, type Engine } from '../../src/gpu/backend';
 import { gpu } from '../../src/gpu/dispatch';
 import { embed } from '../../src/ops/embed';
 import { linear, linearDx, outerProduct } from '../../src/ops/linear';
-import { preferDesign } from '../../src/ops/product/choose';
+import { preferDesign, type Design } from '../../src/ops/product/choose';
 import { disposeWeight } from '../../src/ops/weight';
 import { WEIGHT_FORMATS } from '../../src/protocol/weightFormats';
 import { relativeL2 } from '../../src/selftest/distance';
@@ -73,6 +73,53 @@ describe.each(CASES)('%s, %s', (design, format) => {
       ),
     ).toBeLessThan(limit);
     expect(relativeL2(await linearDx(DY, weight).data(), plain)).toBeLessThan(limit);
+    disposeWeight(weight);
+  });
+});
+
+/** What generation may choose on some device: all rows of a step in one group, which tune.ts tries in these and other widths. */
+const FEW: Record<string, (rows: number) => Design | null> = {
+  'the chosen design': () => null,
+  'lanes of a workgroup, each sum shared by several': (rows) => ({
+    design: 'reduce',
+    ...{ rows, cols: rows > 4 ? 4 : 8, lanes: 64, subgroup: false },
+  }),
+  'fewer lanes than sums': (rows) => ({ design: 'reduce', rows, cols: 8, lanes: 32, subgroup: false }),
+  'tiles of eight rows': () => ({ design: 'tiled', bm: 8, bn: 64, tm: 2, tn: 4, stage: 'f32' }),
+  'registers, two columns': (rows) => ({ design: 'registers', rows, cols: 2, broadcast: 0 }),
+};
+
+describe.each(
+  Object.keys(FEW).flatMap((design) =>
+    WEIGHT_FORMATS.filter((format) => design === 'the chosen design' || format === 'q4').map(
+      (format) => [design, format] as const,
+    ),
+  ),
+)('a step of generation by %s, %s', (design, format) => {
+  afterEach(() => preferDesign(null));
+
+  // one sequence, two, four, and numbers of them between; columns that end inside a group and past a part; more words than lanes
+  it.each([1, 2, 3, 5, 8])('%i rows', async (m) => {
+    const [n, k, rank, scale] = [132, 576, 3, 0.5];
+    const wish = FEW[design]?.(2 ** Math.ceil(Math.log2(m))) ?? null;
+    if (wish) preferDesign((shape) => (shape.vector === 4 ? wish : null));
+    const { weight, values } = made(format, n, k, 64);
+    const [x, bias, residual] = [filled(m * k), filled(n), filled(m * n)];
+    const [a, b] = [filled(rank * k), filled(n * rank)];
+    const low = times(times(x, a, m, rank, k), b, m, n, rank);
+    const expected = times(x, values, m, n, k).map(
+      (value, i) => value + scale * (low[i] ?? NaN) + (bias[i % n] ?? NaN) + (residual[i] ?? NaN),
+    );
+    const ours = linear(tf.tensor2d(x, [m, k]), weight, {
+      bias: tf.tensor1d(bias),
+      residual: tf.tensor2d(residual, [m, n]),
+      lora: {
+        a: tf.tensor2d(a, [rank, k]),
+        b: tf.tensor2d(b, [n, rank]),
+        segments: [{ rows: n, rank, scale }],
+      },
+    });
+    expect(relativeL2(await ours.data(), expected)).toBeLessThan(2e-6);
     disposeWeight(weight);
   });
 });

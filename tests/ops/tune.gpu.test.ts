@@ -6,8 +6,8 @@ import { WeightBuilder } from '../../src/checkpoint/upload';
 import { startEngine, type Engine } from '../../src/gpu/backend';
 import { gpu } from '../../src/gpu/dispatch';
 import { linear } from '../../src/ops/linear';
-import { chooseDesign, useTuned, type Design } from '../../src/ops/product/choose';
-import { candidates, tuneProducts, type Trial } from '../../src/ops/product/tune';
+import { chooseDesign, kindOf, useTuned, type Design } from '../../src/ops/product/choose';
+import { candidates, KINDS, tuneProducts, type Trial } from '../../src/ops/product/tune';
 import { randomFrom } from '../../src/random';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -50,19 +50,34 @@ it('returns the fastest of the candidates that were right, and once in use it is
     budget: 120_000,
     onTrial: (trial) => trials.push(trial),
   });
-  expect(trials.length).toBe(candidates('nt', 'q4').length + candidates('nn', 'q4').length);
-  for (const form of ['nt', 'nn'] as const) {
-    const own = trials.filter((trial) => trial.form === form);
+  expect(trials.length).toBe(KINDS.flatMap((kind) => candidates(kind, 'q4')).length);
+  for (const { form, rows } of KINDS) {
+    const own = trials.filter((trial) => trial.form === form && trial.rows === rows);
     for (const { error, time, design } of own) {
       expect(error).toBeLessThan(design.design === 'tiled' && design.stage === 'f16' ? 2e-3 : 1e-5);
       expect(time).toBeGreaterThan(0);
     }
     const best = Math.min(...own.map(({ time }) => time ?? Infinity));
-    expect(table[`${form} q4`]).toEqual(own.find(({ time }) => time === best)?.design);
+    expect(table[kindOf(form, 'q4', rows)]).toEqual(own.find(({ time }) => time === best)?.design);
   }
   const other: Design = { design: 'registers', rows: 4, cols: 2, broadcast: 0 };
   useTuned({ ...table, 'nt q4': other });
   expect(chooseDesign(NT, 64, 256, gpu())).toEqual(other);
+  const lanes = { design: 'reduce', cols: 2, lanes: 16, subgroup: false } as const;
+  const [one, few] = [
+    { ...lanes, rows: 1 },
+    { ...lanes, rows: 8 },
+  ];
+  useTuned({ ...table, 'nt q4, one': one, 'nt q4, few': few });
+  expect(chooseDesign(NT, 1, 256, gpu())).toEqual(one);
+  // as many rows as there are, in a group that has room for them
+  for (const [rows, together] of [
+    [2, 2],
+    [3, 4],
+    [5, 8],
+    [8, 8],
+  ] as const)
+    expect(chooseDesign(NT, rows, 256, gpu())).toEqual({ ...few, rows: together });
 });
 
 it('a weight that does not hold the numbers it should is never chosen', async () => {

@@ -10,7 +10,7 @@ import { tiledGroups, tiledSource, type Tiled } from './tiled';
 export type Design = Registers | Tiled | Reduce;
 
 /** Rows up to which a product reads every weight once for all of them. */
-const FEW_ROWS = 8;
+export const FEW_ROWS = 8;
 /** Columns up to which a product is an adapter's down-projection. */
 const FEW_COLUMNS = 64;
 
@@ -24,9 +24,12 @@ export function useTuned(table: TunedTable): void {
   tuned = table;
 }
 
-/** Products that are tuned together: many rows, many columns. */
-export function kindOf(form: ProductShape['form'], format: WeightFormat): string {
-  return `${form} ${format}`;
+/** Rows of a product as far as its design goes: a step of training, a step of generation for one sequence or for several. */
+export type RowCount = 'many' | 'few' | 'one';
+
+/** Products that are tuned together; all of many columns. */
+export function kindOf(form: ProductShape['form'], format: WeightFormat, rows: RowCount = 'many'): string {
+  return rows === 'many' ? `${form} ${format}` : `${form} ${format}, ${rows}`;
 }
 
 let preferred: ((shape: ProductShape, rows: number, width: number) => Design | null) | null = null;
@@ -45,16 +48,14 @@ export function chooseDesign(shape: ProductShape, rows: number, width: number, g
   const way = wayOf(`linear ${shape.format}`);
   if (way !== 'usual') return way === 'tiles' && !plain ? tiles(rows) : registers(shape, rows, width, 0);
   if (plain) return registers(shape, rows, width, broadcast);
-  const few = shape.form === 'nt' ? rows <= FEW_ROWS : false;
   const skinny = width <= FEW_COLUMNS && shape.format === 'f32';
-  if (gpu.software) {
-    if (few && gpu.fixedSubgroup > 0 && !skinny) return reduce(shape, rows, gpu.fixedSubgroup, true);
+  if (shape.form === 'nt' && rows <= FEW_ROWS && !skinny) return forFewRows(shape, rows, width, gpu);
+  if (gpu.software)
     return (
       (rows >= 16 && !skinny && tuned[kindOf(shape.form, shape.format)]) ||
       registers(shape, rows, width, broadcast)
     );
-  }
-  if (few || skinny) return reduce(shape, rows, 64, false);
+  if (skinny) return reduce(shape, rows, 64, false);
   const winner = tuned[kindOf(shape.form, shape.format)];
   if (winner && rows > 32) return winner;
   return tiles(rows);
@@ -64,24 +65,35 @@ function tiles(rows: number): Tiled {
   return { design: 'tiled', bm: rows <= 32 ? 32 : 64, bn: 64, tm: 4, tn: 4, stage: 'f32' };
 }
 
+/** nt of at most FEW_ROWS rows: all of them in one group, so that the weight is read once. */
+function forFewRows(shape: ProductShape, rows: number, width: number, gpu: Gpu): Design {
+  const winner = tuned[kindOf('nt', shape.format, rows === 1 ? 'one' : 'few')];
+  if (winner?.design === 'tiled') return winner;
+  if (winner) return { ...winner, rows: Math.min(winner.rows, rowsTogether(rows)) };
+  if (!gpu.software) return reduce(shape, rows, 64, false);
+  // the sums of several rows are too many for one lane's registers to be added up by the subgroup
+  if (rows === 1 && gpu.fixedSubgroup > 0) return reduce(shape, rows, gpu.fixedSubgroup, true);
+  return registers(shape, rows, width, gpu.fixedSubgroup);
+}
+
+/** Rows of a group: powers of two, so that few kernels are compiled. */
+const rowsTogether = (rows: number) => 2 ** Math.ceil(Math.log2(rows));
+
 /** `broadcast`: lanes of a subgroup that pass the left operand round; 0 for none. */
 function registers(shape: ProductShape, rows: number, width: number, broadcast: number): Registers {
   const own = shape.form === 'nt' ? 1 : shape.form === 'nn' ? rightOf(shape).width : shape.vector;
   const most = shape.form === 'nt' ? 4 : 1;
   const cols = Math.max(1, Math.min(most, Math.ceil(width / ((broadcast || 64) * own))));
+  if (shape.form === 'nt' && rows <= FEW_ROWS)
+    return { design: 'registers', rows: rowsTogether(rows), cols, broadcast };
   const tile = rows >= 16 && broadcast ? 16 : rows >= 8 ? 8 : rows >= 4 ? 4 : 1;
   return { design: 'registers', rows: tile, cols, broadcast };
 }
 
 function reduce(shape: ProductShape, rows: number, lanes: number, subgroup: boolean): Reduce {
-  const tall = rows > 4 && shape.form === 'nt' && rows <= FEW_ROWS;
-  return {
-    design: 'reduce',
-    rows: tall ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1,
-    cols: tall ? 4 : 8,
-    lanes,
-    subgroup,
-  };
+  const most = shape.form === 'nt' && rows <= FEW_ROWS ? FEW_ROWS : 4;
+  const together = Math.min(most, rowsTogether(rows));
+  return { design: 'reduce', rows: together, cols: together > 4 ? 4 : 8, lanes, subgroup };
 }
 
 export function sourceOf(shape: ProductShape, design: Design): string {

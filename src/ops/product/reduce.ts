@@ -43,20 +43,16 @@ export function reduceSource(tile: Tile): string {
           `if (lane == ${index % lanes}u) { finish(${own}row0 + ${i}u, col0 + ${j}u, sum_${index}); }`,
         ].join('\n'),
       )
-    : [
-        ...all.map(({ i, j, index }) => `shared_sums[${index * lanes}u + lane] = ${name(i, j)};`),
-        'workgroupBarrier();',
-        `for (var cell = lane; cell < ${all.length}u; cell += ${lanes}u) {`,
-        'var sum = 0.0;',
-        `for (var l = 0u; l < ${lanes}u; l++) { sum += shared_sums[cell * ${lanes}u + l]; }`,
-        `finish(${own}row0 + cell / ${cols}u, col0 + cell % ${cols}u, sum);`,
-        '}',
-      ];
+    : inWorkgroup(
+        tile,
+        own,
+        all.map(({ i, j }) => name(i, j)),
+      );
   return [
     subgroup ? 'enable subgroups;' : '',
     // results are written one by one, so nn binds its vectors as numbers
     ...operands(tile).map((line) => (form === 'nn' ? scalarResult(line) : line)),
-    subgroup ? '' : `var<workgroup> shared_sums: array<f32, ${all.length * lanes}>;`,
+    subgroup ? '' : `var<workgroup> shared_sums: array<f32, ${all.length * (lanes + 1)}>;`,
     finish(tile),
     `@compute @workgroup_size(${lanes})`,
     'fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {',
@@ -69,6 +65,48 @@ export function reduceSource(tile: Tile): string {
     ...collect,
     '}',
   ].join('\n');
+}
+
+/**
+ * Adds the lanes up in workgroup memory: several lanes share the sums of a result, then one adds those. The row of a result is one
+ * number longer than the lanes, so that neighbouring lanes read from different banks.
+ */
+function inWorkgroup({ rows, cols, lanes }: Tile, own: string, names: string[]): string[] {
+  const count = rows * cols;
+  const sharers = Math.max(1, Math.floor(lanes / count));
+  const each = Math.ceil(lanes / sharers);
+  const row = lanes + 1;
+  const finished = (sum: string) => `finish(${own}row0 + cell / ${cols}u, col0 + cell % ${cols}u, ${sum});`;
+  const added = (from: string, to: string) => [
+    'var sum = 0.0;',
+    `for (var l = ${from}; l < ${to}; l++) { sum += shared_sums[cell * ${row}u + l]; }`,
+  ];
+  const write = [
+    ...names.map((name, index) => `shared_sums[${index * row}u + lane] = ${name};`),
+    'workgroupBarrier();',
+  ];
+  if (sharers === 1)
+    return [
+      ...write,
+      `for (var cell = lane; cell < ${count}u; cell += ${lanes}u) {`,
+      ...added('0u', `${lanes}u`),
+      finished('sum'),
+      '}',
+    ];
+  return [
+    ...write,
+    `let cell = lane % ${count}u;`,
+    `let share = lane / ${count}u;`,
+    ...added(`share * ${each}u`, `min(share * ${each}u + ${each}u, ${lanes}u)`),
+    'workgroupBarrier();',
+    `if (share < ${sharers}u) { shared_sums[cell * ${row}u + share] = sum; }`,
+    'workgroupBarrier();',
+    'if (share == 0u) {',
+    'var whole = 0.0;',
+    `for (var l = 0u; l < ${sharers}u; l++) { whole += shared_sums[cell * ${row}u + l]; }`,
+    finished('whole'),
+    '}',
+  ];
 }
 
 function scalarResult(line: string): string {

@@ -8,7 +8,7 @@ import type { WeightFormat } from '../../protocol/weightFormats';
 import type { Milliseconds } from '../../units';
 import { linear, linearDx } from '../linear';
 import type { FrozenWeight } from '../weight';
-import { kindOf, preferDesign, type Design, type TunedTable } from './choose';
+import { FEW_ROWS, kindOf, preferDesign, type Design, type RowCount, type TunedTable } from './choose';
 
 /** A weight to multiply with and the numbers it holds, made by the caller in the format that is tuned for. */
 export interface TuneWeight {
@@ -17,8 +17,19 @@ export interface TuneWeight {
   values: Float32Array;
 }
 
-export interface Trial {
+/** A kind of product: in training both directions, in generation forward for one sequence or for several. */
+export interface TunedKind {
   form: 'nt' | 'nn';
+  rows: RowCount;
+}
+export const KINDS: readonly TunedKind[] = [
+  { form: 'nt', rows: 'many' },
+  { form: 'nn', rows: 'many' },
+  { form: 'nt', rows: 'one' },
+  { form: 'nt', rows: 'few' },
+];
+
+export interface Trial extends TunedKind {
   design: Design;
   /** Null for a candidate that gave wrong numbers or did not compile. */
   time: Milliseconds | null;
@@ -31,7 +42,7 @@ export interface TuneRequest {
   small: TuneWeight;
   /** As large as the products of training. */
   large: FrozenWeight;
-  /** Rows of a batch. */
+  /** Rows of a batch in training. */
   rows: number;
   budget: Milliseconds;
   onTrial?: (trial: Trial) => void;
@@ -43,25 +54,32 @@ const TOLERANCE = { f32: 1e-5, f16: 2e-3 };
 const HOPELESS = 1.5;
 const RUNS = 4;
 
+const registers = (rows: number, cols: number, broadcast: number): Design => ({
+  design: 'registers',
+  ...{ rows, cols, broadcast },
+});
+const tiled = (bm: number, bn: number, tm: number, tn: number, stage: 'f32' | 'f16'): Design => ({
+  design: 'tiled',
+  ...{ bm, bn, tm, tn, stage },
+});
+const reduce = (rows: number, cols: number, lanes: number, subgroup = false): Design => ({
+  design: 'reduce',
+  ...{ rows, cols, lanes, subgroup },
+});
+
+export function candidates({ form, rows }: TunedKind, format: WeightFormat): Design[] {
+  return rows === 'many' ? forTraining(form, format) : forGeneration(rows === 'one' ? 1 : FEW_ROWS);
+}
+
 /** f16 tiles are for weights that are rounded already: on f32 they would be the only rounding there is. */
-export function candidates(form: 'nt' | 'nn', format: WeightFormat): Design[] {
+function forTraining(form: 'nt' | 'nn', format: WeightFormat): Design[] {
   const { software, fixedSubgroup, device } = gpu();
-  const registers = (rows: number, cols: number, broadcast: number): Design => ({
-    design: 'registers',
-    rows,
-    cols,
-    broadcast,
-  });
   const nt = form === 'nt';
   if (software && fixedSubgroup > 0)
     return nt
       ? [registers(16, 4, fixedSubgroup), registers(8, 4, fixedSubgroup), registers(16, 2, fixedSubgroup)]
       : [registers(16, 1, fixedSubgroup), registers(8, 1, fixedSubgroup), registers(8, 2, fixedSubgroup)];
   if (software) return [registers(8, nt ? 4 : 1, 0), registers(4, nt ? 4 : 2, 0)];
-  const tiled = (bm: number, bn: number, tm: number, tn: number, stage: 'f32' | 'f16'): Design => ({
-    design: 'tiled',
-    ...{ bm, bn, tm, tn, stage },
-  });
   const rounded = format !== 'f32' && device.features.has('shader-f16');
   const stages: ('f32' | 'f16')[] = rounded ? ['f32', 'f16'] : ['f32'];
   return [
@@ -75,24 +93,47 @@ export function candidates(form: 'nt' | 'nn', format: WeightFormat): Design[] {
   ];
 }
 
-/** Tries every candidate of both directions; returns the winners. */
+/** Every candidate reads the weight once for all rows. */
+function forGeneration(rows: number): Design[] {
+  const { software, fixedSubgroup } = gpu();
+  if (software && fixedSubgroup > 0)
+    return [
+      reduce(rows, rows === 1 ? 8 : 4, fixedSubgroup, true),
+      registers(rows, 4, fixedSubgroup),
+      registers(rows, 2, fixedSubgroup),
+    ];
+  if (software) return [registers(rows, 4, 0), registers(rows, 2, 0)];
+  // the sums of all lanes must fit into 16 KB of workgroup memory
+  return rows === 1
+    ? [reduce(1, 8, 64), reduce(1, 4, 64), reduce(1, 8, 32), reduce(1, 4, 32), reduce(1, 4, 128)]
+    : [
+        reduce(rows, 4, 64),
+        reduce(rows, 2, 64),
+        reduce(rows, 8, 32),
+        reduce(rows, 4, 32),
+        tiled(rows, 64, 2, 4, 'f32'),
+      ];
+}
+
+/** Tries every candidate of every kind; returns the winners. */
 export async function tuneProducts(request: TuneRequest): Promise<TunedTable> {
   const table: TunedTable = {};
   const end = performance.now() + request.budget;
   try {
-    for (const form of ['nt', 'nn'] as const) {
+    for (const kind of KINDS) {
+      const { form, rows } = kind;
       let best: Trial | null = null;
-      for (const design of candidates(form, request.large.format)) {
+      for (const design of candidates(kind, request.large.format)) {
         if (performance.now() > end) break;
         preferDesign((shape) => (shape.form === form && shape.vector === 4 ? design : null));
-        const error = await judge(form, request.small);
+        const error = await judge(kind, request.small);
         const right = error < (design.design === 'tiled' ? TOLERANCE[design.stage] : TOLERANCE.f32);
-        const time = right ? await clock(form, request.large, request.rows, best?.time ?? Infinity) : null;
-        const trial: Trial = { form, design, time, error };
+        const time = right ? await clock(kind, request, best?.time ?? Infinity) : null;
+        const trial: Trial = { ...kind, design, time, error };
         if (time !== null && time < (best?.time ?? Infinity)) best = trial;
         request.onTrial?.(trial);
       }
-      if (best) table[kindOf(form, request.large.format)] = best.design;
+      if (best) table[kindOf(form, request.large.format, rows)] = best.design;
     }
   } finally {
     preferDesign(null);
@@ -100,21 +141,22 @@ export async function tuneProducts(request: TuneRequest): Promise<TunedTable> {
   return table;
 }
 
-/** A row count that ends inside every tile. */
-const SMALL_ROWS = 37;
+/** Row counts on which candidates are judged; many and few end inside every tile. */
+const SMALL_ROWS = { many: 37, few: FEW_ROWS - 1, one: 1 };
 
 /** Relative L2 to double precision; infinite for a design that this device refuses. */
-async function judge(form: 'nt' | 'nn', { weight, values }: TuneWeight): Promise<number> {
+async function judge({ form, rows }: TunedKind, { weight, values }: TuneWeight): Promise<number> {
   const { n, k } = weight;
+  const count = SMALL_ROWS[rows];
   const [from, to] = form === 'nt' ? [k, n] : [n, k];
-  const input = Float32Array.from({ length: SMALL_ROWS * from }, (_, i) => Math.sin(i * 0.7) + 0.1);
+  const input = Float32Array.from({ length: count * from }, (_, i) => Math.sin(i * 0.7) + 0.1);
   const { device } = gpu();
   device.pushErrorScope('validation');
   const ours = await measure(form, weight, input, from);
   if (await device.popErrorScope()) return Infinity;
   let wrong = 0;
   let total = 0;
-  for (let i = 0; i < SMALL_ROWS; i++)
+  for (let i = 0; i < count; i++)
     for (let j = 0; j < to; j++) {
       let sum = 0;
       for (let c = 0; c < from; c++)
@@ -142,21 +184,25 @@ function run(form: 'nt' | 'nn', input: tf.Tensor, weight: FrozenWeight): tf.Tens
   return form === 'nt' ? linear(input, weight) : linearDx(input, weight);
 }
 
+/** Products of one timing in generation, where one alone is over before a page's clock has moved. */
+const REPEATS = 32;
+
 /** The best of a few runs, the first of which compiles and is not counted. */
 async function clock(
-  form: 'nt' | 'nn',
-  weight: FrozenWeight,
-  rows: number,
+  { form, rows }: TunedKind,
+  { large, rows: batch }: TuneRequest,
   best: Milliseconds,
 ): Promise<Milliseconds> {
-  const input = tf.ones([rows, form === 'nt' ? weight.k : weight.n]);
+  const count = { many: batch, few: FEW_ROWS, one: 1 }[rows];
+  const repeats = rows === 'many' ? 1 : REPEATS;
+  const input = tf.ones([count, form === 'nt' ? large.k : large.n]);
   let least = Infinity;
   for (let i = 0; i <= RUNS; i++) {
     const began = performance.now();
-    tf.tidy(() => void run(form, input, weight));
+    for (let r = 0; r < repeats; r++) tf.tidy(() => void run(form, input, large));
     submit();
     await gpu().device.queue.onSubmittedWorkDone();
-    if (i > 0) least = Math.min(least, performance.now() - began);
+    if (i > 0) least = Math.min(least, (performance.now() - began) / repeats);
     if (i > 0 && least > HOPELESS * best) break;
   }
   input.dispose();

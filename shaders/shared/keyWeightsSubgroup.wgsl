@@ -1,0 +1,11 @@
+// The same three functions as keyWeights.wgsl where the lanes are exactly one subgroup: no memory, no barrier.
+fn keepWeight(weight: f32, lane: u32) {}
+
+fn weightOf(own: f32, i: u32) -> f32 { return subgroupShuffle(own, i); }
+
+fn overSlices(sum: vec4f, lane: u32) -> vec4f {
+  if (SLICES == 1u) { return sum; }
+  var all = vec4f();
+  for (var s = 0u; s < SLICES; s++) { all += subgroupShuffle(sum, lane % ACROSS + s * ACROSS); }
+  return all;
+}

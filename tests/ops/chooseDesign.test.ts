@@ -1,0 +1,42 @@
+/** What is chosen without a device at hand: generation reads a weight once for all its rows, whatever the device. */
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Gpu } from '../../src/gpu/device';
+import { chooseDesign, groupsOf, kindOf, useTuned, type Design } from '../../src/ops/product/choose';
+import type { ProductShape } from '../../src/ops/product/operands';
+import { WEIGHT_FORMATS } from '../../src/protocol/weightFormats';
+
+const DEVICES: Record<string, Pick<Gpu, 'software' | 'fixedSubgroup'>> = {
+  'a graphics card': { software: false, fixedSubgroup: 0 },
+  'a graphics card with subgroups of one size': { software: false, fixedSubgroup: 32 },
+  'a processor driver': { software: true, fixedSubgroup: 8 },
+  'a processor driver without subgroups': { software: true, fixedSubgroup: 0 },
+};
+const shapeOf = (format: ProductShape['format']): ProductShape => ({
+  ...{ form: 'nt', format, vector: 4, segments: 1, batches: 1 },
+  ...{ lora: false, bias: false, add: false, accumulate: false, flip: false },
+});
+/** Columns of Qwen2.5-0.5B's vocabulary. */
+const VOCAB = 151_936;
+
+afterEach(() => useTuned({}));
+
+describe.each(Object.keys(DEVICES))('on %s', (name) => {
+  const gpu = DEVICES[name] as Gpu;
+
+  it.each(WEIGHT_FORMATS)('up to eight rows are one group, so that a weight is read once, %s', (format) => {
+    const shape = shapeOf(format);
+    for (let rows = 1; rows <= 8; rows++)
+      for (const width of [896, VOCAB])
+        expect(groupsOf(shape, chooseDesign(shape, rows, width, gpu), rows, width)[0]).toBe(1);
+  });
+
+  it('what was measured for one row or a few is taken there and nowhere else', () => {
+    const shape = shapeOf('q4');
+    const before = [1, 5, 9, 64].map((rows) => chooseDesign(shape, rows, 896, gpu));
+    const measured: Design = { design: 'reduce', rows: 8, cols: 2, lanes: 128, subgroup: false };
+    useTuned({ [kindOf('nt', 'q4', 'few')]: measured });
+    const after = [1, 5, 9, 64].map((rows) => chooseDesign(shape, rows, 896, gpu));
+    expect(after).toEqual([before[0], measured, before[2], before[3]]);
+    expect(chooseDesign(shape, 2, 896, gpu)).toEqual({ ...measured, rows: 2 });
+  });
+});
