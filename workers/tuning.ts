@@ -14,7 +14,7 @@ import { machine } from './machine';
 
 const BUDGET: Milliseconds = 8000;
 /** Raised whenever a design is added, changed or taken away: older winners are forgotten. */
-const DESIGNS = 1;
+const DESIGNS = 2;
 
 export class Tuning {
   #table: TunedTable | null = null;

@@ -54,13 +54,23 @@ export function chooseDesign(shape: ProductShape, rows: number, width: number, g
   return { design: 'tiled', bm: rows <= 32 ? 32 : 64, bn: 64, tm: 4, tn: 4, stage: 'f32' };
 }
 
+/**
+ * Steps of the contraction after which what one group reads of w no longer lies in a processor's second cache (nn: as many rows of w,
+ * each on a page of its own) for the group of the next rows.
+ */
+export const PROCESSOR_DEPTH = { nt: 1024, nn: 512 };
+
 function registers(shape: ProductShape, rows: number, width: number, gpu: Gpu): Registers {
   const broadcast = gpu.software ? gpu.fixedSubgroup : 0;
   const own = shape.form === 'nt' ? 1 : shape.form === 'nn' ? rightOf(shape).width : shape.vector;
   const most = shape.form === 'nt' ? 4 : 1;
   const cols = Math.max(1, Math.min(most, Math.ceil(width / ((broadcast || 64) * own))));
   const tile = rows >= 16 && broadcast ? 16 : rows >= 8 ? 8 : rows >= 4 ? 4 : 1;
-  return { design: 'registers', rows: tile, cols, broadcast };
+  if (!broadcast || tile < 16 || shape.form === 'tn')
+    return { design: 'registers', rows: tile, cols, broadcast };
+  // twice the rows halve the loads of w; with words of eight weights the code would leave the cache it runs from
+  const tall = rows >= 32 && rightOf(shape).width === 4;
+  return { design: 'registers', rows: tall ? 32 : 16, cols, broadcast, depth: PROCESSOR_DEPTH[shape.form] };
 }
 
 function reduce(shape: ProductShape, rows: number, lanes: number, subgroup: boolean): Reduce {

@@ -8,7 +8,7 @@ import type { WeightFormat } from '../../protocol/weightFormats';
 import type { Milliseconds } from '../../units';
 import { linear, linearDx } from '../linear';
 import type { FrozenWeight } from '../weight';
-import { kindOf, preferDesign, type Design, type TunedTable } from './choose';
+import { kindOf, preferDesign, PROCESSOR_DEPTH, type Design, type TunedTable } from './choose';
 
 /** A weight to multiply with and the numbers it holds, made by the caller in the format that is tuned for. */
 export interface TuneWeight {
@@ -53,10 +53,23 @@ export function candidates(form: 'nt' | 'nn', format: WeightFormat): Design[] {
     broadcast,
   });
   const nt = form === 'nt';
-  if (software && fixedSubgroup > 0)
-    return nt
-      ? [registers(16, 4, fixedSubgroup), registers(8, 4, fixedSubgroup), registers(16, 2, fixedSubgroup)]
-      : [registers(16, 1, fixedSubgroup), registers(8, 1, fixedSubgroup), registers(8, 2, fixedSubgroup)];
+  if (software && fixedSubgroup > 0) {
+    const sizes = nt
+      ? ([
+          [16, 4],
+          [32, 4],
+          [8, 4],
+          [16, 2],
+        ] as const)
+      : ([
+          [16, 1],
+          [32, 1],
+          [8, 1],
+          [8, 2],
+        ] as const);
+    const depth = PROCESSOR_DEPTH[form];
+    return sizes.map(([rows, cols]) => ({ ...registers(rows, cols, fixedSubgroup), depth }));
+  }
   if (software) return [registers(8, nt ? 4 : 1, 0), registers(4, nt ? 4 : 2, 0)];
   const tiled = (bm: number, bn: number, tm: number, tn: number, stage: 'f32' | 'f16'): Design => ({
     design: 'tiled',
