@@ -21,7 +21,7 @@ export interface Registers {
   /** Subgroup size to broadcast within, 0 for none. */
   broadcast: number;
   /**
-   * Steps of the contraction that one dispatch of nt or nn goes through, a multiple of 64; all of them where absent. The next one
+   * Steps of the contraction that one dispatch of nt or nn goes through, a multiple of 4; all of them where absent. The next one
    * adds to what is there. What a group reads of w is then small enough to lie in a processor's cache when the next rows want it.
    */
   depth?: number;
