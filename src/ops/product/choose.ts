@@ -3,6 +3,7 @@ import type { Gpu } from '../../gpu/device';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { rightOf, type ProductShape } from './operands';
 import { reduceGroups, reduceSource, type Reduce } from './reduce';
+import type { RightForm } from './right';
 import { registersGroups, registersSource, type Registers } from './registers';
 import { tiledGroups, tiledSource, type Tiled } from './tiled';
 
@@ -60,6 +61,9 @@ export function chooseDesign(shape: ProductShape, rows: number, width: number, g
  */
 export const PROCESSOR_DEPTH = { nt: 1024, nn: 512 };
 
+/** Rows that share the loads of w: twice as many halve them, but with eight weights in a word the code leaves the cache it runs from. */
+export const processorRows = ({ width }: RightForm) => (width === 4 ? 32 : 16);
+
 function registers(shape: ProductShape, rows: number, width: number, gpu: Gpu): Registers {
   const broadcast = gpu.software ? gpu.fixedSubgroup : 0;
   const own = shape.form === 'nt' ? 1 : shape.form === 'nn' ? rightOf(shape).width : shape.vector;
@@ -68,9 +72,8 @@ function registers(shape: ProductShape, rows: number, width: number, gpu: Gpu): 
   const tile = rows >= 16 && broadcast ? 16 : rows >= 8 ? 8 : rows >= 4 ? 4 : 1;
   if (!broadcast || tile < 16 || shape.form === 'tn')
     return { design: 'registers', rows: tile, cols, broadcast };
-  // twice the rows halve the loads of w; with words of eight weights the code would leave the cache it runs from
-  const tall = rows >= 32 && rightOf(shape).width === 4;
-  return { design: 'registers', rows: tall ? 32 : 16, cols, broadcast, depth: PROCESSOR_DEPTH[shape.form] };
+  const tall = rows >= 32 ? processorRows(rightOf(shape)) : 16;
+  return { design: 'registers', rows: tall, cols, broadcast, depth: PROCESSOR_DEPTH[shape.form] };
 }
 
 function reduce(shape: ProductShape, rows: number, lanes: number, subgroup: boolean): Reduce {

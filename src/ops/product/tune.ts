@@ -8,7 +8,8 @@ import type { WeightFormat } from '../../protocol/weightFormats';
 import type { Milliseconds } from '../../units';
 import { linear, linearDx } from '../linear';
 import type { FrozenWeight } from '../weight';
-import { kindOf, preferDesign, PROCESSOR_DEPTH, type Design, type TunedTable } from './choose';
+import { kindOf, preferDesign, PROCESSOR_DEPTH, processorRows, type Design, type TunedTable } from './choose';
+import { rightForm } from './right';
 
 /** A weight to multiply with and the numbers it holds, made by the caller in the format that is tuned for. */
 export interface TuneWeight {
@@ -54,19 +55,18 @@ export function candidates(form: 'nt' | 'nn', format: WeightFormat): Design[] {
   });
   const nt = form === 'nt';
   if (software && fixedSubgroup > 0) {
-    const sizes = nt
-      ? ([
-          [16, 4],
-          [32, 4],
-          [8, 4],
+    const most = processorRows(rightForm(format, true));
+    const sizes: [number, number][] = nt
+      ? [
+          [most, 4],
+          [most / 2, 4],
           [16, 2],
-        ] as const)
-      : ([
-          [16, 1],
-          [32, 1],
-          [8, 1],
+        ]
+      : [
+          [most, 1],
+          [most / 2, 1],
           [8, 2],
-        ] as const);
+        ];
     const depth = PROCESSOR_DEPTH[form];
     return sizes.map(([rows, cols]) => ({ ...registers(rows, cols, fixedSubgroup), depth }));
   }
