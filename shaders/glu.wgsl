@@ -3,10 +3,11 @@
 //   (the tanh form, since (1 + tanh w) / 2 = 1 / (1 + exp(-2 w)))
 //
 // x [rows, 2 * width]: gate, then up   a [rows, width]   one invocation per element of a
+// `alias Numbers` is put in front: vec4f, or f32 where width is no multiple of four; count and width are counted in them.
 struct Shape { count: u32, width: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> a: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Numbers>;
+@group(0) @binding(1) var<storage, read_write> a: array<Numbers>;
 @group(0) @binding(2) var<uniform> shape: Shape;
 
 @compute @workgroup_size(64)
@@ -18,5 +19,5 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   var turn = z;
   if (GELU) { turn = 1.5957691216 * z * (1.0 + 0.044715 * z * z); }
   // exp overflows past 88; the clamp changes no result that f32 can hold apart from 0
-  a[i] = z / (1.0 + exp(min(-turn, 80.0))) * x[gate + shape.width];
+  a[i] = z / (1.0 + exp(min(-turn, Numbers(80.0)))) * x[gate + shape.width];
 }

@@ -3,6 +3,7 @@ import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import forwardCode from '../../shaders/glu.wgsl?raw';
 import backwardCode from '../../shaders/gluGrad.wgsl?raw';
 import { dispatch, foldGroups, output } from '../gpu/dispatch';
+import { shaderText } from '../gpu/shaderText';
 import { given, size } from './sizes';
 import type { GluAttrs } from './glu';
 
@@ -28,9 +29,12 @@ function run(
   width: number,
   { activation }: GluAttrs,
 ): void {
+  const [type, numbers] = width % 4 === 0 ? (['vec4f', 4] as const) : (['f32', 1] as const);
+  const count = (rows * width) / numbers;
   dispatch({
-    ...{ name, code, bind, constants: { GELU: activation === 'gelu_tanh' } },
-    uniforms: [rows * width, width],
-    groups: foldGroups(Math.ceil((rows * width) / 64)),
+    ...{ name, bind, constants: { GELU: activation === 'gelu_tanh' } },
+    code: shaderText(code, type, () => `alias Numbers = ${type};\n${code}`),
+    uniforms: [count, width / numbers],
+    groups: foldGroups(Math.ceil(count / 64)),
   });
 }

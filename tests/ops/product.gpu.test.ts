@@ -124,6 +124,21 @@ describe.each(
   });
 });
 
+// past the passes of 512 (backward) and 1024 (forward) that choose.ts gives a processor driver
+it.each(['f32', 'nf4'] as const)(
+  'the chosen design, past one pass of the contraction, %s',
+  async (format) => {
+    const [m, n, k] = [32, 576, 1088];
+    const { weight, values } = made(format, n, k, null);
+    const [x, dy] = [filled(m * k), filled(m * n)];
+    const y = await linear(tf.tensor2d(x, [m, k]), weight).data();
+    expect(relativeL2(y, times(x, values, m, n, k))).toBeLessThan(2e-6);
+    const dx = await linearDx(tf.tensor2d(dy, [m, n]), weight).data();
+    expect(relativeL2(dx, times(dy, transposed(values, n, k), m, k, n))).toBeLessThan(2e-6);
+    disposeWeight(weight);
+  },
+);
+
 it.each(WEIGHT_FORMATS)('embed reads the first and the last row of every part, %s', async (format) => {
   const [n, k] = [200, 128];
   const { weight, values } = made(format, n, k, 64);

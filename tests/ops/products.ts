@@ -80,6 +80,10 @@ export const DESIGNS: Record<string, Wish | null> = {
       ? { design: 'reduce', rows: 8, cols: 4, lanes: gpu().fixedSubgroup, subgroup: true }
       : null,
   ),
+  'registers, 64 steps of the contraction at a time': fours((shape) => ({
+    design: 'registers',
+    ...{ rows: 4, cols: shape.form === 'nt' ? 2 : 1, broadcast: 0, depth: 64 },
+  })),
   'registers without subgroups': (shape) => ({
     design: 'registers',
     rows: 4,

@@ -4,6 +4,7 @@ import type { WeightFormat } from '../../protocol/weightFormats';
 import { wayOf } from '../ways';
 import { rightOf, type ProductShape } from './operands';
 import { reduceGroups, reduceSource, type Reduce } from './reduce';
+import type { RightForm } from './right';
 import { registersGroups, registersSource, type Registers } from './registers';
 import { tiledGroups, tiledSource, type Tiled } from './tiled';
 
@@ -79,6 +80,15 @@ function forFewRows(shape: ProductShape, rows: number, width: number, gpu: Gpu):
 /** Rows of a group: powers of two, so that few kernels are compiled. */
 const rowsTogether = (rows: number) => 2 ** Math.ceil(Math.log2(rows));
 
+/**
+ * Steps of the contraction after which what one group reads of w no longer lies in a processor's second cache (nn: as many rows of w,
+ * each on a page of its own) for the group of the next rows.
+ */
+export const PROCESSOR_DEPTH = { nt: 1024, nn: 512 };
+
+/** Rows that share the loads of w: twice as many halve them, but with eight weights in a word the code leaves the cache it runs from. */
+export const processorRows = ({ width }: RightForm) => (width === 4 ? 32 : 16);
+
 /** `broadcast`: lanes of a subgroup that pass the left operand round; 0 for none. */
 function registers(shape: ProductShape, rows: number, width: number, broadcast: number): Registers {
   const own = shape.form === 'nt' ? 1 : shape.form === 'nn' ? rightOf(shape).width : shape.vector;
@@ -87,7 +97,10 @@ function registers(shape: ProductShape, rows: number, width: number, broadcast: 
   if (shape.form === 'nt' && rows <= FEW_ROWS)
     return { design: 'registers', rows: rowsTogether(rows), cols, broadcast };
   const tile = rows >= 16 && broadcast ? 16 : rows >= 8 ? 8 : rows >= 4 ? 4 : 1;
-  return { design: 'registers', rows: tile, cols, broadcast };
+  if (!broadcast || tile < 16 || shape.form === 'tn')
+    return { design: 'registers', rows: tile, cols, broadcast };
+  const tall = rows >= 32 ? processorRows(rightOf(shape)) : 16;
+  return { design: 'registers', rows: tall, cols, broadcast, depth: PROCESSOR_DEPTH[shape.form] };
 }
 
 function reduce(shape: ProductShape, rows: number, lanes: number, subgroup: boolean): Reduce {

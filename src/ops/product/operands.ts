@@ -37,8 +37,9 @@ export const range = (count: number) => Array.from({ length: count }, (_, index)
 
 /**
  * m, n, k as above, n being that of this part of the weight; rank of the low-rank part, of all segments together; scale on the
- * product, loraScale on the low-rank part. `…Row` is how far apart the rows of a matrix lie, `…0` where it begins, in numbers. tn: a
- * group adds up `chunk` of the m rows, and its sums lie `part` numbers after the group's before it.
+ * product, loraScale on the low-rank part. `…Row` is how far apart the rows of a matrix lie, `…0` where it begins, in numbers. nt: the
+ * product is over `chunk` of the k, from `left0` on. tn: a group adds up `chunk` of the m rows, and its sums lie `part` numbers after
+ * the group's before it.
  */
 const SHAPE =
   'struct Shape { m: u32, n: u32, k: u32, rank: u32, scale: f32, loraScale: f32, chunk: u32, part: u32, ' +

@@ -59,39 +59,65 @@ export function product(p: Product): TensorInfo {
   const result = output([m, nt ? right.n : right.k]);
   const vector = right.k % 4 === 0 && (nt || right.n % 4 === 0) ? 4 : 1;
   right.parts.forEach((part, index) => {
-    // in nn every part adds to the same result, and what is added once comes with the first
-    const later = !nt && index > 0;
-    const lora = later ? undefined : p.lora;
-    const add = later ? undefined : p.add;
-    const segments = nt && lora ? lora.segments : [];
-    const shape: ProductShape = {
+    const width = nt ? part.rows : right.k;
+    const of = (later: boolean): ProductShape => ({
       ...PLAIN,
       ...{ form, format: right.format, vector, accumulate: later },
-      ...{ lora: lora !== undefined, bias: p.bias !== undefined, add: add !== undefined },
-      segments: Math.max(1, segments.length),
-    };
-    const bind = [p.left, ...part.planes];
-    if (lora) bind.push(lora.low, lora.up);
-    if (p.bias) bind.push(p.bias);
-    if (add) bind.push(add);
-    const width = nt ? part.rows : right.k;
-    const design = chooseDesign(shape, m, width, gpu());
-    const [only] = segments;
-    const words = shapeWords({
-      ...{ m, n: part.rows, k: right.k, scale: p.scale ?? 1 },
-      ...{ rank: lora ? ranksOf(lora.segments) : 0, loraScale: nt ? (only?.scale ?? 0) : 1 },
-      left: nt ? { row: right.k, at: 0 } : { row: right.n, at: part.row },
-      result: nt ? { row: right.n, at: part.row } : { row: right.k, at: 0 },
+      // what is added once comes with the first
+      ...(later ? {} : { lora: p.lora !== undefined, bias: p.bias !== undefined, add: p.add !== undefined }),
+      segments: later || !nt ? 1 : Math.max(1, p.lora?.segments.length ?? 0),
     });
-    dispatch({
-      name: nameOf(shape, design),
-      code: source(shape, design),
-      bind: [...bind, result],
-      uniforms: segments.length > 1 ? [...words, ...segmentWords(segments)] : words,
-      groups: [...groupsOf(shape, design, m, width), 1],
-    });
+    // in nn every part adds to the same result
+    const design = chooseDesign(of(!nt && index > 0), m, width, gpu());
+    const length = nt ? right.k : part.rows;
+    const depth = (design.design === 'registers' && design.depth) || length;
+    for (let from = 0; from < length; from += depth) {
+      const shape = of(from > 0 || (!nt && index > 0));
+      const count = Math.min(depth, length - from);
+      pass(p, part, { shape, design, from, count, width, result });
+    }
   });
   return result;
+}
+
+/** One dispatch of a product: `count` steps of the contraction from step `from` of a part on. */
+function pass(
+  { left, right, m, scale = 1, lora, bias, add }: Product,
+  { row, rows, planes }: Right['parts'][number],
+  { shape, design, from, count, width, result }: Pass,
+): void {
+  const { n, k } = right;
+  const nt = shape.form === 'nt';
+  const segments = nt && shape.lora && lora ? lora.segments : [];
+  const [only] = segments;
+  const words = shapeWords({
+    ...{ m, k, scale, n: nt ? rows : count, chunk: count },
+    ...{ rank: shape.lora && lora ? ranksOf(lora.segments) : 0, loraScale: nt ? (only?.scale ?? 0) : 1 },
+    left: nt ? { row: k, at: from } : { row: n, at: row + from },
+    right: { row: k, at: nt ? 0 : from * k },
+    result: nt ? { row: n, at: row } : { row: k, at: 0 },
+  });
+  const bind = [left, ...planes];
+  if (shape.lora && lora) bind.push(lora.low, lora.up);
+  if (shape.bias && bias) bind.push(bias);
+  if (shape.add && add) bind.push(add);
+  dispatch({
+    name: nameOf(shape, design),
+    code: source(shape, design),
+    bind: [...bind, result],
+    uniforms: segments.length > 1 ? [...words, ...segmentWords(segments)] : words,
+    groups: [...groupsOf(shape, design, m, width), 1],
+  });
+}
+
+interface Pass {
+  shape: ProductShape;
+  design: Design;
+  from: number;
+  count: number;
+  /** Of the result. */
+  width: number;
+  result: TensorInfo;
 }
 
 /**

@@ -20,6 +20,11 @@ export interface Registers {
   cols: number;
   /** Subgroup size to broadcast within, 0 for none. */
   broadcast: number;
+  /**
+   * Steps of the contraction that one dispatch of nt or nn goes through, a multiple of 4; all of them where absent. The next one
+   * adds to what is there. What a group reads of w is then small enough to lie in a processor's cache when the next rows want it.
+   */
+  depth?: number;
 }
 
 type Tile = ProductShape & Registers;
@@ -110,10 +115,10 @@ function nt(tile: Tile): string {
   const { wordsPerBlock } = right;
   const loop =
     wordsPerBlock === 0
-      ? ['for (var s = 0u; s < words; s++) {', ...step, '}']
+      ? [`for (var s = shape.left0 / ${right.width}u; s < last; s++) {`, ...step, '}']
       : [
           `let blocks = words / ${wordsPerBlock}u;`,
-          'for (var block = 0u; block < blocks; block++) {',
+          `for (var block = shape.left0 / ${wordsPerBlock * right.width}u; block < last / ${wordsPerBlock}u; block++) {`,
           ...range(cols).map((j) => `let scale_${j} = ${right.scale(`col_${j} * blocks + block`)};`),
           `for (var w = 0u; w < ${wordsPerBlock}u; w++) {`,
           `let s = block * ${wordsPerBlock}u + w;`,
@@ -126,6 +131,7 @@ function nt(tile: Tile): string {
     ...all.map(({ name }) => `var ${name} = 0.0;`),
     `let width = shape.k / ${vector}u;`,
     `let words = shape.k / ${right.width}u;`,
+    `let last = (shape.left0 + shape.chunk) / ${right.width}u;`,
     ...loop,
     ...all.map(({ name }) => `${name} *= shape.scale;`),
   ];

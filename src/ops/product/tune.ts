@@ -8,7 +8,17 @@ import type { WeightFormat } from '../../protocol/weightFormats';
 import type { Milliseconds } from '../../units';
 import { linear, linearDx } from '../linear';
 import type { FrozenWeight } from '../weight';
-import { FEW_ROWS, kindOf, preferDesign, type Design, type RowCount, type TunedTable } from './choose';
+import {
+  FEW_ROWS,
+  kindOf,
+  preferDesign,
+  PROCESSOR_DEPTH,
+  processorRows,
+  type Design,
+  type RowCount,
+  type TunedTable,
+} from './choose';
+import { rightForm } from './right';
 
 /** A weight to multiply with and the numbers it holds, made by the caller in the format that is tuned for. */
 export interface TuneWeight {
@@ -75,10 +85,22 @@ export function candidates({ form, rows }: TunedKind, format: WeightFormat): Des
 function forTraining(form: 'nt' | 'nn', format: WeightFormat): Design[] {
   const { software, fixedSubgroup, device } = gpu();
   const nt = form === 'nt';
-  if (software && fixedSubgroup > 0)
-    return nt
-      ? [registers(16, 4, fixedSubgroup), registers(8, 4, fixedSubgroup), registers(16, 2, fixedSubgroup)]
-      : [registers(16, 1, fixedSubgroup), registers(8, 1, fixedSubgroup), registers(8, 2, fixedSubgroup)];
+  if (software && fixedSubgroup > 0) {
+    const most = processorRows(rightForm(format, true));
+    const sizes: [number, number][] = nt
+      ? [
+          [most, 4],
+          [most / 2, 4],
+          [16, 2],
+        ]
+      : [
+          [most, 1],
+          [most / 2, 1],
+          [8, 2],
+        ];
+    const depth = PROCESSOR_DEPTH[form];
+    return sizes.map(([rows, cols]) => ({ ...registers(rows, cols, fixedSubgroup), depth }));
+  }
   if (software) return [registers(8, nt ? 4 : 1, 0), registers(4, nt ? 4 : 2, 0)];
   const rounded = format !== 'f32' && device.features.has('shader-f16');
   const stages: ('f32' | 'f16')[] = rounded ? ['f32', 'f16'] : ['f32'];
