@@ -8,7 +8,7 @@ import type { WeightFormat } from '../../protocol/weightFormats';
 import type { Milliseconds } from '../../units';
 import { linear, linearDx } from '../linear';
 import type { FrozenWeight } from '../weight';
-import { kindOf, preferDesign, PROCESSOR_DEPTH, processorRows, type Design, type TunedTable } from './choose';
+import { kindOf, preferDesign, PROCESSOR_DEPTH, suitsTall, type Design, type TunedTable } from './choose';
 import { rightForm } from './right';
 
 /** A weight to multiply with and the numbers it holds, made by the caller in the format that is tuned for. */
@@ -55,7 +55,8 @@ export function candidates(form: 'nt' | 'nn', format: WeightFormat): Design[] {
   });
   const nt = form === 'nt';
   if (software && fixedSubgroup > 0) {
-    const most = processorRows(rightForm(format, true));
+    const tall = suitsTall(rightForm(format, true));
+    const most = tall ? 32 : 16;
     const sizes: [number, number][] = nt
       ? [
           [most, 4],
@@ -67,8 +68,8 @@ export function candidates(form: 'nt' | 'nn', format: WeightFormat): Design[] {
           [most / 2, 1],
           [8, 2],
         ];
-    const depth = PROCESSOR_DEPTH[form];
-    return sizes.map(([rows, cols]) => ({ ...registers(rows, cols, fixedSubgroup), depth }));
+    const depth = tall ? { depth: PROCESSOR_DEPTH[form] } : {};
+    return sizes.map(([rows, cols]) => ({ ...registers(rows, cols, fixedSubgroup), ...depth }));
   }
   if (software) return [registers(8, nt ? 4 : 1, 0), registers(4, nt ? 4 : 2, 0)];
   const tiled = (bm: number, bn: number, tm: number, tn: number, stage: 'f32' | 'f16'): Design => ({
