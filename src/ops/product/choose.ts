@@ -86,8 +86,8 @@ const rowsTogether = (rows: number) => 2 ** Math.ceil(Math.log2(rows));
  */
 export const PROCESSOR_DEPTH = { nt: 1024, nn: 512 };
 
-/** Rows that share the loads of w: twice as many halve them, but with eight weights in a word the code leaves the cache it runs from. */
-export const processorRows = ({ width }: RightForm) => (width === 4 ? 32 : 16);
+/** Whether 32 rows may share the loads of w: with eight weights in a word the code would leave the cache it runs from. */
+export const suitsTall = ({ width }: RightForm) => width === 4;
 
 /** `broadcast`: lanes of a subgroup that pass the left operand round; 0 for none. */
 function registers(shape: ProductShape, rows: number, width: number, broadcast: number): Registers {
@@ -97,10 +97,9 @@ function registers(shape: ProductShape, rows: number, width: number, broadcast: 
   if (shape.form === 'nt' && rows <= FEW_ROWS)
     return { design: 'registers', rows: rowsTogether(rows), cols, broadcast };
   const tile = rows >= 16 && broadcast ? 16 : rows >= 8 ? 8 : rows >= 4 ? 4 : 1;
-  if (!broadcast || tile < 16 || shape.form === 'tn')
+  if (!broadcast || rows < 32 || shape.form === 'tn' || !suitsTall(rightOf(shape)))
     return { design: 'registers', rows: tile, cols, broadcast };
-  const tall = rows >= 32 ? processorRows(rightOf(shape)) : 16;
-  return { design: 'registers', rows: tall, cols, broadcast, depth: PROCESSOR_DEPTH[shape.form] };
+  return { design: 'registers', rows: 32, cols, broadcast, depth: PROCESSOR_DEPTH[shape.form] };
 }
 
 function reduce(shape: ProductShape, rows: number, lanes: number, subgroup: boolean): Reduce {

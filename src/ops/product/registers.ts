@@ -115,10 +115,10 @@ function nt(tile: Tile): string {
   const { wordsPerBlock } = right;
   const loop =
     wordsPerBlock === 0
-      ? [`for (var s = shape.left0 / ${right.width}u; s < last; s++) {`, ...step, '}']
+      ? [`for (var s = shape.left0 / ${right.width}u; s < stop; s++) {`, ...step, '}']
       : [
           `let blocks = words / ${wordsPerBlock}u;`,
-          `for (var block = shape.left0 / ${wordsPerBlock * right.width}u; block < last / ${wordsPerBlock}u; block++) {`,
+          `for (var block = shape.left0 / ${wordsPerBlock * right.width}u; block < stop / ${wordsPerBlock}u; block++) {`,
           ...range(cols).map((j) => `let scale_${j} = ${right.scale(`col_${j} * blocks + block`)};`),
           `for (var w = 0u; w < ${wordsPerBlock}u; w++) {`,
           `let s = block * ${wordsPerBlock}u + w;`,
@@ -131,7 +131,7 @@ function nt(tile: Tile): string {
     ...all.map(({ name }) => `var ${name} = 0.0;`),
     `let width = shape.k / ${vector}u;`,
     `let words = shape.k / ${right.width}u;`,
-    `let last = (shape.left0 + shape.chunk) / ${right.width}u;`,
+    `let stop = (shape.left0 + shape.chunk) / ${right.width}u;`,
     ...loop,
     ...all.map(({ name }) => `${name} *= shape.scale;`),
   ];

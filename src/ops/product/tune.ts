@@ -13,7 +13,7 @@ import {
   kindOf,
   preferDesign,
   PROCESSOR_DEPTH,
-  processorRows,
+  suitsTall,
   type Design,
   type RowCount,
   type TunedTable,
@@ -86,7 +86,8 @@ function forTraining(form: 'nt' | 'nn', format: WeightFormat): Design[] {
   const { software, fixedSubgroup, device } = gpu();
   const nt = form === 'nt';
   if (software && fixedSubgroup > 0) {
-    const most = processorRows(rightForm(format, true));
+    const tall = suitsTall(rightForm(format, true));
+    const most = tall ? 32 : 16;
     const sizes: [number, number][] = nt
       ? [
           [most, 4],
@@ -98,8 +99,8 @@ function forTraining(form: 'nt' | 'nn', format: WeightFormat): Design[] {
           [most / 2, 1],
           [8, 2],
         ];
-    const depth = PROCESSOR_DEPTH[form];
-    return sizes.map(([rows, cols]) => ({ ...registers(rows, cols, fixedSubgroup), depth }));
+    const depth = tall ? { depth: PROCESSOR_DEPTH[form] } : {};
+    return sizes.map(([rows, cols]) => ({ ...registers(rows, cols, fixedSubgroup), ...depth }));
   }
   if (software) return [registers(8, nt ? 4 : 1, 0), registers(4, nt ? 4 : 2, 0)];
   const rounded = format !== 'f32' && device.features.has('shader-f16');
