@@ -108,7 +108,8 @@ const APART_LANES = 128;
 /** Lanes of a query and head: a subgroup on a processor driver, one lane where it has none, a workgroup elsewhere. */
 function apartForm({ form, headDim }: AttentionAttrs): { code: string; constants: Constants } {
   const { software, fixedSubgroup } = gpu();
-  const subgroup = fixedSubgroup > 0 && (form === undefined ? software : form === 'lanes');
+  const wished = form === undefined ? software : form === 'lanes';
+  const subgroup = fixedSubgroup > 0 && wished && wayOf('attentionApart') !== 'single';
   const lanes = subgroup ? fixedSubgroup : software && form === undefined ? 1 : APART_LANES;
   const D4 = headDim / 4;
   const ACROSS = Math.min(D4, lanes);

@@ -48,6 +48,7 @@ export function waysAround(operation: OperationName): Way[] {
       if (software && fixedSubgroup > 0) return ['tiles', 'stock'];
       return fixedSubgroup > 0 ? ['lanes', 'stock'] : ['stock'];
     case 'attentionApart':
+      return software && fixedSubgroup > 0 ? ['single', 'stock'] : ['stock'];
     case 'glu':
     case 'rows':
     case 'adamw':

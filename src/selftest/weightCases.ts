@@ -24,8 +24,8 @@ function madeWeight(format: WeightFormat) {
 }
 
 /**
- * Three layers in one product, the one between without an adapter, bias and residual; 128 suits the blocks of every format. Three
- * rows by themselves too, as an answer's tokens come.
+ * Three layers in one product, the one between without an adapter, bias and residual; 128 suits the blocks of every format. One row
+ * and three by themselves too, as the tokens of answers come.
  */
 export function adapted(format: WeightFormat): tf.Tensor[] {
   const filled = filler();
@@ -37,7 +37,7 @@ export function adapted(format: WeightFormat): tf.Tensor[] {
   const outputs = [
     run(x, a, b),
     ...gradients(run as (...all: tf.Tensor[]) => tf.Tensor, [x, a, b], dy),
-    linear(tf.slice(x, [0, 0], [3, K]), weight, { bias }),
+    ...[1, 3].map((rows) => linear(tf.slice(x, [0, 0], [rows, K]), weight, { bias })),
   ];
   disposeWeight(weight);
   return outputs;

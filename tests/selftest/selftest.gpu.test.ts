@@ -101,7 +101,7 @@ describe('the self-test', () => {
         .replace(/subgroupAdd\(/g, 'subgroupMax(');
     const chosen = [
       ...['linear f32', 'linear q4', 'rmsNorm', 'heads', 'attention', 'glu', 'crossEntropy'],
-      'sampleToken',
+      ...['attentionApart', 'sampleToken'],
     ];
     const checks: Check[] = [];
     const detours = await sabotaged(others, async () => {
@@ -116,6 +116,7 @@ describe('the self-test', () => {
       { operation: 'rmsNorm', way: 'single' },
       { operation: 'heads', way: 'single' },
       { operation: 'attention', way: 'tiles' },
+      { operation: 'attentionApart', way: 'single' },
       { operation: 'crossEntropy', way: 'single' },
       { operation: 'sampleToken', way: 'single' },
     ]);
