@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Linear } from '../model/decoder';
 import type { LayerNorms, ModelWeights } from '../model/weights';
-import { blankTensor, viewOf } from '../gpu/dispatch';
+import { blankTensor, onlyAsking, viewOf } from '../gpu/dispatch';
 import type { FlatState } from '../ops/flat';
 
 /** A tensor as checkpoints and adapters name it. */
@@ -92,8 +92,11 @@ export class Flat {
     const { parameters } = this.state;
     if (tf.getBackend() !== 'webgpu')
       return tf.reshape(tf.slice(parameters, offset, tf.util.sizeFromShape(shape)), shape);
-    let view = this.#views.get(block);
-    if (!view) this.#views.set(block, (view = tf.keep(viewOf(parameters, offset, shape))));
+    const known = this.#views.get(block);
+    if (known) return known;
+    const view = viewOf(parameters, offset, shape);
+    // while only pipelines are asked for it has no buffer, and ends with the rehearsal
+    if (!onlyAsking()) this.#views.set(block, tf.keep(view));
     return view;
   }
 

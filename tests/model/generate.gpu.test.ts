@@ -7,10 +7,14 @@ import { gpu } from '../../src/gpu/dispatch';
 import { kernelsMade } from '../../src/gpu/pipelines';
 import { readConfig } from '../../src/model/config';
 import { frozenLayers } from '../../src/adapter/full';
+import { loraTrainable } from '../../src/adapter/lora';
 import type { Runnable } from '../../src/model/forward';
 import { generate, type GenerateOptions } from '../../src/model/generate';
 import { loadWeights } from '../../src/model/loadWeights';
+import { targetsOf } from '../../src/model/shapes';
+import { disposeWeights } from '../../src/model/weights';
 import { randomFrom } from '../../src/random';
+import { runnable } from '../../src/training/run';
 import { sourceOfFolder } from '../checkpoint/folder';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -76,6 +80,35 @@ it('stops between two steps when asked to, with nothing left behind', async () =
   const got = await tokens({ ahead: 3, cancelled: () => ++asked > 5 });
   expect(got).toHaveLength(5);
   expect(tf.memory().numTensors).toBe(held);
+});
+
+it('an adapter is read from its first token on, not what a rehearsal had in its place', async () => {
+  const base = await tokens({});
+  const config = model.config;
+  const weights = await loadWeights(config, await sourceOfFolder(folder), 'f32');
+  const spec = {
+    ...{ rank: 4, alpha: 8, rslora: false, dropout: 0 },
+    ...{ targets: [...targetsOf(config)], layers: config.layers },
+  };
+  const adapted = () => {
+    const trainable = loraTrainable(config, weights, spec, { seed: 3 });
+    const values = Float32Array.from({ length: trainable.flat.count }, (_, i) => Math.sin(i) / 4);
+    trainable.flat.write({ parameters: values });
+    return trainable;
+  };
+  const used = adapted();
+  used.blocks.forEach((block) => used.flat.tensor(block)); // as after a step of training
+  const runs: number[][][] = [];
+  const plain = model;
+  for (const trainable of [used, adapted()]) {
+    model = runnable(config, trainable);
+    runs.push(await tokens({}));
+    trainable.flat.dispose();
+  }
+  model = plain;
+  expect(runs[0]).not.toEqual(base);
+  expect(runs[1]).toEqual(runs[0]);
+  disposeWeights(weights);
 });
 
 it('makes no pipeline on the spot', async () => {
