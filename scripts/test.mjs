@@ -110,7 +110,7 @@ const stages = [
   // Mesa keeps the kernels that it compiled: the first time takes minutes, the next ones seconds
   vitest('llama', 15 * MINUTE),
   // kernels on SwiftShader, whole models (the oracle) on lavapipe: two drivers with other features
-  { ...vitest('gpu', 20 * MINUTE), driver: findSwiftShader },
+  { ...vitest('gpu', 30 * MINUTE), driver: findSwiftShader },
   {
     name: 'oracle',
     command: [process.execPath, 'scripts/run.mjs', 'tests/oracle/run.ts', ...oracleFolders()],
@@ -119,7 +119,7 @@ const stages = [
   },
   { name: 'build', command: bin('vite', 'build', '--logLevel', 'warn'), limit: 2 * MINUTE, count: one },
   vitest('browser', 8 * MINUTE),
-  vitest('journey', 20 * MINUTE),
+  vitest('journey', 30 * MINUTE),
 ];
 
 /** The process group of the stage that is running, so that nothing it started outlives it. @type {number | null} */
