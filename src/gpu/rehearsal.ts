@@ -62,9 +62,12 @@ const SCRATCH = 4096;
 class Touch {
   #storage: GPUBuffer[] = [];
   #uniform: GPUBuffer;
+  /** Three zeros: Dawn takes a count of 0 that is given directly for a mistake, and says so. */
+  #none: GPUBuffer;
 
   constructor(private readonly device: GPUDevice) {
     this.#uniform = device.createBuffer({ size: SCRATCH, usage: GPUBufferUsage.UNIFORM });
+    this.#none = device.createBuffer({ size: 12, usage: GPUBufferUsage.INDIRECT });
   }
 
   run(pipeline: GPUComputePipeline, buffers: AskedPipeline['buffers']): void {
@@ -83,12 +86,12 @@ class Touch {
         entries: bound.map((buffer, binding) => ({ binding, resource: { buffer } })),
       }),
     );
-    pass.dispatchWorkgroups(0);
+    pass.dispatchWorkgroupsIndirect(this.#none, 0);
     pass.end();
     device.queue.submit([encoder.finish()]);
   }
 
   end(): void {
-    for (const buffer of [...this.#storage, this.#uniform]) buffer.destroy();
+    for (const buffer of [...this.#storage, this.#uniform, this.#none]) buffer.destroy();
   }
 }
