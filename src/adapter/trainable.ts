@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Linear } from '../model/decoder';
 import type { LayerNorms, ModelWeights } from '../model/weights';
 import { blankTensor, onlyAsking, viewOf } from '../gpu/dispatch';
-import type { FlatState } from '../ops/flat';
+import { SCALARS, type FlatState } from '../ops/flat';
 
 /** A tensor as checkpoints and adapters name it. */
 export interface Slot {
@@ -46,8 +46,6 @@ export interface Trainable {
 }
 
 const ALIGN = 64;
-/** Of FlatState. */
-const SCALARS = 7;
 
 export interface BlockParts extends Pick<Block, 'shape' | 'place'> {
   slots: Pick<Slot, 'name' | 'shape'>[];

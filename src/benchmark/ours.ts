@@ -11,7 +11,7 @@ import { disposeSight, sightOfDocuments, sightOfStarts } from '../model/sight';
 import { linearName, membersOf, PROJECTIONS, type Projection } from '../model/shapes';
 import { disposeWeights, makeWeight, type ModelWeights } from '../model/weights';
 import { attention } from '../ops/attention';
-import { adamw, gradientNorm, type FlatState } from '../ops/flat';
+import { adamw, gradientNorm, SCALARS, type FlatState } from '../ops/flat';
 import { linear, linearDx } from '../ops/linear';
 import { disposeWeight, plainWeight } from '../ops/weight';
 import { TARGETS } from '../protocol/settings';
@@ -225,7 +225,7 @@ function optimizer({ count, parameters, gradient, learningRate }: AdamwTask): Pr
     gradient: tf.tensor1d(gradient),
     mean: tf.zeros([count]),
     square: tf.zeros([count]),
-    scalars: tf.zeros([7]),
+    scalars: tf.zeros([SCALARS]),
   });
   const update = (state: FlatState) => {
     const norm = gradientNorm(state, 0);

@@ -33,9 +33,11 @@ export interface FlatState {
   gradient: tf.Tensor;
   mean: tf.Tensor;
   square: tf.Tensor;
-  /** [7]: the numbers of the update under way, see adamw.wgsl */
+  /** [SCALARS]: the numbers of the update under way, see adamw.wgsl */
   scalars: tf.Tensor;
 }
+
+export const SCALARS = 7;
 
 const byKernel = () => tf.getBackend() === 'webgpu' && wayOf('adamw') !== 'stock';
 const PARTS = 1024;

@@ -1,34 +1,29 @@
-/** The twin of sampleToken.ts, in f64, with the nucleus found by sorting. */
+/** The twin of sampleToken.ts. Nothing is read back. */
+import * as tf from '@tensorflow/tfjs-core';
 import type { Sampling } from './sampleToken';
 
-/** One row of logits → the id. */
+/** logits [rows, vocab], draws [rows] → ids [rows] int32 */
 export function sampleTokenReference(
-  logits: Float32Array,
-  draw: number,
+  logits: tf.Tensor,
+  draws: tf.Tensor,
   { temperature, topP }: Sampling,
-): number {
-  const largest = argmax(logits);
-  if (temperature === 0) return largest;
-  const most = logits[largest] ?? 0;
-  const weights = Float64Array.from(logits, (z) => Math.exp((z - most) / temperature));
-  const edge = topP < 1 ? nucleusEdge(weights, topP) : 0;
-  const kept = weights.map((weight) => (weight >= edge ? weight : 0));
-  const target = draw * kept.reduce((sum, weight) => sum + weight, 0);
-  let reached = 0;
-  const id = kept.findIndex((weight) => (reached += weight) > target);
-  return id < 0 ? largest : id;
+): tf.Tensor {
+  return tf.tidy(() => {
+    const largest = tf.argMax(logits, 1);
+    if (temperature === 0) return largest;
+    const weights = tf.exp(tf.div(tf.sub(logits, tf.max(logits, 1, true)), temperature));
+    const inside = topP < 1 ? tf.greaterEqual(weights, nucleusEdge(weights, topP)) : null;
+    const kept = inside ? tf.mul(weights, tf.cast(inside, 'float32')) : weights;
+    const target = tf.mul(tf.reshape(draws, [-1, 1]), tf.sum(kept, 1, true));
+    // as many as have not passed the target stand before the first that has
+    const id = tf.sum(tf.cast(tf.lessEqual(tf.cumsum(kept, 1), target), 'int32'), 1);
+    return tf.where(tf.less(id, tf.scalar(logits.shape[1] ?? 0, 'int32')), id, largest);
+  });
 }
 
-/** The smallest weight of the smallest set that reaches `topP` of the sum. */
-function nucleusEdge(weights: Float64Array, topP: number): number {
-  const order = weights.toSorted((a, b) => b - a);
-  const wanted = topP * weights.reduce((sum, weight) => sum + weight, 0);
-  let reached = 0;
-  return order.find((weight) => (reached += weight) >= wanted) ?? 0;
-}
-
-function argmax(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if ((values[i] ?? 0) > (values[best] ?? 0)) best = i;
-  return best;
+/** The smallest weight of the smallest set that reaches `topP` of the sum; 0, which keeps all, where rounding leaves none. */
+function nucleusEdge(weights: tf.Tensor, topP: number): tf.Tensor {
+  const { values } = tf.topk(weights, weights.shape[1] ?? 0);
+  const reached = tf.greaterEqual(tf.cumsum(values, 1), tf.mul(tf.sum(weights, 1, true), topP));
+  return tf.max(tf.where(reached, values, tf.zerosLike(values)), 1, true);
 }

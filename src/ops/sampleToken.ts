@@ -9,7 +9,6 @@ import code from '../../shaders/sampleToken.wgsl?raw';
 import { dispatch, floatBits, output } from '../gpu/dispatch';
 import { byRows } from './rows.kernel';
 import { sampleTokenReference } from './sampleToken.reference';
-import { sampleTokenStock } from './sampleToken.stock';
 import { wayOf } from './ways';
 
 export interface Sampling {
@@ -31,17 +30,10 @@ export function sampleToken(logits: tf.Tensor, draws: readonly number[], samplin
   const [rows = 0, vocab = 0] = logits.shape;
   if (draws.length !== rows)
     throw new Error(`${rows} rows of logits were given ${draws.length} random numbers.`);
-  if (tf.getBackend() !== 'webgpu') {
-    const values = logits.dataSync<'float32'>();
-    const ids = draws.map((draw, row) =>
-      sampleTokenReference(values.subarray(row * vocab, (row + 1) * vocab), draw, sampling),
-    );
-    return tf.tensor1d(ids, 'int32');
-  }
   const { temperature, topP } = sampling;
   const chance = tf.tensor1d(draws.map((draw) => Math.min(draw, BELOW_ONE)));
-  if (wayOf('sampleToken') === 'stock') {
-    const chosen = sampleTokenStock(logits, chance, sampling);
+  if (tf.getBackend() !== 'webgpu' || wayOf('sampleToken') === 'stock') {
+    const chosen = sampleTokenReference(logits, chance, sampling);
     chance.dispose();
     return chosen;
   }

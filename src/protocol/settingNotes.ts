@@ -221,8 +221,7 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
     step: 1,
     needsNewRun: true,
     help: 'Learning goes back through every layer. What a kept layer computed stays in memory for that; the others compute it a second time. A number above that of the layers keeps all.',
-    reason:
-      '0: the least memory. A kept layer saves about a quarter of its time; the plan shows how many fit.',
+    reason: '0: the least memory. A kept layer is not computed a second time; the plan says how many fit.',
   },
   mask: {
     label: 'Learn from',

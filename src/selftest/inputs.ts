@@ -1,6 +1,6 @@
 /** Inputs of the self-test's operations: the same numbers wherever they are made. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { FlatState } from '../ops/flat';
+import { SCALARS, type FlatState } from '../ops/flat';
 import { randomFrom } from '../random';
 
 /** A row count that ends inside every tile. */
@@ -31,7 +31,7 @@ export function flatState(count: number): FlatState {
   const filled = filler();
   return {
     ...{ parameters: filled(count), mean: filled(count), square: tf.abs(filled(count)) },
-    ...{ gradient: tf.zeros([count]), scalars: tf.zeros([7]) },
+    ...{ gradient: tf.zeros([count]), scalars: tf.zeros([SCALARS]) },
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * The bytes of a model's parts in the database. They lie there as Blobs: an ArrayBuffer of this size passes through the browser's
- * serialisation once more on its way out, which halves the rate at which a model opens (Chromium 156, 2 busy cores: 43 MB/s, not 90).
+ * serialisation once more on its way out, which halves the rate at which parts are read (Chromium 156, 2 busy cores: 43 MB/s, not 90).
  */
 import { isNamed, type Storage, type WriteTransaction } from './database';
 import type { LoratorySchema } from './schema';

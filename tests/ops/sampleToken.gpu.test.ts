@@ -1,10 +1,10 @@
-/** The sampler on the GPU: its twin's ids, and the distribution it claims. */
+/** The sampler on the GPU: the ids of double precision, and the distribution it claims. */
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
 import { sampleToken } from '../../src/ops/sampleToken';
-import { sampleTokenReference } from '../../src/ops/sampleToken.reference';
 import { randomFrom } from '../../src/random';
+import { sampleInDoubles } from './sampleInDoubles';
 
 vi.setConfig({ testTimeout: 240_000 });
 
@@ -36,7 +36,7 @@ async function choose(
 
 describe('the sampler on the GPU', () => {
   // fewer columns than lanes, one past a workgroup, a number no lane count divides, Qwen2.5's vocabulary
-  it.each([3, 65, 1031, 151_936])('chooses its twin’s ids of %i', async (vocab) => {
+  it.each([3, 65, 1031, 151_936])('chooses the ids of double precision out of %i', async (vocab) => {
     const rows = 5;
     const random = randomFrom(vocab);
     const logits = logitsOf(rows, vocab, vocab + 1);
@@ -48,7 +48,7 @@ describe('the sampler on the GPU', () => {
     ]) {
       const draws = Array.from({ length: rows }, random);
       const expected = draws.map((draw, row) =>
-        sampleTokenReference(logits.subarray(row * vocab, (row + 1) * vocab), draw, sampling),
+        sampleInDoubles(logits.subarray(row * vocab, (row + 1) * vocab), draw, sampling),
       );
       expect(await choose(logits, rows, draws, sampling)).toEqual(expected);
     }

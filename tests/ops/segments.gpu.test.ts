@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
 import { dispatchCount, gpu } from '../../src/gpu/dispatch';
-import type { FlatState } from '../../src/ops/flat';
+import { SCALARS, type FlatState } from '../../src/ops/flat';
 import { linear } from '../../src/ops/linear';
 import { preferDesign } from '../../src/ops/product/choose';
 import type { Segment } from '../../src/ops/segments';
@@ -147,6 +147,6 @@ it('rows that are divided among groups, as on a graphics card, add up to the sam
 
 function flatState(gradient: Float32Array): FlatState {
   const zeros = () => tf.zeros([gradient.length]);
-  const rest = { parameters: zeros(), mean: zeros(), square: zeros(), scalars: tf.zeros([7]) };
+  const rest = { parameters: zeros(), mean: zeros(), square: zeros(), scalars: tf.zeros([SCALARS]) };
   return { gradient: tf.tensor1d(gradient), ...rest };
 }
