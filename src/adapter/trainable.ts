@@ -5,7 +5,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Linear } from '../model/decoder';
 import type { LayerNorms, ModelWeights } from '../model/weights';
-import { blankTensor, onlyAsking, viewOf } from '../gpu/dispatch';
+import { onlyAsking } from '../gpu/inside';
+import { blankTensor, viewOf } from '../gpu/tensors';
 import { SCALARS, type FlatState } from '../ops/flat';
 
 /** A tensor as checkpoints and adapters name it. */

@@ -3,7 +3,7 @@
  * in registers, and the quickest matrix product of any weight format.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { submit } from '../gpu/dispatch';
+import { submit } from '../gpu/inside';
 import { probeArithmetic, probeCopy } from '../gpu/probe';
 import { finished } from '../gpu/rest';
 import type { BenchmarkRow } from '../protocol/benchmark';

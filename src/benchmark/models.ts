@@ -5,7 +5,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { frozenLayers } from '../adapter/full';
 import { loraTrainable } from '../adapter/lora';
-import { dispatchCount, submit } from '../gpu/dispatch';
+import { dispatchCount } from '../gpu/dispatch';
+import { submit } from '../gpu/inside';
 import { allocatedBytes } from '../gpu/memory';
 import { finished } from '../gpu/rest';
 import type { ModelConfig } from '../model/config';

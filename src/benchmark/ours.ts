@@ -4,7 +4,7 @@ import { loraTrainable } from '../adapter/lora';
 import type { AdapterSpec, AdapterWeights } from '../adapter/spec';
 import { slotsOf, type Slot } from '../adapter/trainable';
 import { finished } from '../gpu/rest';
-import { submit } from '../gpu/dispatch';
+import { submit } from '../gpu/inside';
 import { decoderLayer } from '../model/decoder';
 import { rotaryTables } from '../model/rotary';
 import { disposeSight, sightOfDocuments, sightOfStarts } from '../model/sight';

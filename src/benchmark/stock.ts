@@ -3,7 +3,7 @@
  * product's path. Its automatic split over K gives wrong gradients, so startEngine has set product program 3.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { gpu } from '../gpu/dispatch';
+import { gpu } from '../gpu/inside';
 import { rotaryTables } from '../model/rotary';
 import { linearShape } from '../model/shapes';
 import { gatedReference } from '../ops/glu.reference';

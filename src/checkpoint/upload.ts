@@ -3,7 +3,7 @@
  * one binding becomes several parts. On the processor the planes are decoded: the twins know f32 alone.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { gpu } from '../gpu/dispatch';
+import { gpu } from '../gpu/inside';
 import { makePlane, writePlane } from '../gpu/memory';
 import { plainWeight, type FrozenWeight, type WeightPart } from '../ops/weight';
 import { planeWords, usableFormat, type WeightFormat } from '../protocol/weightFormats';

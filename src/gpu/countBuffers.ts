@@ -1,5 +1,5 @@
 /** Sees whether work makes buffers that it should have kept. For tests and the drift benchmark; nothing of a run calls it. */
-import { gpu } from './dispatch';
+import { gpu } from './inside';
 
 /** Counts the buffers made on the device from now on, whoever makes them. */
 export function countBuffers(): { readonly made: number; stop(): void } {

@@ -4,7 +4,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Bytes } from '../units';
-import { blankTensor, gpu, onlyAsking, pooledBytes, submit } from './dispatch';
+import { gpu, onlyAsking, submit } from './inside';
+import { blankTensor, pooledBytes } from './tensors';
 
 const planes = new WeakMap<object, GPUBuffer>();
 let planeBytes = 0;

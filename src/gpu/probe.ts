@@ -3,7 +3,8 @@ import type * as tf from '@tensorflow/tfjs-core';
 import arithmeticCode from '../../shaders/arithmeticProbe.wgsl?raw';
 import copyCode from '../../shaders/copyProbe.wgsl?raw';
 import type { Bytes } from '../units';
-import { dispatch, foldGroups, output, release } from './dispatch';
+import { dispatch, foldGroups } from './dispatch';
+import { output, release } from './tensors';
 
 const ROUNDS = 256;
 

@@ -3,7 +3,8 @@
  * each is mapped when the GPU gets there. Knows nothing of what the numbers mean.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { copyOut, gpu } from './dispatch';
+import { gpu } from './inside';
+import { copyOut } from './tensors';
 
 export class ReadRing {
   #free: GPUBuffer[] = [];

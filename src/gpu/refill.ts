@@ -1,6 +1,6 @@
 /** Tensors that live for a whole run and get new numbers every step, so that no step makes or frees a buffer for its data. */
 import * as tf from '@tensorflow/tfjs-core';
-import { rewrite } from './dispatch';
+import { rewrite } from './tensors';
 
 type Numbers = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 

@@ -2,7 +2,8 @@
  * Makes the pipelines of some work before there is anything to run it on: all are asked for at once and made beside whatever else goes
  * on. Knows neither models nor runs.
  */
-import { gpu, onlyPipelines, type AskedPipeline } from './dispatch';
+import { onlyPipelines, type AskedPipeline } from './dispatch';
+import { gpu } from './inside';
 import { GpuError } from './faults';
 
 export interface Rehearsal {

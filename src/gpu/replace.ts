@@ -1,6 +1,6 @@
 /** What stock operations made takes the place of a tensor that others hold on to. */
 import * as tf from '@tensorflow/tfjs-core';
-import { copyTensor } from './dispatch';
+import { copyTensor } from './tensors';
 
 /**
  * A tensor with the numbers of `made`, which is consumed: `old` itself, overwritten after all work recorded so far, on the GPU,

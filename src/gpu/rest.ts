@@ -1,7 +1,7 @@
 /** Dawn in Node waits for the GPU by spinning on the main thread, which takes a core from a software driver. Browsers do not. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Milliseconds } from '../units';
-import { gpu, submit } from './dispatch';
+import { gpu, submit } from './inside';
 
 /** Sleeps through most of the expected time, with all work handed over. */
 export async function restBeforeRead(expected: Milliseconds): Promise<void> {

@@ -1,6 +1,6 @@
 /** A model's weights as shapes and forms alone, for work that is only gone through for its pipelines. They take no memory. */
 import { WeightBuilder } from '../checkpoint/upload';
-import { blankTensor } from '../gpu/dispatch';
+import { blankTensor } from '../gpu/tensors';
 import { usableFormat, type WeightFormat } from '../protocol/weightFormats';
 import type { ModelConfig } from './config';
 import { formatOfTensor, weightShapes } from './shapes';

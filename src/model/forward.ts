@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { linear } from '../ops/linear';
 import { rmsNorm } from '../ops/rmsNorm';
-import { submit } from '../gpu/dispatch';
+import { submit } from '../gpu/inside';
 import type { ModelConfig } from './config';
 import { decoderLayer, embedTokens, type KeepKeys, type Linear } from './decoder';
 import type { Sight } from './sight';

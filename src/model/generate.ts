@@ -4,7 +4,8 @@
  * and go into the next step there; the page reads them some steps behind, so that the device never waits for it.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { gpu, orderFreeBuffers } from '../gpu/dispatch';
+import { gpu } from '../gpu/inside';
+import { orderFreeBuffers } from '../gpu/tensors';
 import { ReadRing } from '../gpu/readRing';
 import { rehearse } from '../gpu/rehearsal';
 import { scatterRows } from '../ops/pickRows';

@@ -18,7 +18,9 @@ import weightsSubgroupCode from '../../shaders/shared/keyWeightsSubgroup.wgsl?ra
 import reduceCode from '../../shaders/shared/rowReduce.wgsl?raw';
 import subgroupCode from '../../shaders/shared/rowReduceSubgroup.wgsl?raw';
 import tileCode from '../../shaders/shared/attentionTile.wgsl?raw';
-import { dispatch, floatBits, foldGroups, gpu, output, release } from '../gpu/dispatch';
+import { dispatch, floatBits, foldGroups } from '../gpu/dispatch';
+import { gpu } from '../gpu/inside';
+import { output, release } from '../gpu/tensors';
 import type { Constants } from '../gpu/pipelines';
 import { shaderText } from '../gpu/shaderText';
 import { unroll } from '../gpu/unroll';

@@ -10,7 +10,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import code from '../../shaders/crossEntropy.wgsl?raw';
-import { dispatch, output } from '../gpu/dispatch';
+import { dispatch } from '../gpu/dispatch';
+import { output } from '../gpu/tensors';
 import { crossEntropyReference } from './crossEntropy.reference';
 import { byRows } from './rows.kernel';
 import { wayOf } from './ways';

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { NamedAttrMap, NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
-import { wholeTensor } from '../gpu/dispatch';
+import { wholeTensor } from '../gpu/tensors';
 import type { OperationName } from '../protocol/detours';
 import { wayOf } from './ways';
 

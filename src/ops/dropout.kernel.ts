@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import code from '../../shaders/dropout.wgsl?raw';
-import { dispatch, floatBits, foldGroups, output } from '../gpu/dispatch';
+import { dispatch, floatBits, foldGroups } from '../gpu/dispatch';
+import { output } from '../gpu/tensors';
 import { given } from './sizes';
 import type { DropoutAttrs } from './dropout';
 

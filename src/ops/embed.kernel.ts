@@ -2,7 +2,8 @@
 import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import forwardCode from '../../shaders/embed.wgsl?raw';
 import backwardCode from '../../shaders/embedGrad.wgsl?raw';
-import { dispatch, foldGroups, output } from '../gpu/dispatch';
+import { dispatch, foldGroups } from '../gpu/dispatch';
+import { output } from '../gpu/tensors';
 import { WEIGHT_FORMATS } from '../protocol/weightFormats';
 import { plainRight } from './product/product';
 import { given, size } from './sizes';

@@ -2,7 +2,8 @@
 import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import forwardCode from '../../shaders/glu.wgsl?raw';
 import backwardCode from '../../shaders/gluGrad.wgsl?raw';
-import { dispatch, foldGroups, output } from '../gpu/dispatch';
+import { dispatch, foldGroups } from '../gpu/dispatch';
+import { output } from '../gpu/tensors';
 import { shaderText } from '../gpu/shaderText';
 import { given, size } from './sizes';
 import type { GluAttrs } from './glu';

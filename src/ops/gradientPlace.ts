@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { blankTensor, touched, viewOf } from '../gpu/dispatch';
+import { blankTensor, touched, viewOf } from '../gpu/tensors';
 import { accumulate, type FlatState } from './flat';
 import { wayOf } from './ways';
 

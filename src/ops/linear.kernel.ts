@@ -1,7 +1,8 @@
 /** linear.ts on the GPU: every part is one of the three products. */
 import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import columnSumCode from '../../shaders/columnSum.wgsl?raw';
-import { dispatch, output } from '../gpu/dispatch';
+import { dispatch } from '../gpu/dispatch';
+import { output } from '../gpu/tensors';
 import { given, size } from './sizes';
 import {
   lowRankDown,

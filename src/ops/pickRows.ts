@@ -6,7 +6,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import fillCode from '../../shaders/fill.wgsl?raw';
 import gatherCode from '../../shaders/gatherRows.wgsl?raw';
 import scatterCode from '../../shaders/scatterRows.wgsl?raw';
-import { dispatch, foldGroups, output } from '../gpu/dispatch';
+import { dispatch, foldGroups } from '../gpu/dispatch';
+import { output } from '../gpu/tensors';
 import { replace } from '../gpu/replace';
 import { wayOf } from './ways';
 

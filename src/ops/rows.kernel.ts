@@ -4,7 +4,8 @@
  */
 import reduceCode from '../../shaders/shared/rowReduce.wgsl?raw';
 import subgroupCode from '../../shaders/shared/rowReduceSubgroup.wgsl?raw';
-import { foldGroups, gpu, type Dispatch } from '../gpu/dispatch';
+import { foldGroups, type Dispatch } from '../gpu/dispatch';
+import { gpu } from '../gpu/inside';
 import { shaderText } from '../gpu/shaderText';
 import type { OperationName } from '../protocol/detours';
 import { wayOf } from './ways';

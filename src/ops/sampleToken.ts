@@ -6,7 +6,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import code from '../../shaders/sampleToken.wgsl?raw';
-import { dispatch, floatBits, output } from '../gpu/dispatch';
+import { dispatch, floatBits } from '../gpu/dispatch';
+import { output } from '../gpu/tensors';
 import { byRows } from './rows.kernel';
 import { sampleTokenReference } from './sampleToken.reference';
 import { wayOf } from './ways';

@@ -2,7 +2,7 @@
  * Which way each operation is computed on this device: the usual one, or another where the usual one gave wrong results. The
  * self-test finds out (selftest/detours.ts); whoever starts the engine puts the list in force. Stores nothing.
  */
-import { gpu } from '../gpu/dispatch';
+import { gpu } from '../gpu/inside';
 import { detourInWords, type Detour, type OperationName, type Way } from '../protocol/detours';
 
 let detours = new Map<OperationName, Way | null>();

@@ -3,7 +3,7 @@
  * nothing is computed where nothing is learned. Loss and gradient are made together, by hand: nothing here is taped.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { submit } from '../gpu/dispatch';
+import { submit } from '../gpu/inside';
 import type { ModelConfig } from '../model/config';
 import type { ModelWeights } from '../model/weights';
 import { crossEntropy } from '../ops/crossEntropy';

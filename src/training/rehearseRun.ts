@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { blankFullTrainable } from '../adapter/full';
 import { loraTrainable } from '../adapter/lora';
 import { specOf } from '../adapter/spec';
-import { blankTensor } from '../gpu/dispatch';
+import { blankTensor } from '../gpu/tensors';
 import { rehearse, type Rehearsal } from '../gpu/rehearsal';
 import { blankWeights } from '../model/blankWeights';
 import type { ModelConfig } from '../model/config';

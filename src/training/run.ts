@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Trainable } from '../adapter/trainable';
-import { orderFreeBuffers } from '../gpu/dispatch';
+import { orderFreeBuffers } from '../gpu/tensors';
 import { allocatedBytes } from '../gpu/memory';
 import { ReadRing } from '../gpu/readRing';
 import { refill } from '../gpu/refill';

@@ -5,7 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Block, Trainable } from '../adapter/trainable';
-import { submit } from '../gpu/dispatch';
+import { submit } from '../gpu/inside';
 import type { ModelConfig } from '../model/config';
 import { embedTokens } from '../model/decoder';
 import { accumulate } from '../ops/flat';

@@ -2,7 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeEach, expect, it } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
-import { blankTensor, dispatch, gpu, output } from '../../src/gpu/dispatch';
+import { dispatch } from '../../src/gpu/dispatch';
+import { gpu } from '../../src/gpu/inside';
+import { blankTensor, output } from '../../src/gpu/tensors';
 import { DeviceLost, GpuError } from '../../src/gpu/faults';
 import { cacheSizes } from '../../src/gpu/pipelines';
 import { rehearse } from '../../src/gpu/rehearsal';

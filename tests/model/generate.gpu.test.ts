@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
-import { gpu } from '../../src/gpu/dispatch';
+import { gpu } from '../../src/gpu/inside';
 import { kernelsMade } from '../../src/gpu/pipelines';
 import { readConfig } from '../../src/model/config';
 import { frozenLayers } from '../../src/adapter/full';

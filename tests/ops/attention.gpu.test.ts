@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
-import { gpu } from '../../src/gpu/dispatch';
+import { gpu } from '../../src/gpu/inside';
 import { sightOfStarts } from '../../src/model/sight';
 import { attention, type AttentionAttrs } from '../../src/ops/attention';
 import { attentionGradReference, attentionReference } from '../../src/ops/attention.reference';

@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
-import { gpu } from '../../src/gpu/dispatch';
+import { gpu } from '../../src/gpu/inside';
 import { embed } from '../../src/ops/embed';
 import { linear, linearDx, outerProduct } from '../../src/ops/linear';
 import { preferDesign, type Design } from '../../src/ops/product/choose';

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect } from 'vitest';
 import { decode, encode } from '../../src/checkpoint/planes';
 import { WeightBuilder } from '../../src/checkpoint/upload';
-import { gpu } from '../../src/gpu/dispatch';
+import { gpu } from '../../src/gpu/inside';
 import { preferDesign } from '../../src/ops/product/choose';
 import type { WeightFormat } from '../../src/protocol/weightFormats';
 import { randomFrom } from '../../src/random';

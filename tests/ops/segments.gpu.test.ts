@@ -5,7 +5,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
-import { dispatchCount, gpu } from '../../src/gpu/dispatch';
+import { dispatchCount } from '../../src/gpu/dispatch';
+import { gpu } from '../../src/gpu/inside';
 import { SCALARS, type FlatState } from '../../src/ops/flat';
 import { linear } from '../../src/ops/linear';
 import { preferDesign } from '../../src/ops/product/choose';

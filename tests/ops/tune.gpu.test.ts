@@ -4,7 +4,7 @@ import { afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { decode, encode } from '../../src/checkpoint/planes';
 import { WeightBuilder } from '../../src/checkpoint/upload';
 import { startEngine, type Engine } from '../../src/gpu/backend';
-import { gpu } from '../../src/gpu/dispatch';
+import { gpu } from '../../src/gpu/inside';
 import { linear } from '../../src/ops/linear';
 import { chooseDesign, kindOf, useTuned, type Design } from '../../src/ops/product/choose';
 import { candidates, KINDS, tuneProducts, type Trial } from '../../src/ops/product/tune';

@@ -5,7 +5,7 @@ import { afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { loraTrainable } from '../../src/adapter/lora';
 import { sourceOfValues } from '../../src/checkpoint/source';
 import { startEngine, type Engine } from '../../src/gpu/backend';
-import { gpu, submit } from '../../src/gpu/dispatch';
+import { gpu, submit } from '../../src/gpu/inside';
 import { readConfig, type ModelConfig } from '../../src/model/config';
 import { loadWeights } from '../../src/model/loadWeights';
 import { rotaryTables } from '../../src/model/rotary';

@@ -4,7 +4,7 @@ import { expect, it, vi } from 'vitest';
 import { loraTrainable } from '../../src/adapter/lora';
 import { specOf } from '../../src/adapter/spec';
 import { startEngine } from '../../src/gpu/backend';
-import { gpu } from '../../src/gpu/dispatch';
+import { gpu } from '../../src/gpu/inside';
 import { cacheSizes } from '../../src/gpu/pipelines';
 import { allocatedBytes } from '../../src/gpu/memory';
 import { readConfig } from '../../src/model/config';

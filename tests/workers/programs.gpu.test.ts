@@ -2,7 +2,7 @@
 import 'fake-indexeddb/auto';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { gpu } from '../../src/gpu/dispatch';
+import { gpu } from '../../src/gpu/inside';
 import type { PackedRows } from '../../src/protocol/data';
 import type { RunEvent } from '../../src/protocol/events';
 import { parseSettings } from '../../src/protocol/settings';

@@ -4,7 +4,9 @@
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import sumPartsCode from '../../../shaders/sumParts.wgsl?raw';
-import { release, dispatch, floatBits, foldGroups, gpu, output } from '../../gpu/dispatch';
+import { dispatch, floatBits, foldGroups } from '../../gpu/dispatch';
+import { gpu } from '../../gpu/inside';
+import { release, output } from '../../gpu/tensors';
 import { shaderText } from '../../gpu/shaderText';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { placed, ranksOf, type Segment } from '../segments';

@@ -3,7 +3,7 @@
  * only then is it timed. Knows no storage: the caller keeps the table and gives it back at the next start.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { gpu, submit } from '../../gpu/dispatch';
+import { gpu, submit } from '../../gpu/inside';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import type { Milliseconds } from '../../units';
 import { linear, linearDx } from '../linear';
