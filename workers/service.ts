@@ -31,7 +31,7 @@ export function trainerService(
   const tuning = new Tuning(db);
   const verdicts = new Verdicts(db);
   beforeUse((engine) => verdicts.use(engine));
-  const runs = new Runs(db, book, library, shelf, tuning, verdicts);
+  const runs = new Runs({ db, library, shelf, tuning, verdicts }, book);
   const intake = new Intake(db, around, (id) => library.changed(id));
   const keeping = new Keeping(
     db,

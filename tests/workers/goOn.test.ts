@@ -60,7 +60,16 @@ async function begunOn(baseHash: string | null): Promise<void> {
 async function failureOfGoingOn(models: Library): Promise<unknown> {
   const events: RunEvent[] = [];
   const book = new RunBook(db);
-  const runs = new Runs(db, book, models, new Shelf(db, book, models), new Tuning(db), new Verdicts(db));
+  const runs = new Runs(
+    {
+      db,
+      library: models,
+      shelf: new Shelf(db, book, models),
+      tuning: new Tuning(db),
+      verdicts: new Verdicts(db),
+    },
+    book,
+  );
   await runs.goOn('run', (event) => events.push(event));
   return events.flatMap((event) => (event.type === 'failed' ? [event.failure] : []))[0];
 }

@@ -34,7 +34,10 @@ beforeEach(async () => {
     if (name === 'models.json') return new TextEncoder().encode(JSON.stringify(listed)).buffer;
     return new Uint8Array(readFileSync(`${folder}/${name}`)).buffer;
   });
-  runs = new Runs(db, book, library, new Shelf(db, book, library), new Tuning(db), new Verdicts(db));
+  runs = new Runs(
+    { db, library, shelf: new Shelf(db, book, library), tuning: new Tuning(db), verdicts: new Verdicts(db) },
+    book,
+  );
 });
 afterEach(() => db.close());
 
