@@ -1,5 +1,5 @@
 /**
- * The test projects: unit (Node), llama (against llama.cpp in f32), gpu (Node on real WebGPU through Dawn), browser (real Chromium),
+ * The test projects: unit (Node), llama (against llama.cpp in f32), gpu and half (Node on real WebGPU through Dawn), browser (real Chromium),
  * journey (the built app).
  */
 import { svelte } from '@sveltejs/vite-plugin-svelte';
@@ -13,6 +13,22 @@ prepareVulkan(); // here, because the forked test processes inherit this environ
 const server = { deps: { inline: [/@tensorflow/] } };
 const browser = findChromium();
 
+/** Tests on real WebGPU in Node. One process and one file at a time: the software driver uses every core there is. */
+const onDawn = (name: string) => ({
+  test: {
+    name,
+    environment: 'node' as const,
+    include: [`tests/**/*.${name}.test.ts`],
+    setupFiles: ['tests/gpu/setup.ts'],
+    pool: 'forks' as const,
+    isolate: false,
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    server,
+  },
+});
+
 export default defineConfig({
   test: {
     projects: [
@@ -25,7 +41,7 @@ export default defineConfig({
           environment: 'node',
           testTimeout: 20_000,
           include: ['tests/**/*.test.ts'],
-          exclude: ['tests/**/*.{gpu,browser,llama}.test.ts', 'tests/oracle/**'],
+          exclude: ['tests/**/*.{gpu,half,browser,llama}.test.ts', 'tests/oracle/**'],
           server: { deps: { inline: [/@tensorflow/, /svelte/] } },
         },
       },
@@ -42,21 +58,9 @@ export default defineConfig({
           server,
         },
       },
-      {
-        test: {
-          name: 'gpu',
-          environment: 'node',
-          include: ['tests/**/*.gpu.test.ts'],
-          setupFiles: ['tests/gpu/setup.ts'],
-          // One process and one file at a time: the software driver uses every core there is.
-          pool: 'forks',
-          isolate: false,
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          server,
-        },
-      },
+      onDawn('gpu'),
+      // what needs half floats, on another driver
+      onDawn('half'),
       {
         plugins: [svelte({ configFile: false })],
         // Named here, because a dependency found in the middle of a run would reload the page under test.

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ensureSystem } from './install.mjs';
-import { findSwiftShader } from './system.mjs';
+import { findLavapipe, findSwiftShader } from './system.mjs';
 
 const root = resolve(import.meta.dirname, '..');
 const results = join(root, 'node_modules/.cache/loratory/results');
@@ -111,6 +111,7 @@ const stages = [
   vitest('llama', 15 * MINUTE),
   // kernels on SwiftShader, whole models (the oracle) on lavapipe: two drivers with other features
   { ...vitest('gpu', 30 * MINUTE), driver: findSwiftShader },
+  { ...vitest('half', 10 * MINUTE), driver: findLavapipe },
   {
     name: 'oracle',
     command: [process.execPath, 'scripts/run.mjs', 'tests/oracle/run.ts', ...oracleFolders()],
