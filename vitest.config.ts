@@ -101,7 +101,7 @@ export default defineConfig({
           environment: 'node',
           include: ['tests/browser/**/*.journey.ts'],
           globalSetup: ['tests/browser/server.ts'],
-          ...pairs,
+          fileParallelism: false, // a browser takes both cores of a small machine by itself
           testTimeout: 300_000,
           hookTimeout: 60_000,
           expect: { poll: { timeout: 60_000 } }, // a busy machine is no fault

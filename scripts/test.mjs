@@ -1,5 +1,5 @@
 /**
- * `npm test`: everything, one stage after the other, each with a time limit and its own output. The last line is the sum,
+ * `npm test`: everything, one stage after the other (those that take one core, at once), each with a time limit and its own output. The last line is the sum,
  * `N passed, N failed, N skipped`; a stage without cases of its own counts as one. Exit code 1 if anything failed.
  * `npm test -- unit gpu` runs only those stages.
  */
@@ -16,7 +16,7 @@ const MINUTE = 60_000;
 /**
  * @typedef {{ passed: number, failed: number, skipped: number }} Count
  * @typedef {{ code: number | null, output: string, timedOut: boolean }} Ended
- * @typedef {{ name: string, command: string[], limit: number, count: (ended: Ended) => Count, driver?: () => string | null }} Stage
+ * @typedef {{ name: string, command: string[], limit: number, count: (ended: Ended) => Count, driver?: () => string | null, beside?: boolean }} Stage
  */
 
 /** @type {(ended: Ended) => Count} */
@@ -91,20 +91,22 @@ function binOf(name) {
   return typeof entry === 'string' ? entry : entry[name];
 }
 
-/** @type {Stage[]} */
+/** `beside`: takes one core, and goes on at the same time as the stages next to it that do too. @type {Stage[]} */
 const stages = [
   {
     name: 'types',
     command: bin('svelte-check', '--tsconfig', 'tsconfig.json'),
-    limit: 3 * MINUTE,
+    limit: 5 * MINUTE,
     count: one,
+    beside: true,
   },
-  { name: 'eslint', command: bin('eslint', '.'), limit: 3 * MINUTE, count: one },
+  { name: 'eslint', command: bin('eslint', '.'), limit: 5 * MINUTE, count: one, beside: true },
   {
     name: 'prettier',
     command: bin('prettier', '--check', '--log-level', 'warn', '.'),
-    limit: 2 * MINUTE,
+    limit: 5 * MINUTE,
     count: one,
+    beside: true,
   },
   vitest('unit', 6 * MINUTE),
   // Mesa keeps the kernels that it compiled: the first time takes minutes, the next ones seconds
@@ -123,20 +125,20 @@ const stages = [
   vitest('journey', 30 * MINUTE),
 ];
 
-/** The process group of the stage that is running, so that nothing it started outlives it. @type {number | null} */
-let group = null;
-function endGroup() {
-  if (group === null) return;
+/** The process groups of the stages that are running, so that nothing they started outlives them. @type {Set<number>} */
+const groups = new Set();
+/** @param {number} group */
+function endGroup(group) {
   try {
     process.kill(-group, 'SIGKILL');
   } catch {
     // Nothing of it is left.
   }
-  group = null;
+  groups.delete(group);
 }
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
   process.on(signal, () => {
-    endGroup();
+    groups.forEach(endGroup);
     process.exit(1);
   });
 
@@ -156,12 +158,14 @@ function run(stage) {
       env: environmentOf(stage),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    group = child.pid ?? null;
+    const { pid } = child;
+    const end = () => pid !== undefined && endGroup(pid);
+    if (pid !== undefined) groups.add(pid);
     let output = '';
     let timedOut = false;
     const timer = setTimeout(() => {
       timedOut = true;
-      endGroup();
+      end();
     }, stage.limit);
     child.stdout.on('data', (data) => {
       output += String(data);
@@ -170,7 +174,7 @@ function run(stage) {
     child.stderr.on('data', (data) => process.stderr.write(data));
     // A grandchild may keep the pipes open: what counts is that the stage's own process has ended.
     child.on('exit', (code) => {
-      setTimeout(endGroup, 200);
+      setTimeout(end, 200);
       setTimeout(() => {
         clearTimeout(timer);
         done({ code, output, timedOut });
@@ -205,7 +209,14 @@ try {
   console.log('0 passed, 1 failed, 0 skipped');
   process.exit(1);
 }
-for (const stage of stages.filter(({ name }) => asked.length === 0 || asked.includes(name))) {
+const wanted = stages.filter(({ name }) => asked.length === 0 || asked.includes(name));
+while (wanted.length > 0) {
+  const next = wanted.findIndex(({ beside }) => !beside);
+  await Promise.all(wanted.splice(0, next < 0 ? wanted.length : Math.max(next, 1)).map(carryOut));
+}
+
+/** @param {Stage} stage */
+async function carryOut(stage) {
   console.log(`\n── ${stage.name} ──`);
   const began = Date.now();
   const ended = await run(stage);

@@ -2,20 +2,30 @@
 import type { Page, Worker } from 'playwright';
 import { expect } from 'vitest';
 import { journey } from './app';
-import { reachStep, ready, result, startShortRun, told } from './lesson';
+import { pauseAndGoOn, reachStep, ready, result, startShortRun, told } from './lesson';
+
+/** So many that a run is still going on when its end is prepared. */
+const STEPS = 14;
+
+/** Waits for the result of a run that has every step of its curve. */
+async function wholeCurve(page: Page): Promise<void> {
+  const figures = await result(page);
+  expect(figures.steps).toBe(STEPS);
+  expect(figures.curve.map((point) => point.step)).toEqual(
+    Array.from({ length: STEPS }, (_, index) => index + 1),
+  );
+}
 
 journey('a lost graphics device is replaced and the run goes on', async ({ browser, page, url }) => {
   await page.goto(url);
-  await startShortRun(page, 26);
-  await reachStep(page, 21); // the checkpoint is at step 20
+  await startShortRun(page, STEPS);
+  await reachStep(page, 2);
+  const kept = await pauseAndGoOn(page);
+  await reachStep(page, kept + 1);
   const devtools = await browser.newBrowserCDPSession();
   // the answer comes from a process that is gone, so it is not awaited
   void devtools.send('Browser.crashGpuProcess').catch(() => undefined);
-  const figures = await result(page);
-  expect(figures.steps).toBe(26);
-  expect(figures.curve.map((point) => point.step)).toEqual(
-    Array.from({ length: 26 }, (_, index) => index + 1),
-  );
+  await wholeCurve(page);
   expect(await page.getByText('The graphics device was lost').count()).toBeGreaterThan(0);
 });
 
@@ -26,20 +36,12 @@ function trainerOf(page: Page): Worker {
   return worker;
 }
 
-async function goOn(page: Page): Promise<void> {
-  const button = page.getByRole('button', { name: 'Go on at step 20' }).first();
-  await button.click({ timeout: 60_000 });
-  const figures = await result(page);
-  expect(figures.steps).toBe(26);
-  expect(figures.curve.map((point) => point.step)).toEqual(
-    Array.from({ length: 26 }, (_, index) => index + 1),
-  );
-}
-
 journey('a trainer that dies is replaced, and the run goes on from its checkpoint', async ({ page, url }) => {
   await page.goto(url);
-  await startShortRun(page, 26);
-  await reachStep(page, 21); // the checkpoint is at step 20
+  await startShortRun(page, STEPS);
+  await reachStep(page, 2);
+  const kept = await pauseAndGoOn(page);
+  await reachStep(page, kept + 1);
   // one that dies within ten seconds of its start is not replaced, and it starts a little after the page
   await page.waitForFunction(() => performance.now() > 12_000);
   await trainerOf(page).evaluate(() => {
@@ -49,12 +51,16 @@ journey('a trainer that dies is replaced, and the run goes on from its checkpoin
   });
   await page.getByTestId('run-failure').waitFor();
   expect(await page.getByTestId('run-failure').textContent()).toContain('thrown by the test');
-  await goOn(page);
+  await page
+    .getByRole('button', { name: `Go on at step ${kept}` })
+    .first()
+    .click({ timeout: 60_000 });
+  await wholeCurve(page);
 });
 
 journey('a trainer that hangs is said to, and can be restarted', async ({ page, url }) => {
   await page.goto(url);
-  await startShortRun(page, 26);
+  await startShortRun(page, STEPS);
   await reachStep(page, 1);
   void trainerOf(page)
     .evaluate(() => {
@@ -90,9 +96,9 @@ journey('on a full disk a run goes to its end and its adapter can be taken away'
   await page.goto(url);
   await ready(page);
   await limitDisk(page, 2_000_000); // the page itself takes about 1.9 MB of it
-  await startShortRun(page, 26);
+  await startShortRun(page, STEPS);
   const figures = await result(page);
-  expect(figures.steps).toBe(26);
+  expect(figures.steps).toBe(STEPS);
   expect(await page.getByText('could not be saved').count()).toBeGreaterThan(0);
   await takeAdapter(page);
 });

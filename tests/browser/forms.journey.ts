@@ -17,9 +17,6 @@ import { memoryFile } from '../hub/synthetic';
 import { journey } from './app';
 import { ready, result, startShortRun, type Result } from './lesson';
 
-/** A token of 1,024 drawn blindly. */
-const BLIND = Math.log(1024);
-
 const { json, source, tokenizer } = await embeddedModel();
 const gguf = Buffer.from((await convertToGguf(json, 'llama', source, tokenizer, 'Q8_0')).file);
 
@@ -58,7 +55,6 @@ journey(
   async ({ page, url, troubles }) => {
     await page.goto(url);
     plain = await train(page);
-    expect(plain.lossFirst).toBeLessThan(BLIND);
     expect(troubles).toEqual([]);
   },
 );

@@ -1,4 +1,5 @@
 /** What a visitor does with the embedded lesson, and what the page says about a run. Presses real controls only. */
+import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright';
 
 export interface Told {
@@ -33,19 +34,28 @@ export async function ready(page: Page, timeout = MINUTE): Promise<void> {
   );
 }
 
-/** Opens the first lesson's data and starts a run of `steps` steps with the form. */
+/** The first rows of the first lesson: fewer to score than in the whole of it. */
+const ROWS = readFileSync('public/demo/shop-messages.jsonl', 'utf8').split('\n').slice(0, 40).join('\n');
+
+/** Opens a file of 40 rows and starts a run of `steps` steps with the form. */
 export async function startShortRun(page: Page, steps: number): Promise<void> {
   await page.evaluate(() => void (location.hash = '/'));
   await ready(page);
   await page.evaluate(() => void (location.hash = '/data'));
-  await page.locator('button[data-testid^="lesson-"]:not([data-testid=lesson-start])').first().click();
+  await page
+    .getByTestId('data-file')
+    .first()
+    .setInputFiles({ name: 'forty.jsonl', mimeType: 'application/jsonl', buffer: Buffer.from(ROWS) });
   await page.getByTestId('data-report').waitFor();
   await page.evaluate(() => void (location.hash = '/train'));
-  const field = page.locator('#setting-maxSteps');
-  await field.waitFor({ state: 'attached' });
-  if (!(await field.isVisible())) await page.getByTestId('more-settings').first().click();
-  await field.fill(String(steps));
-  await field.press('Tab');
+  await page.locator('#setting-maxSteps').waitFor({ state: 'attached' });
+  if (!(await page.locator('#setting-maxSteps').isVisible()))
+    await page.getByTestId('more-settings').first().click();
+  for (const name of ['maxSteps', 'epochs']) {
+    const field = page.locator(`#setting-${name}`);
+    await field.fill(String(steps)); // a step at least in each epoch
+    await field.press('Tab');
+  }
   await page.getByTestId('train-start').click();
 }
 
@@ -59,6 +69,15 @@ export function told(page: Page): Promise<Told> {
       steps: Number(read('run-step', 'data-steps')),
     };
   });
+}
+
+/** Pauses a run, which saves a checkpoint, and lets it go on. Gives the step of the checkpoint. */
+export async function pauseAndGoOn(page: Page): Promise<number> {
+  await page.getByTestId('train-pause').click();
+  await page.locator('[data-testid=run-phase][data-phase=paused]').waitFor();
+  const { step } = await told(page);
+  await page.getByTestId('train-resume').click();
+  return step;
 }
 
 /** Waits until the run has made `step` steps. */

@@ -5,16 +5,16 @@ import { axeFaults, journey } from './app';
 const PAGES = ['#/data', '#/train', '#/try', '#/adapters', '#/benchmark'];
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  for (const hash of PAGES) {
-    journey(`${hash} opens cleanly in ${colorScheme}`, async ({ page, url, troubles }) => {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+  journey(`every page opens cleanly in ${colorScheme}`, async ({ page, url, troubles }) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    for (const hash of PAGES) {
       await page.goto(url + hash);
       await page.getByRole('heading', { level: 1 }).first().waitFor();
       await page.waitForLoadState('networkidle');
-      expect(await axeFaults(page)).toEqual([]);
-      expect(troubles).toEqual([]);
-    });
-  }
+      expect(await axeFaults(page), hash).toEqual([]);
+      expect(troubles, hash).toEqual([]);
+    }
+  });
 }
 
 journey('no page is wider than a 320 px screen', async ({ page, url }) => {

@@ -7,7 +7,7 @@ journey(
   'a second tab says that another one trains, and may train once that is closed',
   async ({ context, page, url, troubles }) => {
     await page.goto(url);
-    await startShortRun(page, 2000);
+    await startShortRun(page, 1000);
     await reachStep(page, 2);
     const second = await context.newPage();
     listen(second, troubles);
