@@ -62,7 +62,7 @@ export async function deleteOrphans(db: Storage): Promise<void> {
   for (const owner of owners) if (!known.has(owner)) await deleteParts(db, owner);
 }
 
-/** Reads parts in order, the next one while the one before is used; each is checked against its hash. */
+/** Reads parts in order, the next ones while one is used; each is checked against its hash. */
 export async function modelSource(db: Storage, record: StoredModel): Promise<WeightSource> {
   const parts = await listParts(db, record.id);
   const find = (name: string) => {
@@ -106,22 +106,28 @@ export async function modelSource(db: Storage, record: StoredModel): Promise<Wei
   };
 }
 
+/** So many parts are on their way at once: one waits for the disk while another is hashed. */
+const READS = 4;
+
 async function* inOrder(
   db: Storage,
   record: StoredModel,
   parts: readonly StoredPart[],
 ): AsyncGenerator<{ part: StoredPart; buffer: ArrayBuffer }> {
-  const read = (part: StoredPart) => {
+  const coming = parts.values();
+  const begun: { part: StoredPart; buffer: Promise<ArrayBuffer> }[] = [];
+  const begin = () => {
+    const { done, value: part } = coming.next();
+    if (done) return;
     const buffer = readPart(db, record, part);
     buffer.catch(() => undefined); // awaited below, or not needed any more
-    return { part, buffer };
+    begun.push({ part, buffer });
   };
-  const [first, ...rest] = parts;
-  let next = first ? read(first) : null;
-  for (const following of [...rest, null]) {
-    const now = next;
-    next = following ? read(following) : null;
-    if (now) yield { part: now.part, buffer: await now.buffer };
+  for (let count = 0; count < READS; count++) begin();
+  for (let next = begun.shift(); next; next = begun.shift()) {
+    const buffer = await next.buffer;
+    begin();
+    yield { part: next.part, buffer };
   }
 }
 
