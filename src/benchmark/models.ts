@@ -9,6 +9,7 @@ import { dispatchCount } from '../gpu/dispatch';
 import { submit } from '../gpu/inside';
 import { allocatedBytes } from '../gpu/memory';
 import { finished } from '../gpu/rest';
+import { emptyPool } from '../gpu/tensors';
 import type { ModelConfig } from '../model/config';
 import type { Runnable } from '../model/forward';
 import { generate } from '../model/generate';
@@ -50,6 +51,7 @@ async function withModel(
   for (const format of bench.formats.filter((one) => MODEL_FORMATS.includes(one))) {
     let weights: ModelWeights | null = null;
     try {
+      emptyPool();
       weights = await loadWeights(config, syntheticSource(config), format);
       await finished();
       bench.check();
@@ -120,7 +122,7 @@ export async function step(bench: Bench): Promise<void> {
         limit,
         peers: notRun(bench, 'has no trainer for this model'),
         details: {
-          'dispatches per layer': dispatches / config.layers,
+          dispatches,
           'bytes predicted': predictedBytes(config, rows, format, bench.device),
         },
       });

@@ -18,7 +18,7 @@ export interface BackendInside {
   dispatchCountInPass: number;
   /** By text and shapes: those of tfjs' own kernels. A promise where they are made without being run. */
   pipelineCache: Record<string, GPUComputePipeline | Promise<GPUComputePipeline>>;
-  bufferManager: { numBytesAllocated: number; freeBuffers: Map<string, GPUBuffer[]> };
+  bufferManager: { numBytesAllocated: number; numFreeBuffers: number; freeBuffers: Map<string, GPUBuffer[]> };
   uploadToGPU(id: object): void;
   ensureCommandEncoderReady(): void;
   endComputePassEncoder(): void;

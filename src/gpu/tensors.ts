@@ -63,6 +63,20 @@ export function orderFreeBuffers(): void {
   for (const free of inside.bufferManager.freeBuffers.values()) free.sort((a, b) => idOf(a) - idOf(b));
 }
 
+/** Gives the pool's free buffers back to the device, so that what comes next is counted without what was. */
+export function emptyPool(): void {
+  const inside = startedInside();
+  if (!inside) return;
+  submit();
+  const { bufferManager } = inside;
+  for (const free of bufferManager.freeBuffers.values())
+    for (const buffer of free.splice(0)) {
+      bufferManager.numBytesAllocated -= buffer.size;
+      bufferManager.numFreeBuffers--;
+      buffer.destroy();
+    }
+}
+
 /** Gives back an output that only kernels recorded so far read. */
 export function release(tensor: TensorInfo): void {
   backendInside().disposeData(tensor.dataId);
