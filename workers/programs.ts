@@ -15,6 +15,6 @@ export async function beginPrograms(
   const rehearsal = rehearseRun(run);
   return () =>
     rehearsal.ready((done, total) =>
-      emit({ type: 'loading', what: "Preparing the graphics card's programs", done, total }),
+      emit({ type: 'loading', what: 'Preparing the graphics card’s programs', done, total }),
     );
 }

@@ -28,7 +28,7 @@ describe('the phases of a run', () => {
     const seen = [run.phase];
     run.apply({ type: 'loading', what: 'Weights', done: 1, total: 2 });
     seen.push(run.phase);
-    const what = "Preparing the graphics card's programs";
+    const what = 'Preparing the graphics card’s programs';
     run.apply({ type: 'loading', what, done: 3, total: 37 });
     expect(run.loading).toMatchObject({ what, done: 3, total: 37 });
     seen.push(run.phase);

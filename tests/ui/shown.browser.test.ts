@@ -21,9 +21,11 @@ it('what is waited for before the first step, in words and numbers', async () =>
   const [lesson] = session.lessons.list;
   if (lesson) void session.trainLesson(lesson);
   await expect.poll(() => trainer.calls).toContain('train');
-  trainer.say({ type: 'loading', what: "Preparing the graphics card's programs", done: 3, total: 37 });
-  const said = page.getByText("Preparing the graphics card's programs: 3 of 37");
+  trainer.say({ type: 'loading', what: 'Preparing the graphics card’s programs', done: 3, total: 37 });
+  const said = page.getByText('Preparing the graphics card’s programs: 3 of 37');
   await expect.element(said).toBeVisible();
+  const bar = document.querySelector<HTMLProgressElement>('progress[aria-label="Progress of the run"]');
+  expect(bar?.value).toBeCloseTo(3 / 37, 6);
   trainer.say({ type: 'planned', runId: 'r1', plan });
   await expect.element(page.getByText('Waiting for the first step')).toBeVisible();
   await expect.element(said).not.toBeInTheDocument();

@@ -20,7 +20,7 @@ vi.setConfig({ testTimeout: 180_000 });
 const folder = 'tests/fixtures/models/qwen2';
 const files = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
 const listed = [{ id: 'tiny', name: 'Tiny', family: 'Qwen2', folder: 'models/tiny', files, parameters: 1 }];
-const WHAT = "Preparing the graphics card's programs";
+const WHAT = 'Preparing the graphics card’s programs';
 
 let db: Storage;
 let runs: Runs;
