@@ -45,6 +45,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           environment: 'node',
+          maxWorkers: 2,
           testTimeout: 20_000,
           include: ['tests/**/*.test.ts'],
           exclude: ['tests/**/*.{gpu,half,browser,llama}.test.ts', 'tests/oracle/**'],

@@ -80,6 +80,18 @@ export async function pauseAndGoOn(page: Page): Promise<number> {
   return step;
 }
 
+/** Presses Tab until the control has the focus; fails when a whole round does not reach it. */
+export async function tabTo(page: Page, testId: string): Promise<void> {
+  for (let press = 0; press < 120; press++) {
+    const here = await page.evaluate(() =>
+      document.activeElement?.closest('[data-testid]')?.getAttribute('data-testid'),
+    );
+    if (here === testId) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`120 presses of Tab do not reach ${testId}.`);
+}
+
 /** Waits until the run has made `step` steps. */
 export async function reachStep(page: Page, step: number): Promise<void> {
   await page.waitForFunction(

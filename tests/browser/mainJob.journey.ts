@@ -1,9 +1,9 @@
-/** The main job: one button trains, the scores say what it brought, the adapter is a file that comes back. */
+/** The main job, with keys alone up to its file: one button trains, the scores say what it brought, the adapter is a file that comes back. */
 import { readFileSync } from 'node:fs';
 import { unzipSync } from 'fflate';
 import { expect } from 'vitest';
 import { axeFaults, journey } from './app';
-import { ready, result } from './lesson';
+import { ready, result, tabTo } from './lesson';
 
 journey(
   'one button trains the lesson, scores it, answers side by side and gives an adapter',
@@ -14,7 +14,8 @@ journey(
     });
     await page.goto(url);
     await ready(page);
-    await page.getByTestId('lesson-start').first().click();
+    await tabTo(page, 'lesson-start');
+    await page.keyboard.press('Enter');
     const figures = await result(page);
 
     expect(figures.lossLast).toBeLessThan(figures.lossFirst);
@@ -35,7 +36,8 @@ journey(
 
     await page.evaluate(() => void (location.hash = '/train'));
     const waiting = page.waitForEvent('download');
-    await page.getByTestId('adapter-download').first().click();
+    await tabTo(page, 'adapter-download');
+    await page.keyboard.press('Enter');
     const path = await (await waiting).path();
     const files = Object.keys(unzipSync(readFileSync(path)));
     expect(files.some((name) => name.endsWith('adapter_config.json'))).toBe(true);

@@ -1,7 +1,7 @@
 /** A run outlives its tab: after a reload it goes on from the last checkpoint, on the same curve. */
 import { expect } from 'vitest';
 import { journey } from './app';
-import { pauseAndGoOn, reachStep, ready, result, startShortRun } from './lesson';
+import { pauseAndGoOn, reachStep, ready, result, startShortRun, tabTo } from './lesson';
 
 const STEPS = 10;
 
@@ -49,7 +49,8 @@ journey('a run pauses, goes on and is stopped with its best adapter', async ({ p
   expect(await page.getByTestId('run-step').first().getAttribute('data-step')).toBe(at);
   await page.getByTestId('train-resume').click();
   await reachStep(page, Number(at) + 2);
-  await page.getByTestId('train-stop').click();
+  await tabTo(page, 'train-stop');
+  await page.keyboard.press('Enter');
   const figures = await result(page);
   expect(figures.steps).toBeLessThan(400);
   await page.getByTestId('adapter-download').first().waitFor();
