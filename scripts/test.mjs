@@ -1,6 +1,7 @@
 /**
- * `npm test`: everything, one stage after the other (those that take one core, at once), each with a time limit and its own output. The last line is the sum,
- * `N passed, N failed, N skipped`; a stage without cases of its own counts as one. Exit code 1 if anything failed.
+ * `npm test`: everything, one stage after the other (those that take one core, at once), each with a time limit and its own output.
+ * The last line is the sum, `N passed, N failed, N skipped`; a stage without cases of its own counts as one. Exit code 1 if
+ * anything failed.
  * `npm test -- unit gpu` runs only those stages.
  */
 import { spawn } from 'node:child_process';

@@ -34,18 +34,23 @@ export async function ready(page: Page, timeout = MINUTE): Promise<void> {
   );
 }
 
-/** The first rows of the first lesson: fewer to score than in the whole of it. */
-const ROWS = readFileSync('public/demo/shop-messages.jsonl', 'utf8').split('\n').slice(0, 40).join('\n');
+/** The first rows of a lesson: fewer to score than in the whole of it. */
+const rowsOf = (lesson: string) =>
+  readFileSync(`public/demo/${lesson}.jsonl`, 'utf8').split('\n').slice(0, 40).join('\n');
 
-/** Opens a file of 40 rows and starts a run of `steps` steps with the form. */
-export async function startShortRun(page: Page, steps: number): Promise<void> {
+/** Opens a file of 40 rows of a lesson and starts a run of `steps` steps with the form. */
+export async function startShortRun(page: Page, steps: number, lesson = 'shop-messages'): Promise<void> {
   await page.evaluate(() => void (location.hash = '/'));
   await ready(page);
   await page.evaluate(() => void (location.hash = '/data'));
   await page
     .getByTestId('data-file')
     .first()
-    .setInputFiles({ name: 'forty.jsonl', mimeType: 'application/jsonl', buffer: Buffer.from(ROWS) });
+    .setInputFiles({
+      name: 'forty.jsonl',
+      mimeType: 'application/jsonl',
+      buffer: Buffer.from(rowsOf(lesson)),
+    });
   await page.getByTestId('data-report').waitFor();
   await page.evaluate(() => void (location.hash = '/train'));
   await page.locator('#setting-maxSteps').waitFor({ state: 'attached' });

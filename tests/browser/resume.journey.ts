@@ -19,7 +19,7 @@ journey(
     await ready(page);
     const go = page.getByTestId('run-continue').first();
     await go.waitFor();
-    expect(await go.textContent()).toContain(String(kept));
+    expect(await go.textContent()).toContain(`step ${kept}`);
     await go.click();
     const cut = await result(page);
     expect(cut.steps).toBe(STEPS);

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { axeFaults, journey } from './app';
 
-const PAGES = ['#/data', '#/train', '#/try', '#/adapters', '#/benchmark'];
+const PAGES = ['#/', '#/models', '#/storage', '#/data', '#/train', '#/try', '#/adapters', '#/benchmark'];
 
 for (const colorScheme of ['light', 'dark'] as const) {
   journey(`every page opens cleanly in ${colorScheme}`, async ({ page, url, troubles }) => {
