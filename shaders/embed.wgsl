@@ -21,6 +21,11 @@ const NF4 = array<f32, 16>(
   0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
   0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0);
 
+// Four blocks share a word: nf4dq.
+fn shared4(word: u32, place: u32) -> f32 {
+  return bitcast<f32>(((word >> 24u) << 20u) + (112u << 23u)) * f32((word >> (6u * place)) & 63u) * (1.0 / 63.0);
+}
+
 fn half(words: u32, index: u32) -> f32 { return unpack2x16float(words)[index & 1u]; }
 
 @compute @workgroup_size(64)
@@ -43,8 +48,10 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     if (FORMAT == 3u) {
       let pair = unpack2x16float(scales[at / 32u]);
       value = fma(pair.x, f32(code), pair.y);
-    } else {
+    } else if (FORMAT == 4u) {
       value = half(scales[at / 128u], at / 64u) * NF4[code];
+    } else {
+      value = shared4(scales[at / 256u], (at / 64u) % 4u) * NF4[code];
     }
   }
   x[i] = value;

@@ -10,7 +10,7 @@ import type { Milliseconds } from '../units';
 import { numbers } from './task';
 
 /** A small product that ends inside every tile, and one of Qwen2.5-0.5B's: gate of a row of 256 tokens. */
-const SMALL = { n: 68, k: 64 };
+const SMALL = { n: 68, k: 128 };
 const LARGE = { n: 4864, k: 896, rows: 256 };
 
 /** → the winners; `budget` is shared by the formats. */

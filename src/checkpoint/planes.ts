@@ -4,21 +4,15 @@
  * another card took over, and the hash of a base says on every machine that it is the same base.
  */
 import { planeWords, type WeightFormat } from '../protocol/weightFormats';
-import { float16BitsToFloat32, float32ToFloat16Bits } from './halfFloat';
+import { float16BitsToFloat32 } from './halfFloat';
+import { absmaxOf, encodeNormalFloat, NF4 } from './normalFloat';
 import { release } from './release';
-
-/** The 16 values of nf4: quantiles of a normal distribution, scaled to ±1 (QLoRA, appendix E; bitsandbytes). */
-export const NF4 = Float32Array.of(
-  ...[-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453],
-  ...[-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0],
-  ...[0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224],
-  ...[0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1],
-);
+import { divisor, finiteHalves, halvesOf, largest, packHalves } from './scales';
 
 export type Planes = Uint32Array<ArrayBuffer>[];
 
 /**
- * `values`: whole blocks. Blocks of f16 scales are written in pairs, so an odd last block leaves half a word at zero. What f16
+ * `values`: whole blocks. Scales fill whole words, so the last blocks may leave part of a word at zero. What f16
  * cannot reach, weight or scale, becomes ±65504, so that no plane holds an infinity.
  */
 export function encode(values: Float32Array, format: WeightFormat): Planes {
@@ -32,18 +26,9 @@ export function encode(values: Float32Array, format: WeightFormat): Planes {
     case 'q4':
       return encodeQ4(values);
     case 'nf4':
-      return encodeNf4(values);
+    case 'nf4dq':
+      return encodeNormalFloat(values, format);
   }
-}
-
-/** f16 patterns; infinities and what rounds to one become the largest number of the same sign. */
-function finiteHalves(values: Float32Array): Uint16Array<ArrayBuffer> {
-  const bits = float32ToFloat16Bits(values);
-  for (let i = 0; i < bits.length; i++) {
-    const half = bits[i] ?? 0;
-    if ((half & 0x7fff) === 0x7c00) bits[i] = half - 1;
-  }
-  return bits;
 }
 
 /** `count` numbers out of planes. */
@@ -65,32 +50,22 @@ export function decode(
   const bytes = new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength);
   if (format === 'f16') return float16BitsToFloat32(halvesOf(codes)).slice(0, count);
   if (!scales) throw new Error(`A ${format} weight needs a plane of scales.`);
-  const halves = float16BitsToFloat32(halvesOf(scales));
   const values = new Float32Array(count);
+  const nibble = (i: number): number => ((bytes[i >> 1] ?? 0) >> (4 * (i & 1))) & 15;
+  if (format === 'nf4' || format === 'nf4dq') {
+    const absmax = absmaxOf(scales, format);
+    for (let i = 0; i < count; i++) values[i] = (absmax[i >> 6] ?? 0) * (NF4[nibble(i)] ?? 0);
+    return values;
+  }
+  const halves = float16BitsToFloat32(halvesOf(scales));
   if (format === 'q8') {
     const signed = new Int8Array(bytes.buffer, bytes.byteOffset, count);
     for (let i = 0; i < count; i++) values[i] = (halves[i >> 5] ?? 0) * (signed[i] ?? 0);
     return values;
   }
-  for (let i = 0; i < count; i++) {
-    const code = ((bytes[i >> 1] ?? 0) >> (4 * (i & 1))) & 15;
-    values[i] =
-      format === 'q4'
-        ? Math.fround((halves[2 * (i >> 5)] ?? 0) * code) + (halves[2 * (i >> 5) + 1] ?? 0)
-        : (halves[i >> 6] ?? 0) * (NF4[code] ?? 0);
-  }
+  for (let i = 0; i < count; i++)
+    values[i] = Math.fround((halves[2 * (i >> 5)] ?? 0) * nibble(i)) + (halves[2 * (i >> 5) + 1] ?? 0);
   return values;
-}
-
-/** Two f16 to a word, the first one low. */
-export function packHalves(halves: Uint16Array): Uint32Array<ArrayBuffer> {
-  const words = new Uint32Array(Math.ceil(halves.length / 2));
-  new Uint16Array(words.buffer).set(halves);
-  return words;
-}
-
-function halvesOf(words: Uint32Array): Uint16Array {
-  return new Uint16Array(words.buffer, words.byteOffset, 2 * words.length);
 }
 
 function encodeQ8(values: Float32Array): Planes {
@@ -143,46 +118,4 @@ function encodeQ4(values: Float32Array): Planes {
   const packed = packHalves(bits);
   release(pairs, bits, rounded);
   return [words, packed];
-}
-
-/** A block of scale zero has code zero throughout. */
-function divisor(scale = 0): number {
-  return scale > 0 ? scale : Infinity;
-}
-
-/** Halfway between two neighbours of NF4: a number above `middle[c]` takes a code above c. */
-const MIDDLES = Float64Array.from({ length: 15 }, (_, c) => ((NF4[c] ?? 0) + (NF4[c + 1] ?? 0)) / 2);
-
-function encodeNf4(values: Float32Array): Planes {
-  const scales = new Float32Array(values.length / 64);
-  for (let block = 0; block < scales.length; block++) scales[block] = largest(values, 64 * block, 64);
-  const bits = finiteHalves(scales);
-  const rounded = float16BitsToFloat32(bits);
-  const words = new Uint32Array(values.length / 8);
-  for (let word = 0; word < words.length; word++) {
-    const scale = divisor(rounded[word >> 3]);
-    let codes = 0;
-    for (let i = 8 * word + 7; i >= 8 * word; i--) {
-      const x = (values[i] ?? 0) / scale;
-      // halving: how many of the 15 middles lie below x
-      let code = x > (MIDDLES[7] ?? 0) ? 8 : 0;
-      if (x > (MIDDLES[code + 3] ?? 0)) code += 4;
-      if (x > (MIDDLES[code + 1] ?? 0)) code += 2;
-      if (x > (MIDDLES[code] ?? 0)) code += 1;
-      codes = (codes << 4) | code;
-    }
-    words[word] = codes;
-  }
-  const packed = packHalves(bits);
-  release(scales, bits, rounded);
-  return [words, packed];
-}
-
-function largest(values: Float32Array, begin: number, count: number): number {
-  let most = 0;
-  for (let i = begin; i < begin + count; i++) {
-    const size = Math.abs(values[i] ?? 0);
-    if (size > most) most = size;
-  }
-  return most;
 }

@@ -25,5 +25,8 @@ export function weightBytesOf(config: ModelConfig): Record<WeightFormat, Bytes> 
     planRun(config, { ...defaultSettings, weightFormat }, train, machine).memory.find(
       ({ part }) => part === 'weights',
     )?.bytes ?? 0;
-  return { f32: total('f32'), f16: total('f16'), q8: total('q8'), q4: total('q4'), nf4: total('nf4') };
+  return {
+    ...{ f32: total('f32'), f16: total('f16'), q8: total('q8') },
+    ...{ q4: total('q4'), nf4: total('nf4'), nf4dq: total('nf4dq') },
+  };
 }

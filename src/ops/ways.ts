@@ -60,11 +60,13 @@ export function waysAround(operation: OperationName): Way[] {
     case 'linear q8':
     case 'linear q4':
     case 'linear nf4':
+    case 'linear nf4dq':
       return products(software);
     case 'embed f16':
     case 'embed q8':
     case 'embed q4':
     case 'embed nf4':
+    case 'embed nf4dq':
     case 'dropout':
       return [];
   }

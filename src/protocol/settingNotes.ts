@@ -114,6 +114,7 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
     options: [
       { value: 'q4', label: '4-bit' },
       { value: 'nf4', label: '4-bit, normal-float' },
+      { value: 'nf4dq', label: '4-bit, normal-float, double quantised' },
       { value: 'q8', label: '8-bit' },
       { value: 'f16', label: '16-bit' },
       { value: 'f32', label: '32-bit' },

@@ -6,6 +6,7 @@
  */
 import * as v from 'valibot';
 import { FormatError } from '../checkpoint/safetensors';
+import { WEIGHT_FORMATS } from '../protocol/weightFormats';
 import type { Bytes } from '../units';
 import { sha256, type Storage } from './database';
 import { deleteParts, listParts, putPart, readPart } from './modelParts';
@@ -48,7 +49,6 @@ export async function writeArchive(db: Storage, ids: readonly string[]): Promise
 }
 
 const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const Format = v.picklist(['f32', 'f16', 'q8', 'q4', 'nf4']);
 const Entries = v.array(
   v.object({
     model: v.looseObject({
@@ -58,11 +58,13 @@ const Entries = v.array(
       config: v.unknown(),
       parameters: size,
       layout: v.literal(LAYOUT),
-      weightFormat: Format,
+      weightFormat: v.picklist(WEIGHT_FORMATS),
       parts: size,
       bytes: size,
       losses: v.optional(v.object({ saturated: size, flushed: size, notFinite: size })),
-      tensors: v.array(v.object({ name: v.string(), shape: v.array(size), format: Format })),
+      tensors: v.array(
+        v.object({ name: v.string(), shape: v.array(size), format: v.picklist(WEIGHT_FORMATS) }),
+      ),
     }),
     parts: v.array(
       v.object({

@@ -81,13 +81,15 @@ it('bytes on the GPU, by hand for two layers of 64 and a vocabulary of 128', () 
     tie_word_embeddings: false,
   });
   // layers: 2 · (4 · 64² + 3 · 64 · 128) = 81,920; outside: 2 · 128 · 64 = 16,384; vectors: 5 · 64 = 320 in 32 bits.
-  // q8 has a half for every 32, 1.0625 bytes; q4 a word for every 32, 0.625; nf4 a half for every 64, 0.53125. Outside of a
-  // 4-bit base stands q8.
+  // q8 has a half for every 32, 1.0625 bytes; q4 a word for every 32, 0.625; nf4 a half for every 64, 0.53125; nf4dq a
+  // word for every 256, 0.515625, but rows of 64 stay nf4: only down_proj, 2 · 64 · 128 = 16,384, has whole ones. Outside of a 4-bit base
+  // stands q8.
   expect(weightBytesOf(config)).toEqual({
     f32: 98_304 * 4 + 1280,
     f16: 98_304 * 2 + 1280,
     q8: 98_304 * 1.0625 + 1280,
     q4: 81_920 * 0.625 + 16_384 * 1.0625 + 1280,
     nf4: 81_920 * 0.53125 + 16_384 * 1.0625 + 1280,
+    nf4dq: 65_536 * 0.53125 + 16_384 * 0.515625 + 16_384 * 1.0625 + 1280,
   });
 });

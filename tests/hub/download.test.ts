@@ -36,39 +36,42 @@ describe('a hub that behaves', () => {
     expect(tiny.hub.requests.some(({ path }) => path.endsWith('.safetensors'))).toBe(false);
   });
 
-  it('keeps the planes that each tensor encodes to, and asks by two-ended ranges only', async () => {
-    const model = await tiny.kept(await tiny.load({ token: 'hf_secret' }));
-    const source = await modelSource(tiny.db, model);
-    const header = JSON.parse(
-      Buffer.from(
-        await bytesAt(8, 8 + Number(Buffer.from(await bytesAt(0, 8)).readBigUInt64LE())),
-      ).toString(),
-    ) as Record<string, { shape: number[]; data_offsets: [number, number] }>;
-    const dataAt =
-      weights.bytes - Math.max(...Object.values(header).map((entry) => entry.data_offsets?.[1] ?? 0));
-    for (const name of [
-      'model.embed_tokens.weight',
-      'model.layers.3.mlp.down_proj.weight',
-      'model.norm.weight',
-    ]) {
-      const [begin = 0, end = 0] = header[name]?.data_offsets ?? [];
-      const values = toFloat32(await bytesAt(dataAt + begin, dataAt + end), 'BF16');
-      const format = source.shape(name).length === 1 ? 'f32' : formatOfTensor(name, 'q4');
-      expect(await source.read(name)).toEqual(decode(encode(values, format), format, values.length));
-    }
-    const large = tiny.hub.requests.filter(({ path }) => path.endsWith('.safetensors'));
-    expect(large.every(({ range }) => /^bytes=\d+-\d+$/.test(range ?? ''))).toBe(true);
-    expect(large.filter(({ host }) => host === 'storage').length).toBe(3); // length, header, all
-    expect(
-      tiny.hub.requests.filter(({ host, authorization }) => host === 'storage' && authorization !== null),
-    ).toEqual([]);
-    expect(
-      tiny.hub.requests
-        .filter(({ host }) => host === 'hub')
-        .every(({ authorization }) => authorization === 'Bearer hf_secret'),
-    ).toBe(true);
-    expect(await listDownloads(tiny.db)).toEqual([]);
-  });
+  it.each(['q4', 'nf4dq'] as const)(
+    'keeps the planes that each tensor encodes to in %s, and asks by two-ended ranges only',
+    async (weightFormat) => {
+      const model = await tiny.kept(await tiny.load({ token: 'hf_secret', weightFormat }));
+      const source = await modelSource(tiny.db, model);
+      const header = JSON.parse(
+        Buffer.from(
+          await bytesAt(8, 8 + Number(Buffer.from(await bytesAt(0, 8)).readBigUInt64LE())),
+        ).toString(),
+      ) as Record<string, { shape: number[]; data_offsets: [number, number] }>;
+      const dataAt =
+        weights.bytes - Math.max(...Object.values(header).map((entry) => entry.data_offsets?.[1] ?? 0));
+      for (const name of [
+        'model.embed_tokens.weight',
+        'model.layers.3.mlp.down_proj.weight',
+        'model.norm.weight',
+      ]) {
+        const [begin = 0, end = 0] = header[name]?.data_offsets ?? [];
+        const values = toFloat32(await bytesAt(dataAt + begin, dataAt + end), 'BF16');
+        const format = source.shape(name).length === 1 ? 'f32' : formatOfTensor(name, weightFormat);
+        expect(await source.read(name)).toEqual(decode(encode(values, format), format, values.length));
+      }
+      const large = tiny.hub.requests.filter(({ path }) => path.endsWith('.safetensors'));
+      expect(large.every(({ range }) => /^bytes=\d+-\d+$/.test(range ?? ''))).toBe(true);
+      expect(large.filter(({ host }) => host === 'storage').length).toBe(3); // length, header, all
+      expect(
+        tiny.hub.requests.filter(({ host, authorization }) => host === 'storage' && authorization !== null),
+      ).toEqual([]);
+      expect(
+        tiny.hub.requests
+          .filter(({ host }) => host === 'hub')
+          .every(({ authorization }) => authorization === 'Bearer hf_secret'),
+      ).toBe(true);
+      expect(await listDownloads(tiny.db)).toEqual([]);
+    },
+  );
 
   it('opens a kept model without asking for its weights', async () => {
     const first = await tiny.kept(await tiny.load());

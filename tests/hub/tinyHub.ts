@@ -1,6 +1,7 @@
 /** A tiny model on a stand-in for the public hub, and an intake that keeps what comes from it: anew for each test. */
 import { afterEach, beforeEach } from 'vitest';
 import type { DownloadEnd, DownloadProgress } from '../../src/protocol/models';
+import type { WeightFormat } from '../../src/protocol/weightFormats';
 import { openStorage, type Storage } from '../../src/storage/database';
 import { listParts, readPart } from '../../src/storage/modelParts';
 import { findModel } from '../../src/storage/models';
@@ -12,7 +13,7 @@ import { standInHub, type StandIn } from './standIn';
 import { syntheticRepository } from './synthetic';
 
 export const REPOSITORY = 'tiny/Tiny-Qwen';
-export const request = { repository: REPOSITORY, revision: 'main', weightFormat: 'q4' as const };
+export const request = { repository: REPOSITORY, revision: 'main', weightFormat: 'q4' as WeightFormat };
 export const repository = syntheticRepository(synthetic(REPOSITORY));
 const found = repository.files.find(({ name }) => name === 'model.safetensors');
 if (!found) throw new Error('no weights');

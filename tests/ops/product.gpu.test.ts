@@ -48,7 +48,7 @@ describe.each(
 
   // one sequence, two, four, and numbers of them between; columns that end inside a group and past a part; more words than lanes
   it.each([1, 2, 3, 5, 8])('%i rows', async (m) => {
-    const [n, k, rank, scale] = [132, 576, 3, 0.5];
+    const [n, k, rank, scale] = [132, 640, 3, 0.5];
     const wish = FEW[design]?.(2 ** Math.ceil(Math.log2(m))) ?? null;
     if (wish) preferDesign((shape) => (shape.vector === 4 ? wish : null));
     const { weight, values } = made(format, n, k, 64);

@@ -4,7 +4,7 @@ import { decode, encode } from '../../src/checkpoint/planes';
 import { WeightBuilder } from '../../src/checkpoint/upload';
 import { gpu } from '../../src/gpu/inside';
 import { preferDesign } from '../../src/ops/product/choose';
-import type { WeightFormat } from '../../src/protocol/weightFormats';
+import { usableFormat, type WeightFormat } from '../../src/protocol/weightFormats';
 import { randomFrom } from '../../src/random';
 
 const random = randomFrom(11);
@@ -33,13 +33,14 @@ export function transposed(matrix: ArrayLike<number>, rows: number, cols: number
   );
 }
 
-/** A weight in parts of 64 or 128 rows, and what it holds as numbers. */
-export function made(format: WeightFormat, n: number, k: number, partRows: number | null) {
+/** A weight in parts of 64 or 128 rows, in the format that suits its sides, and what it holds as numbers. */
+export function made(wish: WeightFormat, n: number, k: number, partRows: number | null) {
+  const format = usableFormat(wish, n, k);
   const values = filled(n * k);
   const mostBytes =
     partRows === null
       ? undefined
-      : 4 * Math.ceil((partRows * k) / { f32: 1, f16: 2, q8: 4, q4: 8, nf4: 8 }[format]);
+      : 4 * Math.ceil((partRows * k) / { f32: 1, f16: 2, q8: 4, q4: 8, nf4: 8, nf4dq: 8 }[format]);
   const builder = new WeightBuilder(format, n, k, mostBytes === undefined ? {} : { mostBytes });
   // in pieces that cross the parts
   for (let row = 0; row < n; row += 48)

@@ -3,7 +3,8 @@
  * scale and offset are f16; of Q4_K each scale and each minimum is rounded to f16 once.
  */
 import { float16At, float32ToFloat16Bits, halfAt } from '../halfFloat';
-import { packHalves, type Planes } from '../planes';
+import type { Planes } from '../planes';
+import { packHalves } from '../scales';
 import { minimumOf, Q4K_BYTES, scaleOf } from './kQuants';
 
 export function repackQ8(bytes: Uint8Array, count: number): Planes {

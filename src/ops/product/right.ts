@@ -1,6 +1,6 @@
 /**
  * How the words of a weight become numbers inside a product: WGSL for each form of protocol/weightFormats.ts, for both directions.
- * A word is what one load brings: 4 weights of f32 (vec4f), f16 (vec2u) and q8 (u32), 8 of q4 and nf4 (u32), or a single
+ * A word is what one load brings: 4 weights of f32 (vec4f), f16 (vec2u) and q8 (u32), 8 of q4, nf4 and nf4dq (u32), or a single
  * f32 where a side is not a multiple of 4.
  */
 import type { WeightFormat } from '../../protocol/weightFormats';
@@ -57,6 +57,12 @@ fn nf4(code: vec4u) -> vec4f {
   return select(low, high, b3);
 }`;
 
+// The bits of what four blocks share are those of an f32 that begins at 2^-15.
+const SHARED_FUNCTION = `
+fn sharedScale(word: u32, place: u32) -> f32 {
+  return bitcast<f32>(((word >> 24u) << 20u) + (112u << 23u)) * f32((word >> (6u * place)) & 63u) * (1.0 / 63.0);
+}`;
+
 const FORMS: Record<WeightFormat, RightForm> = {
   f32: { ...none, ...single((word) => word), word: 'vec4f', width: 4 },
   f16: {
@@ -91,6 +97,14 @@ const FORMS: Record<WeightFormat, RightForm> = {
     wordsPerBlock: 8,
     scale: half,
     functions: NF4_FUNCTION,
+  },
+  nf4dq: {
+    ...double((word, scale) => `nf4(${nibbles(word)}) * ${scale}`),
+    word: 'u32',
+    width: 8,
+    wordsPerBlock: 8,
+    scale: (block) => `sharedScale(scales[(${block}) >> 2u], (${block}) & 3u)`,
+    functions: NF4_FUNCTION + SHARED_FUNCTION,
   },
 };
 
