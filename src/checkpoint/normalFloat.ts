@@ -18,6 +18,21 @@ export const NF4 = Float32Array.of(
 /** Halfway between two neighbours of NF4: a number above `middle[c]` takes a code above c. */
 const MIDDLES = Float64Array.from({ length: 15 }, (_, c) => ((NF4[c] ?? 0) + (NF4[c + 1] ?? 0)) / 2);
 
+/** −1 … 1 in cells so narrow that none holds two middles: the code at the lower end of each. */
+const CELLS = 64;
+const CODES = Uint8Array.from(
+  { length: 2 * CELLS },
+  (_, cell) => MIDDLES.filter((middle) => middle < cell / CELLS - 1).length,
+);
+
+/** The code of the nearest of NF4's values; of no number, 0. */
+function nearest(x: number): number {
+  if (x >= 1) return 15;
+  if (!(x > -1)) return 0;
+  const code = CODES[((x + 1) * CELLS) | 0] ?? 0;
+  return x > (MIDDLES[code] ?? 1) ? code + 1 : code;
+}
+
 /** `values`: whole blocks of 64. Codes, and words of their scales. */
 export function encodeNormalFloat(
   values: Float32Array,
@@ -33,15 +48,7 @@ export function encodeNormalFloat(
   for (let word = 0; word < words.length; word++) {
     const scale = divisor(rounded[word >> 3]);
     let codes = 0;
-    for (let i = 8 * word + 7; i >= 8 * word; i--) {
-      const x = (values[i] ?? 0) / scale;
-      // halving: how many of the 15 middles lie below x
-      let code = x > (MIDDLES[7] ?? 0) ? 8 : 0;
-      if (x > (MIDDLES[code + 3] ?? 0)) code += 4;
-      if (x > (MIDDLES[code + 1] ?? 0)) code += 2;
-      if (x > (MIDDLES[code] ?? 0)) code += 1;
-      codes = (codes << 4) | code;
-    }
+    for (let i = 8 * word + 7; i >= 8 * word; i--) codes = (codes << 4) | nearest((values[i] ?? 0) / scale);
     words[word] = codes;
   }
   release(absmax, rounded);

@@ -32,6 +32,15 @@ describe('planes', () => {
     expect([...decode(encode(values, 'nf4'), 'nf4', 64)]).toEqual([...values]);
   });
 
+  it('nf4 takes the nearest of its sixteen values', () => {
+    const values = filled(64 * 200).map((value, i) => (i % 64 === 0 ? 2 : value));
+    const back = decode(encode(values, 'nf4'), 'nf4', values.length);
+    values.forEach((value, i) => {
+      const distances = [...NF4].map((one) => Math.abs(2 * one - value));
+      expect(Math.abs((back[i] ?? NaN) - value)).toBe(Math.min(...distances));
+    });
+  });
+
   // 1.5 = 2^0 · (1 + 4/8) is e = 15 · 8 + 4 = 124; of it 63, 21, 42 and 0 parts are 1.5, 0.5, 1.0 and 0
   it('nf4dq keeps four absmax that are parts of one short float, in one word', () => {
     const absmax = [1.5, 0.5, 1, 0];
