@@ -21,7 +21,7 @@ import { writeGgufAdapter } from '../src/exchange/gguf';
 import { PEFT_CONFIG, PEFT_WEIGHTS, writePeft } from '../src/exchange/peft';
 import { startEngine } from '../src/gpu/backend';
 import { dispatchCount } from '../src/gpu/dispatch';
-import { restBeforeRead } from '../src/gpu/rest';
+import { restful } from '../src/gpu/rest';
 import { readConfig } from '../src/model/config';
 import type { Runnable } from '../src/model/forward';
 import { generate } from '../src/model/generate';
@@ -105,7 +105,7 @@ const outcome = await trainRun({
       );
   },
   save: () => Promise.resolve(),
-  beforeRead: restBeforeRead,
+  waitFor: restful(),
   check: () => engine.check(),
 });
 const seconds = (performance.now() - started) / 1000;

@@ -19,7 +19,7 @@ import { fileInMemory } from '../../src/checkpoint/fileBytes';
 import { openCheckpoint } from '../../src/checkpoint/openCheckpoint';
 import { sourceOf, sourceOfValues, type WeightSource } from '../../src/checkpoint/source';
 import { startEngine } from '../../src/gpu/backend';
-import { restBeforeRead } from '../../src/gpu/rest';
+import { restful } from '../../src/gpu/rest';
 import { readConfig, type ModelConfig } from '../../src/model/config';
 import { weightShapes } from '../../src/model/shapes';
 import { parseSettings } from '../../src/protocol/settings';
@@ -101,7 +101,7 @@ const outcome = await trainRun({
     if (event.type === 'evaluated') console.log(`held-out loss ${event.report.loss.toFixed(4)}`);
   },
   save: async () => undefined,
-  beforeRead: restBeforeRead,
+  waitFor: restful(),
   check: () => engine.check(),
 });
 const seconds = Math.round((performance.now() - started) / 1000);
