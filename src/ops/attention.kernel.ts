@@ -40,8 +40,12 @@ interface Form {
   text(lanes: string, tiles: string): string;
 }
 
-/** `owned` results to a lane and `parts` loads shared out at a time, in the `lanes` form. */
-function formOf({ form, headDim }: AttentionAttrs, owned: number, parts: number): Form {
+/** Results of a lane in the `lanes` form: what a lane loads for them serves all keys of a round. */
+const OWNED = 2;
+/** Keys that a lane loads for a round: more spare loads; with more than these a driver compiles for minutes. */
+const partsOf = (lanes: number) => (lanes < 8 ? 2 : 3);
+
+function formOf({ form, headDim }: AttentionAttrs): Form {
   const { software, fixedSubgroup } = gpu();
   const way = wayOf('attention');
   const usual = software && fixedSubgroup ? 'lanes' : 'tiles';
@@ -56,9 +60,10 @@ function formOf({ form, headDim }: AttentionAttrs, owned: number, parts: number)
   }
   if (!fixedSubgroup)
     throw new Error('This device does not say how wide its subgroups are: use the form `tiles`.');
+  const parts = partsOf(fixedSubgroup);
   const keys = parts * fixedSubgroup;
-  const counts = { LANES: fixedSubgroup, OWNED: owned, PARTS: parts, KEYS: keys, TILE: keys * owned };
-  const rows = owned * fixedSubgroup;
+  const counts = { LANES: fixedSubgroup, OWNED, PARTS: parts, KEYS: keys, TILE: keys * OWNED };
+  const rows = OWNED * fixedSubgroup;
   return {
     rows,
     constants: { ...counts, ROWS: rows },
@@ -81,7 +86,7 @@ export function attentionKernel(inputs: NamedTensorInfoMap, attrs: AttentionAttr
   const bind = [q, k, v, ranges, o, lse];
   const uniforms = shapeOf(rows, keys, attrs);
   if (attrs.together) {
-    const form = formOf(attrs, 4, 1);
+    const form = formOf(attrs);
     dispatch({
       name: 'attention',
       code: form.text(forwardLanesCode, forwardTilesCode),
@@ -144,7 +149,7 @@ export function attentionGradKernel(inputs: NamedTensorInfoMap, attrs: Attention
     uniforms,
     groups: foldGroups(Math.ceil((rows * heads) / 64)),
   });
-  const form = formOf(attrs, 4, 1);
+  const form = formOf(attrs);
   const read = [q, k, v, ranges, dy, stats];
   const dq = output(q.shape);
   dispatch({
