@@ -81,10 +81,10 @@ function forFewRows(shape: ProductShape, rows: number, width: number, gpu: Gpu):
 const rowsTogether = (rows: number) => 2 ** Math.ceil(Math.log2(rows));
 
 /**
- * Steps of the contraction after which what one group reads of w no longer lies in a processor's second cache (nn: as many rows of w,
- * each on a page of its own) for the group of the next rows.
+ * Steps of the contraction after which what one group reads of w (in nn as many rows of w, each on a page of its own) no longer lies in
+ * a processor's second cache for the group of the next rows.
  */
-export const PROCESSOR_DEPTH = { nt: 1024, nn: 512 };
+export const PROCESSOR_DEPTH = 1024;
 
 /** Whether 32 rows may share the loads of w: with eight weights in a word the code would leave the cache it runs from. */
 export const suitsTall = ({ width }: RightForm) => width === 4;
@@ -99,7 +99,7 @@ function registers(shape: ProductShape, rows: number, width: number, broadcast: 
   const tile = rows >= 16 && broadcast ? 16 : rows >= 8 ? 8 : rows >= 4 ? 4 : 1;
   if (!broadcast || rows < 32 || shape.form === 'tn' || !suitsTall(rightOf(shape)))
     return { design: 'registers', rows: tile, cols, broadcast };
-  return { design: 'registers', rows: 32, cols, broadcast, depth: PROCESSOR_DEPTH[shape.form] };
+  return { design: 'registers', rows: 32, cols, broadcast, depth: PROCESSOR_DEPTH };
 }
 
 function reduce(shape: ProductShape, rows: number, lanes: number, subgroup: boolean): Reduce {

@@ -99,7 +99,7 @@ function forTraining(form: 'nt' | 'nn', format: WeightFormat): Design[] {
           [most / 2, 1],
           [8, 2],
         ];
-    const depth = tall ? { depth: PROCESSOR_DEPTH[form] } : {};
+    const depth = tall ? { depth: PROCESSOR_DEPTH } : {};
     return sizes.map(([rows, cols]) => ({ ...registers(rows, cols, fixedSubgroup), ...depth }));
   }
   if (software) return [registers(8, nt ? 4 : 1, 0), registers(4, nt ? 4 : 2, 0)];
