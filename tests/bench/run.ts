@@ -1,71 +1,50 @@
 /**
- * `npm run bench -- [NAME…] [--json FILE] [--markdown FILE] [--runs N] [--budget SECONDS] [--no-peers] [--default-limits]
- * [--without FEATURE] [--format F]…`: every figure beside its limit and its peers, in one run. Without NAME it runs all. Exit 1 if one of our
- * own figures could not be measured.
+ * `npm run bench` (options.ts): every figure beside its limit and its peers, in one run. Exit 1 if one of our own figures could not be
+ * measured.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
+import { basename, isAbsolute } from 'node:path';
 import { runBenchmarks } from '../../src/benchmark/run';
 import { startEngine } from '../../src/gpu/backend';
-import { BENCHMARKS, type BenchmarkName, type BenchmarkRow } from '../../src/protocol/benchmark';
-import { WEIGHT_FORMATS, type WeightFormat } from '../../src/protocol/weightFormats';
+import type { BenchmarkRow } from '../../src/protocol/benchmark';
 import { jaxPeer } from './jax';
 import { markdownOf } from './markdown';
 import { onnxPeer } from './onnx';
+import { readOptions } from './options';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: 'string' },
-    markdown: { type: 'string' },
-    runs: { type: 'string', default: '20' },
-    budget: { type: 'string', default: '6' },
-    'no-peers': { type: 'boolean', default: false },
-    'default-limits': { type: 'boolean', default: false },
-    without: { type: 'string', multiple: true, default: [] },
-    format: { type: 'string', multiple: true, default: [] },
-  },
-});
-const isName = (name: string): name is BenchmarkName => BENCHMARKS.some((one) => one === name);
-const unknown = positionals.filter((name) => !isName(name));
-if (unknown.length > 0)
-  throw new Error(`There is no benchmark ${unknown.join(', ')}. There are ${BENCHMARKS.join(', ')}.`);
-const names = positionals.length > 0 ? positionals.filter(isName) : BENCHMARKS;
-const isFormat = (name: string): name is WeightFormat => WEIGHT_FORMATS.some((one) => one === name);
-const formats = values.format.length > 0 ? values.format.filter(isFormat) : WEIGHT_FORMATS;
-if (formats.length === 0 || values.format.some((name) => !isFormat(name)))
-  throw new Error(`--format is one of ${WEIGHT_FORMATS.join(', ')}.`);
-const [runs, budget] = [Number(values.runs), 1000 * Number(values.budget)];
-if (!(runs >= 3) || !(budget > 0)) throw new Error('--runs is 3 or more, --budget more than 0 seconds.');
+const options = readOptions(process.argv.slice(2));
+const { names, formats, runs, budget } = options;
 
 const engine = await startEngine({
-  defaultLimits: values['default-limits'],
-  without: values.without.map((name) => name as GPUFeatureName),
+  defaultLimits: options.defaultLimits,
+  without: options.without.map((name) => name as GPUFeatureName),
 });
 const versionOf = (name: string) => {
   const file: unknown = JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8'));
   return String((file as { version: unknown }).version);
 };
-const peers = values['no-peers']
-  ? []
-  : [await jaxPeer(versionOf('@jax-js/jax')), await onnxPeer(versionOf('onnxruntime-web'))];
+const peers = options.peers
+  ? [await jaxPeer(versionOf('@jax-js/jax')), await onnxPeer(versionOf('onnxruntime-web'))]
+  : [];
 const rows: BenchmarkRow[] = [];
 const short = (value: number) => Number(value.toPrecision(3));
+/** An argument as it is shown to others: of a file, its name. */
+const withoutFolder = (word: string) => (isAbsolute(word) ? basename(word) : word);
 /** After every row, so that a run that is cut short leaves what it has. */
 function write(): void {
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
-  if (values.markdown !== undefined) {
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
+  if (options.markdown !== undefined) {
     const { device, name, fixedSubgroup } = engine.gpu ?? { device: null, name: 'none', fixedSubgroup: 0 };
     const [first] = cpus();
     const about = {
       device: name,
-      command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+      command: ['npm run bench --', ...process.argv.slice(2).map(withoutFolder)].join(' '),
       date: new Date().toISOString().slice(0, 10),
       machine: `${cpus().length} × ${first?.model.trim() ?? 'unknown processor'}, Node ${process.version}`,
       features: `${[...(device?.features ?? [])].filter((one) => /f16|subgroups|timestamp/.test(one)).join(', ')}; subgroups of ${fixedSubgroup}; ${device?.limits.maxStorageBufferBindingSize ?? 0} bytes in one binding`,
     };
-    writeFileSync(values.markdown, markdownOf(rows, about));
+    writeFileSync(options.markdown, markdownOf(rows, about));
   }
 }
 
