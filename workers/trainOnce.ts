@@ -3,6 +3,7 @@ import { fullTrainable } from '../src/adapter/full';
 import { loraTrainable } from '../src/adapter/lora';
 import { specOf } from '../src/adapter/spec';
 import { slotsOf, type Trainable } from '../src/adapter/trainable';
+import { emptyPool } from '../src/gpu/tensors';
 import { warningsOf } from '../src/protocol/detours';
 import type { RunEvent } from '../src/protocol/events';
 import { loadCheckpoint, saveCheckpoint } from '../src/storage/checkpoints';
@@ -113,6 +114,8 @@ async function trainOn(
     await finish(parts, work, trainable, outcome, started);
   } finally {
     trainable.flat.dispose();
+    // what follows, answers above all, has other sizes: a step's buffers would lie there unused
+    emptyPool();
   }
 }
 
