@@ -93,6 +93,8 @@ export function connectTrainer(start: () => Worker, watcher: Watcher): Connectio
     storage: () => call((remote) => remote.storage()),
     remove: (kind, id) => call((remote) => remote.remove(kind, id)),
     undoRemove: (kind, id) => call((remote) => remote.undoRemove(kind, id)),
+    keepDataset: (file) => call((remote) => remote.keepDataset(file)),
+    keptDataset: () => call((remote) => remote.keptDataset()),
     exportModels: (ids) => call((remote) => remote.exportModels(ids)),
     importModels: (file, onProgress) => call((remote) => remote.importModels(file, proxy(onProgress))),
     modelConfig: (id) => call((remote) => remote.modelConfig(id)),

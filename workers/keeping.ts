@@ -13,8 +13,9 @@ import { weightShapes } from '../src/model/shapes';
 import { deleteAdapter } from '../src/storage/adapters';
 import { readArchive, writeArchive } from '../src/storage/archive';
 import type { Storage } from '../src/storage/database';
+import { deleteDataset, keepDataset, listDatasets } from '../src/storage/datasets';
 import { deleteModel, deleteOrphans } from '../src/storage/models';
-import { listRemovals, markRemoved, unmarkRemoved } from '../src/storage/removals';
+import { listRemovals, markRemoved, removedIds, unmarkRemoved } from '../src/storage/removals';
 import { deleteRun } from '../src/storage/runs';
 import type { StoredModel } from '../src/storage/schema';
 import { storedItems } from '../src/storage/sizes';
@@ -80,6 +81,18 @@ export class Keeping {
     await unmarkRemoved(this.db, kind, id);
   }
 
+  /** Null: nothing is to be opened again. */
+  async keepDataset(file: { name: string; bytes: Blob } | null): Promise<void> {
+    if (file) await keepDataset(this.db, file.name, file.bytes);
+    else for (const { id } of await listDatasets(this.db)) await deleteDataset(this.db, id);
+  }
+
+  async keptDataset(): Promise<{ name: string; bytes: Blob } | null> {
+    const hidden = await removedIds(this.db, 'dataset');
+    const found = (await listDatasets(this.db)).find(({ id }) => !hidden.has(id));
+    return found ? { name: found.name, bytes: new Blob([found.bytes]) } : null;
+  }
+
   async exportModels(ids: string[]): Promise<ModelArchive> {
     if (ids.length === 0) throw new BadRequest('Choose at least one model to export.');
     const file = await writeArchive(this.db, ids);
@@ -122,6 +135,9 @@ export class Keeping {
         break;
       case 'adapter':
         await deleteAdapter(this.db, id);
+        break;
+      case 'dataset':
+        await deleteDataset(this.db, id);
         break;
       default:
         kind satisfies never;

@@ -82,6 +82,8 @@ export function trainerService(
     remove: (kind, id) =>
       attempt(async () => (kind === 'adapter' ? shelf.drop(id) : null) ?? (await keeping.remove(kind, id))),
     undoRemove: (kind, id) => attempt(() => keeping.undo(kind, id).then(nothing)),
+    keepDataset: (file) => attempt(() => keeping.keepDataset(file).then(nothing)),
+    keptDataset: () => attempt(() => keeping.keptDataset()),
     exportModels: (ids) => attempt(() => keeping.exportModels(ids)),
     importModels: (file, onProgress) => attempt(() => keeping.importModels(file, onProgress)),
     chatAssets: (id) => attempt(async () => (await library.files(id)).assets),

@@ -119,7 +119,7 @@ export interface PickedFile {
   file: Blob;
 }
 
-export type StoredKind = 'model' | 'run' | 'adapter' | 'download';
+export type StoredKind = 'model' | 'run' | 'adapter' | 'download' | 'dataset';
 export interface StoredItem {
   kind: StoredKind;
   id: string;
@@ -183,6 +183,9 @@ export interface ModelsApi {
   /** Hides the item at once and deletes it after a grace period. An adapter that was never stored goes at once. */
   remove(kind: StoredKind, id: string): Promise<Result<RemovedItem>>;
   undoRemove(kind: StoredKind, id: string): Promise<Result<null>>;
+  /** Keeps the file of one's own that is open, for the page's next visit; null: there is none to go on with. */
+  keepDataset(file: { name: string; bytes: Blob } | null): Promise<Result<null>>;
+  keptDataset(): Promise<Result<{ name: string; bytes: Blob } | null>>;
   /** Models as one file, for other machines. Holds no more than a piece of it in memory. */
   exportModels(ids: string[]): Promise<Result<ModelArchive>>;
   importModels(file: Blob, onProgress: (done: Bytes, total: Bytes) => void): Promise<Result<ModelSummary[]>>;

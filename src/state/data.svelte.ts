@@ -2,6 +2,7 @@
 import type { DatasetApi, DatasetReport, PreparedReport, TokenView } from '../protocol/apis';
 import type { ChatAssets } from '../protocol/data';
 import type { Failure } from '../protocol/events';
+import type { ModelsApi } from '../protocol/models';
 import type { Settings } from '../protocol/settings';
 import { failureFrom } from './failure';
 
@@ -16,11 +17,39 @@ export class DataState {
   failure = $state.raw<Failure | null>(null);
   /** Name of the file being read. */
   opening: string | null = $state(null);
+  /** Why the open file will be gone at the next visit; null where it is kept. */
+  unkept = $state.raw<Failure | null>(null);
   /** The model whose template and tokenizer were used. */
   preparedFor: string | null = $state(null);
   #ticket = 0;
 
-  constructor(private readonly remote: DatasetApi) {}
+  constructor(
+    private readonly remote: DatasetApi,
+    private readonly shelf: Pick<ModelsApi, 'keepDataset' | 'keptDataset'>,
+  ) {}
+
+  /** Keeps a file in this browser for the next visit; null: nothing is to be opened again. */
+  async keep(file: File | null): Promise<void> {
+    this.unkept = null;
+    try {
+      const result = await this.shelf.keepDataset(file && { name: file.name, bytes: file });
+      if (!result.ok) this.unkept = result.failure;
+    } catch (thrown) {
+      this.unkept = failureFrom(thrown, 'Keeping the file');
+    }
+  }
+
+  /** Opens what an earlier visit kept, unless something was opened meanwhile. */
+  async reopen(): Promise<void> {
+    try {
+      const kept = await this.shelf.keptDataset();
+      if (!kept.ok) this.failure = kept.failure;
+      else if (kept.value !== null && this.phase === 'empty' && this.#ticket === 0)
+        await this.open(new File([kept.value.bytes], kept.value.name));
+    } catch (thrown) {
+      this.failure = failureFrom(thrown, 'Opening the file of the last visit');
+    }
+  }
 
   async open(file: File): Promise<boolean> {
     const ticket = ++this.#ticket;

@@ -79,7 +79,7 @@ export class Session {
   #packed = '';
 
   constructor(around: Surroundings) {
-    this.data = new DataState(around.dataset);
+    this.data = new DataState(around.dataset, around.trainer);
     this.models = new ModelsState(around.trainer);
     this.preferences = new Preferences(around.store, around.origin);
     this.lookup = new Lookup(around.trainer, this.preferences);
@@ -120,7 +120,7 @@ export class Session {
 
   async load(): Promise<void> {
     await Promise.all([this.lessons.load(), this.models.load().then(() => this.adapters.load())]);
-    await Promise.all([this.runs.load(), this.downloads.load(), this.benchmark.load()]);
+    await Promise.all([this.runs.load(), this.downloads.load(), this.benchmark.load(), this.data.reopen()]);
   }
 
   /** Streams a model in and keeps it. The browser is asked first to keep what the page stores. */
@@ -154,7 +154,9 @@ export class Session {
   async openFile(file: File): Promise<boolean> {
     this.lessons.chosen = null;
     if (this.form.baseName !== null) this.form.adopt(defaultSettings, null);
-    return this.data.open(file);
+    if (!(await this.data.open(file))) return false;
+    await this.data.keep(file);
+    return true;
   }
 
   /** Opens a lesson's data and takes over its settings; trains nothing yet. */
@@ -162,6 +164,7 @@ export class Session {
     this.lessons.failure = null;
     const file = await this.lessons.file(lesson);
     if (file === null || !(await this.data.open(file))) return false;
+    void this.data.keep(null); // a lesson is a press away
     this.lessons.chosen = lesson;
     this.form.adopt(parseSettings(lesson.settings), lesson.title);
     const suited = lesson.models;

@@ -14,8 +14,8 @@ import type { Settings } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
 import type { Bytes, Steps } from '../units';
 
-/** 2: models are kept as planes in parts; models of version 1 wait in `rawModels` until they are opened. */
-export const SCHEMA_VERSION = 2;
+/** 2: models are kept as planes in parts; models of version 1 wait in `rawModels` until they are opened. 3: the file opened last. */
+export const SCHEMA_VERSION = 3;
 /** How planes lie in a part; a download of another layout begins anew. */
 export const LAYOUT = 1;
 
@@ -138,6 +138,15 @@ export interface AdapterFiles {
   runRecord: string | null;
 }
 
+/** A file of one's own, as it is. */
+export interface StoredDataset {
+  id: string;
+  name: string;
+  bytes: Blob | ArrayBuffer;
+  size: Bytes;
+  created: number;
+}
+
 export interface KeptTable {
   /** See workers/tuning.ts: device, browser and version of the designs. */
   device: string;
@@ -173,4 +182,5 @@ export interface LoratorySchema extends DBSchema {
   adapters: { key: string; value: AdapterSummary };
   adapterFiles: { key: string; value: { id: string } & AdapterFiles };
   measurements: { key: string; value: KeptMeasurement };
+  files: { key: string; value: StoredDataset };
 }

@@ -1,12 +1,13 @@
 /** How many bytes each stored thing takes, read from records and keys; large values are touched one at a time at most. */
 import type { StoredItem } from '../protocol/models';
 import type { Storage } from './database';
+import { listDatasets } from './datasets';
 import { listParts } from './modelParts';
 import { listDownloads, listModels } from './models';
 import { listRawModels } from './rawModels';
 
 export async function storedItems(db: Storage): Promise<StoredItem[]> {
-  const groups = [models(db), downloads(db), runs(db), adapters(db)];
+  const groups = [models(db), downloads(db), runs(db), adapters(db), datasets(db)];
   return (await Promise.all(groups)).flat();
 }
 
@@ -70,5 +71,16 @@ async function adapters(db: Storage): Promise<StoredItem[]> {
     bytes,
     created,
     note: `rank ${rank}`,
+  }));
+}
+
+async function datasets(db: Storage): Promise<StoredItem[]> {
+  return (await listDatasets(db)).map(({ id, name, size, created }) => ({
+    kind: 'dataset',
+    id,
+    name,
+    bytes: size,
+    created,
+    note: 'opened last',
   }));
 }

@@ -26,7 +26,7 @@ journey(
     await page.goto(url);
     for (const wrong of WRONG) {
       await page.evaluate(() => void (location.hash = '/'));
-      await page.reload(); // what was open is gone
+      await page.reload();
       await ready(page);
       await page.evaluate(() => void (location.hash = '/data'));
       await page.getByTestId('data-file').first().setInputFiles(wrong);
@@ -46,6 +46,13 @@ journey(
       await page.getByTestId('data-report').first().waitFor();
       expect(troubles, wrong.name).toEqual([]);
     }
+    // what was open last is open again, and nothing has to be chosen anew
+    await page.reload();
+    const report = page.getByTestId('data-report').first();
+    await report.waitFor();
+    expect(await report.textContent()).toContain('good.jsonl');
+    await page.evaluate(() => void (location.hash = '/storage'));
+    await page.getByTestId('stored-dataset').first().waitFor();
   },
 );
 

@@ -209,6 +209,13 @@ export class FakeModels implements ModelsApi {
     this.removed = this.removed.filter((one) => one !== found);
     return ok(null);
   };
+  /** Of an earlier visit, or of this one. */
+  dataset: { name: string; bytes: Blob } | null = null;
+  keepDataset: ModelsApi['keepDataset'] = async (file) => {
+    this.dataset = file;
+    return ok(null);
+  };
+  keptDataset: ModelsApi['keptDataset'] = async () => ok(this.dataset);
   exportModels: ModelsApi['exportModels'] = async (ids) => {
     this.calls.push(`export ${ids.join(' ')}`);
     return ok({ name: 'models.loratory', file: new Blob(['models']) });
