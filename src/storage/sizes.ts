@@ -81,6 +81,6 @@ async function datasets(db: Storage): Promise<StoredItem[]> {
     name,
     bytes: size,
     created,
-    note: 'opened last',
+    note: null,
   }));
 }

@@ -10,5 +10,5 @@ export const kinds: { kind: StoredKind; title: string; none: string; tone: Tone 
   { kind: 'download', title: 'Unfinished downloads', none: 'None.', tone: 'held' },
   { kind: 'run', title: 'Runs and their checkpoints', none: 'None yet.', tone: 'slate' },
   { kind: 'adapter', title: 'Adapters', none: 'None yet.', tone: 'deep' },
-  { kind: 'dataset', title: 'Data opened last', none: 'None.', tone: 'grey' },
+  { kind: 'dataset', title: 'Data opened last', none: 'None.', tone: 'bad' },
 ];
