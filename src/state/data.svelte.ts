@@ -39,13 +39,16 @@ export class DataState {
     }
   }
 
-  /** Opens what an earlier visit kept, unless something was opened meanwhile. */
+  /** Opens what an earlier visit kept, unless something was opened in this one. */
   async reopen(): Promise<void> {
     try {
       const kept = await this.shelf.keptDataset();
       if (!kept.ok) this.failure = kept.failure;
-      else if (kept.value !== null && this.phase === 'empty' && this.#ticket === 0)
-        await this.open(new File([kept.value.bytes], kept.value.name));
+      else if (kept.value !== null && this.#ticket === 0) {
+        const opened = await this.open(new File([kept.value.bytes], kept.value.name));
+        // what cannot be read is said once, and not at every visit
+        if (!opened && this.phase === 'empty') await this.keep(null);
+      }
     } catch (thrown) {
       this.failure = failureFrom(thrown, 'Opening the file of the last visit');
     }

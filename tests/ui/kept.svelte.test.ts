@@ -48,6 +48,17 @@ it('does not come between a person and the file they choose', async () => {
   expect(session.data.report?.name).toBe('new.csv');
 });
 
+it('says once that a kept file cannot be read any more', async () => {
+  trainer.dataset = { name: 'old.csv', bytes: new Blob(['q,a']) };
+  const failure = { kind: 'bad-input', message: 'old.csv has no rows.' } as const;
+  const session = new Session(
+    around({ trainer, dataset: fakeDataset({ open: async () => ({ ok: false, failure }) }) }),
+  );
+  await session.load();
+  expect(session.data.failure).toEqual(failure);
+  expect(trainer.dataset).toBeNull();
+});
+
 it('says why a file will be gone, and trains with it all the same', async () => {
   trainer.keepDataset = async () => ({ ok: false, failure: { kind: 'internal', message: 'No room.' } });
   const session = visit();
