@@ -5,7 +5,7 @@
 // ids   [rows]
 // x     [rows, hidden]
 //
-// One invocation per element of x. Ids outside this part of the table are left alone: another part writes them. An id past
+// shared/sharedScale.wgsl is put in front. One invocation per element of x. Ids outside this part of the table are left alone: another part writes them. An id past
 // the whole table reads its last row; the tokenizer's ids are checked before.
 struct Shape { rows: u32, first: u32, vocab: u32, all: u32, hidden: u32 }
 
@@ -20,11 +20,6 @@ const NF4 = array<f32, 16>(
   -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0,
   0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
   0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0);
-
-// Four blocks share a word: nf4dq.
-fn shared4(word: u32, place: u32) -> f32 {
-  return bitcast<f32>(((word >> 24u) << 20u) + (112u << 23u)) * f32((word >> (6u * place)) & 63u) * (1.0 / 63.0);
-}
 
 fn half(words: u32, index: u32) -> f32 { return unpack2x16float(words)[index & 1u]; }
 
@@ -51,7 +46,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     } else if (FORMAT == 4u) {
       value = half(scales[at / 128u], at / 64u) * NF4[code];
     } else {
-      value = shared4(scales[at / 256u], (at / 64u) % 4u) * NF4[code];
+      value = sharedScale(scales[at / 256u], (at / 64u) % 4u) * NF4[code];
     }
   }
   x[i] = value;

@@ -2,6 +2,7 @@
  * Times work that is recorded on the main thread and done elsewhere. Warm-up first, since drivers compile at the first submit;
  * then single timings, whose median counts. Short work is repeated within one timing. Decides nothing about what is timed.
  */
+import { restful } from '../gpu/rest';
 import type { Timing } from '../protocol/benchmark';
 import type { Milliseconds } from '../units';
 
@@ -24,41 +25,28 @@ const SHORT: Milliseconds = 20;
 const FEWEST = 3;
 /** A page's clock steps by 0.1 ms; nothing is taken to be shorter. */
 const TICK: Milliseconds = 0.1;
-/** Part of the expected time that is slept through. */
-const REST = 0.85;
 
 export async function time(work: Work, { runs, budget, signal }: Patience): Promise<Timing> {
-  let expected: Milliseconds = 0;
-  /** null where the work was over before the sleep was: then the clock measured the sleep. */
-  const batch = async (count: number): Promise<Milliseconds | null> => {
+  /** null where the clock measured the sleep and not the work. */
+  const batch = async (count: number, rest = restful()): Promise<Milliseconds | null> => {
     signal.throwIfAborted();
     const started = performance.now();
     for (let i = 0; i < count; i++) await work.record();
-    // Dawn in Node waits by spinning, which takes a core from a processor driver: sleep through most of it
-    const rest = REST * expected - (performance.now() - started);
-    if (rest > 1) await new Promise((resolve) => setTimeout(resolve, rest));
-    const woken = performance.now();
-    await work.finish();
-    const ended = performance.now();
-    const took = ended - started;
-    if (rest > 1 && ended - woken < 0.3 * (1 - REST) * took) {
-      expected *= 0.6;
-      return null;
-    }
-    expected = expected === 0 ? took : Math.min(expected, took);
-    return took;
+    const inTime = await rest(() => work.finish());
+    return inTime ? performance.now() - started : null;
   };
   await batch(1);
-  expected = 0;
   const first = (await batch(1)) ?? TICK;
   const count = Math.max(1, Math.ceil(SHORT / Math.max(first, TICK)));
-  expected = 0;
-  await batch(count);
-  const wanted = () => Math.min(runs, Math.max(FEWEST, Math.floor(budget / Math.max(expected, TICK))));
+  const rest = restful();
+  let shortest = (await batch(count, rest)) ?? TICK;
+  const wanted = () => Math.min(runs, Math.max(FEWEST, Math.floor(budget / Math.max(shortest, TICK))));
   const times: Milliseconds[] = [];
   while (times.length < wanted()) {
-    const took = await batch(count);
-    if (took !== null) times.push(took / count);
+    const took = await batch(count, rest);
+    if (took === null) continue;
+    shortest = Math.min(shortest, took);
+    times.push(took / count);
   }
   return summary(times);
 }

@@ -6,20 +6,26 @@ import { gpu, submit } from './inside';
 /** Part of the expected time that is slept through. */
 const REST = 0.85;
 
-/** → waits for results of work that repeats itself, asleep for most of the time that it took before. */
-export function restful(): (result: Promise<unknown>) => Promise<void> {
+/** A timer's own step; shorter sleeps are none. */
+const TICK: Milliseconds = 1;
+
+/**
+ * → waits for work that repeats itself, asleep for most of the time that it took before; then calls `result` and waits for that. False
+ * where the work was done before the sleep was over: what passed was the sleep, not the work.
+ */
+export function restful(): (result: () => Promise<unknown>) => Promise<boolean> {
   let expected: Milliseconds = 0;
   return async (result) => {
-    if (tf.getBackend() !== 'webgpu') return;
-    submit();
+    if (tf.getBackend() === 'webgpu') submit();
     const started = performance.now();
-    if (expected > 0) await new Promise((resolve) => setTimeout(resolve, REST * expected));
+    const rest = REST * expected;
+    if (rest > TICK) await new Promise((resolve) => setTimeout(resolve, rest));
     const woken = performance.now();
-    await result;
-    const took = performance.now() - started;
-    // there before the sleep was over: what passed was the sleep, not the work
-    const overslept = expected > 0 && performance.now() - woken < 0.3 * (1 - REST) * took;
-    expected = overslept ? 0.5 * expected : took;
+    await result();
+    const ended = performance.now();
+    const inTime = rest <= TICK || ended - woken >= 0.3 * (1 - REST) * (ended - started);
+    expected = inTime ? ended - started : 0.5 * expected;
+    return inTime;
   };
 }
 

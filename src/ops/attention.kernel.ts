@@ -42,7 +42,7 @@ interface Form {
 
 /** Results of a lane in the `lanes` form: what a lane loads for them serves all keys of a round. */
 const OWNED = 2;
-/** Keys that a lane loads for a round: more spare loads; with more than these a driver compiles for minutes. */
+/** Keys that a lane loads for a round. More of them save loads; with more than these a driver of four lanes compiles for minutes. */
 const partsOf = (lanes: number) => (lanes < 8 ? 2 : 3);
 
 function formOf({ form, headDim }: AttentionAttrs): Form {

@@ -2,12 +2,15 @@
 import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import forwardCode from '../../shaders/embed.wgsl?raw';
 import backwardCode from '../../shaders/embedGrad.wgsl?raw';
+import sharedScaleCode from '../../shaders/shared/sharedScale.wgsl?raw';
 import { dispatch, foldGroups } from '../gpu/dispatch';
 import { output } from '../gpu/tensors';
 import { WEIGHT_FORMATS } from '../protocol/weightFormats';
 import { plainRight } from './product/product';
 import { given, size } from './sizes';
 import type { EmbedAttrs } from './embed';
+
+const code = `${sharedScaleCode}\n${forwardCode}`;
 
 export function embedKernel({ table, ids }: NamedTensorInfoMap, { weight }: EmbedAttrs): TensorInfo {
   const { format, n, k, parts } = weight ?? plainRight(given(table));
@@ -16,7 +19,7 @@ export function embedKernel({ table, ids }: NamedTensorInfoMap, { weight }: Embe
   for (const { row, rows: vocab, planes } of parts)
     dispatch({
       name: 'embed',
-      code: forwardCode,
+      code,
       constants: { FORMAT: WEIGHT_FORMATS.indexOf(format) },
       bind: [given(planes[0]), given(planes[1] ?? planes[0]), given(ids), x],
       uniforms: [rows, row, vocab, n, k],

@@ -11,7 +11,7 @@
  *                                                                            (QLoRA, Dettmers et al., arXiv 2305.14314)
  *   nf4dq  as nf4, but four absmax to a word, quantised once more (QLoRA's double quantisation, 4.125 bits a weight):
  *          6-bit parts of what they share, the first one low; above them what they share, 8 bits e, 5 of exponent and 3 of
- *          mantissa                                                          absmax = part / 63 · 2^(e >> 3) · (1 + (e & 7) / 8) / 2^15
+ *          mantissa: absmax = part / 63 · 2^(e >> 3) · (1 + (e & 7) / 8) / 2^15
  *
  * f16 scales of q8 and nf4 lie two to a word. Blocks run along k, so k must be a multiple of the block; two rows of nf4dq fill
  * whole words of scales where k is one of 128.

@@ -40,6 +40,7 @@ export async function openStorage(
       upgrade: (db, from, _to, transaction) => {
         if (from < 1) createStores(db);
         if (from < 2) createModelStores(db);
+        // not `datasets`: databases of version 1 have a store of that name
         if (from < 3) db.createObjectStore('files', { keyPath: 'id' });
         // nobody waits for it: what fails there aborts the upgrade, and opening fails with it
         if (from === 1) setRawModelsAside(transaction).catch(() => abort(transaction));

@@ -55,8 +55,8 @@ export interface RunRequest {
   emit(event: Exclude<RunEvent, { type: 'finished' | 'planned' | 'loading' }>): void;
   /** Stores a checkpoint; a failure to store must not end the run, so it does not throw. */
   save(checkpoint: Checkpoint): Promise<void>;
-  /** Called with a step's results when they are about to be read; see `restful`. */
-  waitFor?: (results: Promise<unknown>) => Promise<void>;
+  /** Called when a step's results are about to be read; see `restful`. */
+  waitFor?: (results: () => Promise<unknown>) => Promise<unknown>;
   /** Throws when the device reported an error. */
   check(): void;
 }
@@ -187,7 +187,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
       const [first] = flight;
       if (!first) return;
       const { learningRate, supervised, tokens } = first;
-      await request.waitFor?.(first.numbers);
+      await request.waitFor?.(() => first.numbers);
       const [, gradientLength = NaN, finite, ...sums] = await first.numbers;
       flight.shift();
       const loss = -sums.reduce((total, sum) => total + sum, 0) / supervised;

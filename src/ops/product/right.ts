@@ -3,6 +3,7 @@
  * A word is what one load brings: 4 weights of f32 (vec4f), f16 (vec2u) and q8 (u32), 8 of q4, nf4 and nf4dq (u32), or a single
  * f32 where a side is not a multiple of 4.
  */
+import sharedScaleCode from '../../../shaders/shared/sharedScale.wgsl?raw';
 import type { WeightFormat } from '../../protocol/weightFormats';
 
 export interface RightForm {
@@ -57,11 +58,12 @@ fn nf4(code: vec4u) -> vec4f {
   return select(low, high, b3);
 }`;
 
-// The bits of what four blocks share are those of an f32 that begins at 2^-15.
-const SHARED_FUNCTION = `
-fn sharedScale(word: u32, place: u32) -> f32 {
-  return bitcast<f32>(((word >> 24u) << 20u) + (112u << 23u)) * f32((word >> (6u * place)) & 63u) * (1.0 / 63.0);
-}`;
+const normalFloat = {
+  ...double((word, scale) => `nf4(${nibbles(word)}) * ${scale}`),
+  word: 'u32',
+  width: 8,
+  wordsPerBlock: 8,
+} as const;
 
 const FORMS: Record<WeightFormat, RightForm> = {
   f32: { ...none, ...single((word) => word), word: 'vec4f', width: 4 },
@@ -90,21 +92,11 @@ const FORMS: Record<WeightFormat, RightForm> = {
     scale: (block) => `unpack2x16float(scales[${block}])`,
     functions: '',
   },
-  nf4: {
-    ...double((word, scale) => `nf4(${nibbles(word)}) * ${scale}`),
-    word: 'u32',
-    width: 8,
-    wordsPerBlock: 8,
-    scale: half,
-    functions: NF4_FUNCTION,
-  },
+  nf4: { ...normalFloat, scale: half, functions: NF4_FUNCTION },
   nf4dq: {
-    ...double((word, scale) => `nf4(${nibbles(word)}) * ${scale}`),
-    word: 'u32',
-    width: 8,
-    wordsPerBlock: 8,
+    ...normalFloat,
     scale: (block) => `sharedScale(scales[(${block}) >> 2u], (${block}) & 3u)`,
-    functions: NF4_FUNCTION + SHARED_FUNCTION,
+    functions: NF4_FUNCTION + sharedScaleCode,
   },
 };
 
