@@ -113,13 +113,13 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
     needsNewRun: true,
     options: [
       { value: 'q4', label: '4-bit' },
-      { value: 'nf4', label: '4-bit, normal-float' },
-      { value: 'nf4dq', label: '4-bit, normal-float, double quantised' },
+      { value: 'nf4', label: '4-bit NF, normal-float' },
+      { value: 'nf4dq', label: '4-bit NF, double quant' },
       { value: 'q8', label: '8-bit' },
       { value: 'f16', label: '16-bit' },
       { value: 'f32', label: '32-bit' },
     ],
-    help: 'How the frozen base model is kept on the GPU. The adapter itself is always 32-bit.',
+    help: 'How the frozen base model is kept on the GPU. NF spaces its steps as weights lie; double quant packs their scales too. The adapter itself is always 32-bit.',
     reason: FORMAT_REASON,
   },
   schedule: {
