@@ -1,19 +1,21 @@
 // sampleToken: one token id from each row of logits.
 //
-// logits [rows, vocab]   draws [rows] in [0, 1)   ids [rows]
+// logits [rows, vocab]   draws [rows] in [0, 1)   weights [rows, vocab], scratch; any size where GREEDY   ids [rows]
 //
 // GREEDY: the largest logit, of equals the first. Otherwise w = exp((z - max) / temperature), and with NUCLEUS only the largest w
 // that together reach topP of their sum are kept (equal ones at the edge all are); the id is the first whose running sum of kept
 // w passes draw * sum. Nothing is sorted: the edge is searched for among the bits of a float and the id among the columns, WAYS
-// parts at a time, by sums over the row that are always taken in the same order.
+// parts at a time, by sums over the row that are always taken in the same order. Each w is made once and kept in `weights`: made
+// again in another loop, a graphics card may give other bits, and the edge would be missed. An invocation reads its own columns only.
 //
 // LANES invocations share a row, ROWS rows share a workgroup; one of shared/rowReduce*.wgsl is put in front.
 struct Shape { rows: u32, vocab: u32, temperature: f32, top_p: f32 }
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> draws: array<f32>;
-@group(0) @binding(2) var<storage, read_write> ids: array<i32>;
-@group(0) @binding(3) var<uniform> shape: Shape;
+@group(0) @binding(2) var<storage, read_write> weights: array<f32>;
+@group(0) @binding(3) var<storage, read_write> ids: array<i32>;
+@group(0) @binding(4) var<uniform> shape: Shape;
 
 const WAYS = 8u;
 const EDGES = 7u;
@@ -36,7 +38,11 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     first = u32(clamp(-back, 0.0, f32(shape.vocab - 1u)));
   } else {
     var total = 0.0;
-    for (var c = id.x; c < shape.vocab; c += LANES) { total += exp((logits[at + c] - most) / shape.temperature); }
+    for (var c = id.x; c < shape.vocab; c += LANES) {
+      let w = exp((logits[at + c] - most) / shape.temperature);
+      if (row < shape.rows) { weights[at + c] = w; }
+      total += w;
+    }
     total = rowSum(total, id.x, id.y);
     // low: what reaches it is enough; high: what reaches it is too little
     var low = 0u;
@@ -47,7 +53,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
         let step = max(1u, (high - low + WAYS - 1u) / WAYS);
         var sums = array<f32, EDGES>();
         for (var c = id.x; c < shape.vocab; c += LANES) {
-          let w = exp((logits[at + c] - most) / shape.temperature);
+          let w = weights[at + c];
           let reached = (bitcast<u32>(w) - min(bitcast<u32>(w), low)) / step;
           for (var j = 0u; j < EDGES; j++) { sums[j] += select(0.0, w, reached > j); }
         }
@@ -63,7 +69,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     let edge = bitcast<f32>(low);
     var kept = 0.0;
     for (var c = id.x; c < shape.vocab; c += LANES) {
-      let w = exp((logits[at + c] - most) / shape.temperature);
+      let w = weights[at + c];
       kept += select(0.0, w, w >= edge);
     }
     kept = rowSum(kept, id.x, id.y);
@@ -74,7 +80,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       let step = max(1u, (last - first + WAYS) / WAYS);
       var sums = array<f32, EDGES>();
       for (var c = id.x; c < shape.vocab; c += LANES) {
-        let w = exp((logits[at + c] - most) / shape.temperature);
+        let w = weights[at + c];
         let counted = select(0.0, w, w >= edge);
         // the running sum up to and with column first + (j + 1) * step - 1
         for (var j = 0u; j < EDGES; j++) { sums[j] += select(0.0, counted, c < first + (j + 1u) * step); }

@@ -7,7 +7,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import code from '../../shaders/sampleToken.wgsl?raw';
 import { dispatch, floatBits } from '../gpu/dispatch';
-import { output } from '../gpu/tensors';
+import { output, release } from '../gpu/tensors';
 import { byRows } from './rows.kernel';
 import { sampleTokenReference } from './sampleToken.reference';
 import { wayOf } from './ways';
@@ -39,6 +39,7 @@ export function sampleToken(logits: tf.Tensor, draws: readonly number[], samplin
     return chosen;
   }
   const ids = output([rows], 'int32');
+  const weights = output(temperature === 0 ? [1] : [rows, vocab]);
   const layout = byRows('sampleToken', code, rows, vocab);
   dispatch({
     name: 'sampleToken',
@@ -50,9 +51,10 @@ export function sampleToken(logits: tf.Tensor, draws: readonly number[], samplin
       EDGE_ROUNDS: rounds(BITS),
       ID_ROUNDS: rounds(vocab),
     },
-    bind: [logits, chance, ids],
+    bind: [logits, chance, weights, ids],
     uniforms: [rows, vocab, floatBits(temperature), floatBits(topP)],
   });
+  release(weights);
   chance.dispose();
   return tf.engine().makeTensorFromTensorInfo(ids);
 }
