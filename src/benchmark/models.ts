@@ -9,7 +9,7 @@ import { dispatchCount } from '../gpu/dispatch';
 import { submit } from '../gpu/inside';
 import { allocatedBytes } from '../gpu/memory';
 import { finished } from '../gpu/rest';
-import { emptyPool } from '../gpu/tensors';
+import { emptyPool, orderFreeBuffers } from '../gpu/tensors';
 import type { ModelConfig } from '../model/config';
 import type { Runnable } from '../model/forward';
 import { generate } from '../model/generate';
@@ -103,6 +103,7 @@ export async function step(bench: Bench): Promise<void> {
     let dispatches = 0;
     const record = () => {
       const before = dispatchCount();
+      orderFreeBuffers();
       const { logp } = forwardBackward(config, trainable, batch, null);
       const norm = gradientNorm(trainable.flat.state, 1);
       const scalars = { learningRate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };

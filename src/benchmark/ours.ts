@@ -5,6 +5,7 @@ import type { AdapterSpec, AdapterWeights } from '../adapter/spec';
 import { slotsOf, type Slot } from '../adapter/trainable';
 import { finished } from '../gpu/rest';
 import { submit } from '../gpu/inside';
+import { orderFreeBuffers } from '../gpu/tensors';
 import { decoderLayer } from '../model/decoder';
 import { rotaryTables } from '../model/rotary';
 import { disposeSight, sightOfDocuments, sightOfStarts } from '../model/sight';
@@ -40,6 +41,8 @@ export function prepareOurs(task: Task, format: WeightFormat): Prepared {
 export function prepared(compute: () => tf.Tensor[], held: tf.Tensor[], release?: () => void): Prepared {
   return {
     record: () => {
+      // as a run of training does before each of its passes
+      if (tf.getBackend() === 'webgpu') orderFreeBuffers();
       tf.tidy(() => void compute());
       if (tf.getBackend() === 'webgpu') submit();
     },
