@@ -14,9 +14,11 @@ import type { Milliseconds } from '../src/units';
 import { deviceKey } from './deviceKey';
 import { machine } from './machine';
 
+/** For one format, before a run; for each of all formats, when someone asks. */
 const BUDGET: Milliseconds = 8000;
+const BUDGET_OF_EACH: Milliseconds = 4000;
 /** Raised whenever a design is added, changed or taken away: older winners are forgotten. */
-const DESIGNS = 2;
+const DESIGNS = 3;
 
 export class Tuning {
   #table: TunedTable | null = null;
@@ -30,7 +32,7 @@ export class Tuning {
     const table = await this.#known();
     if (gpu.software || kindOf('nt', format) in table || isFixed(format)) return;
     onStart();
-    await this.#search([format], () => undefined, new AbortController().signal);
+    await this.#search([format], BUDGET, () => undefined, new AbortController().signal);
   }
 
   /** Searches anew in every format. */
@@ -41,6 +43,7 @@ export class Tuning {
     await this.#known();
     await this.#search(
       WEIGHT_FORMATS.filter((format) => !isFixed(format)),
+      BUDGET_OF_EACH,
       (trial) => {
         trials.push(trial);
         onTrial(trial);
@@ -52,11 +55,12 @@ export class Tuning {
 
   async #search(
     formats: readonly WeightFormat[],
+    budget: Milliseconds,
     onTrial: (trial: KernelTrial) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const engine = await machine();
-    const found = await tuneFormats(formats, BUDGET, onTrial, signal);
+    const found = await tuneFormats(formats, budget, onTrial, signal);
     engine.check();
     this.#table = { ...this.#table, ...found };
     useTuned(this.#table);

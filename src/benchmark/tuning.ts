@@ -9,11 +9,15 @@ import type { WeightFormat } from '../protocol/weightFormats';
 import type { Milliseconds } from '../units';
 import { numbers } from './task';
 
-/** A small product that ends inside every tile, and one of Qwen2.5-0.5B's: gate of a row of 256 tokens. */
+/** A small product that ends inside every tile, and two of Qwen2.5-0.5B's for a row of 512 tokens: gate and o. */
 const SMALL = { n: 68, k: 128 };
-const LARGE = { n: 4864, k: 896, rows: 256 };
+const LARGE = [
+  { n: 4864, k: 896 },
+  { n: 896, k: 896 },
+];
+const ROWS = 512;
 
-/** → the winners; `budget` is shared by the formats. */
+/** → the winners; `budget` is for each format. */
 export async function tuneFormats(
   formats: readonly WeightFormat[],
   budget: Milliseconds,
@@ -25,13 +29,13 @@ export async function tuneFormats(
     signal.throwIfAborted();
     const values = numbers(SMALL.n * SMALL.k);
     const small = makeWeight(values, SMALL.n, SMALL.k, format);
-    const large = makeWeight(numbers(LARGE.n * LARGE.k), LARGE.n, LARGE.k, format);
+    const large = LARGE.map(({ n, k }) => makeWeight(numbers(n * k), n, k, format));
     try {
       const found = await tuneProducts({
         small: { weight: small, values: decode(encode(values, format), format, values.length) },
         large,
-        rows: LARGE.rows,
-        budget: budget / formats.length,
+        rows: ROWS,
+        budget,
         onTrial: (trial) => {
           signal.throwIfAborted();
           onTrial(inWords(trial, format));
@@ -40,7 +44,7 @@ export async function tuneFormats(
       table = { ...table, ...found };
     } finally {
       disposeWeight(small);
-      disposeWeight(large);
+      large.forEach(disposeWeight);
     }
   }
   return table;
@@ -56,8 +60,10 @@ function nameOf(design: Design): string {
     case 'registers':
       return `registers, ${design.rows} × ${design.cols}${design.broadcast ? ', shuffled' : ''}`;
     case 'tiled':
-      return `tiles, ${design.bm} × ${design.bn}, ${design.tm} × ${design.tn} each${design.stage === 'f16' ? ', half floats' : ''}`;
+      return `tiles, ${design.bm} × ${design.bn}, ${design.tm} × ${design.tn} each${design.stage === 'f16' ? ', half floats' : ''}${design.ahead ? ', asked for ahead' : ''}`;
     case 'reduce':
       return `${design.lanes} lanes along the sum, ${design.rows} × ${design.cols}`;
+    case 'sliced':
+      return `${design.slices} slices of the rows, ${design.rows} × ${design.cols}`;
   }
 }

@@ -41,6 +41,8 @@ const SUBMIT_EVERY = 64;
 /** Where dispatches leave the pipelines they asked for while nothing is run; null in normal times. */
 let asked: Map<AskedPipeline['pipeline'], AskedPipeline> | null = null;
 let dispatches = 0;
+/** How often each kernel runs; see `repeated`. */
+let times = 1;
 
 /** Called once for each device; forgets everything that belonged to the one before. */
 export function attachDispatch(backend: WebGPUBackend, gpu: Gpu): void {
@@ -77,7 +79,7 @@ export function dispatch({
   if (!pass) throw new Error('TensorFlow.js gave no command encoder.');
   pass.setPipeline(pipeline.pipeline);
   pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(...groups);
+  for (let i = 0; i < times; i++) pass.dispatchWorkgroups(...groups);
   for (const tensor of inPlace) backend.tensorMap.get(tensor.dataId).values = null;
   dispatches++;
   if (++backend.dispatchCountInPass >= SUBMIT_EVERY) submit();
@@ -112,6 +114,19 @@ export function onlyPipelines(work: () => void): AskedPipeline[] {
     for (const { pipeline } of mine.values()) pipeline.catch(() => undefined);
   }
   return [...mine.values()];
+}
+
+/**
+ * Runs each kernel of `work` this many times, recorded once: to time kernels that take less long than their recording. Of kernels
+ * that add to what is there nothing sensible comes.
+ */
+export function repeated(count: number, work: () => void): void {
+  times = count;
+  try {
+    work();
+  } finally {
+    times = 1;
+  }
 }
 
 /** Kernels run so far; the difference of two calls is what a piece of work cost. */

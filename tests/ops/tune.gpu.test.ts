@@ -45,7 +45,7 @@ it('returns the fastest of the candidates that were right, and once in use it is
   const trials: Trial[] = [];
   const table = await tuneProducts({
     small: made(68, 64),
-    large: made(256, 128).weight,
+    large: [made(256, 128).weight, made(64, 128).weight],
     rows: 64,
     budget: 120_000,
     onTrial: (trial) => trials.push(trial),
@@ -85,7 +85,7 @@ it('a weight that does not hold the numbers it should is never chosen', async ()
   const trials: Trial[] = [];
   const table = await tuneProducts({
     small: { weight, values: values.map((value) => value + 1) },
-    large: made(64, 64).weight,
+    large: [made(64, 64).weight],
     rows: 16,
     budget: 120_000,
     onTrial: (trial) => trials.push(trial),

@@ -3,6 +3,7 @@
  * only then is it timed. Knows no storage: the caller keeps the table and gives it back at the next start.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { repeated } from '../../gpu/dispatch';
 import { gpu, submit } from '../../gpu/inside';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import type { Milliseconds } from '../../units';
@@ -50,8 +51,8 @@ export interface Trial extends TunedKind {
 export interface TuneRequest {
   /** Small: both sides at most 192. Every candidate is judged on it. */
   small: TuneWeight;
-  /** As large as the products of training. */
-  large: FrozenWeight;
+  /** As large as those of training, wide and narrow ones: what counts is the time of all together. */
+  large: readonly FrozenWeight[];
   /** Rows of a batch in training. */
   rows: number;
   budget: Milliseconds;
@@ -63,15 +64,19 @@ const TOLERANCE = { f32: 1e-5, f16: 2e-3 };
 /** A candidate this much slower than the best so far gets no second run. */
 const HOPELESS = 1.5;
 const RUNS = 4;
+/** A timing on a graphics card lasts this long at least: the wait for its end alone takes a millisecond or two, now more, now less. */
+const LASTING: Milliseconds = 8;
+const MOST_REPEATS = 1024;
 
 const registers = (rows: number, cols: number, broadcast: number): Design => ({
   design: 'registers',
   ...{ rows, cols, broadcast },
 });
-const tiled = (bm: number, bn: number, tm: number, tn: number, stage: 'f32' | 'f16'): Design => ({
-  design: 'tiled',
-  ...{ bm, bn, tm, tn, stage },
-});
+const tiled = (
+  [bm, bn, tm, tn]: [bm: number, bn: number, tm: number, tn: number],
+  stage: 'f32' | 'f16' = 'f32',
+  more: { depth?: number; ahead?: boolean } = {},
+): Design => ({ design: 'tiled', ...{ bm, bn, tm, tn, stage, ...more } });
 const reduce = (rows: number, cols: number, lanes: number, subgroup = false): Design => ({
   design: 'reduce',
   ...{ rows, cols, lanes, subgroup },
@@ -104,14 +109,20 @@ function forTraining(form: 'nt' | 'nn', format: WeightFormat): Design[] {
   }
   if (software) return [registers(8, nt ? 4 : 1, 0), registers(4, nt ? 4 : 2, 0)];
   const rounded = format !== 'f32' && device.features.has('shader-f16');
-  const stages: ('f32' | 'f16')[] = rounded ? ['f32', 'f16'] : ['f32'];
+  const ahead = { ahead: true };
   return [
-    ...stages.flatMap((stage) => [
-      tiled(64, 64, 4, 4, stage),
-      tiled(32, 64, 4, 4, stage),
-      tiled(64, 128, 4, 8, stage),
-      tiled(128, 64, 8, 4, stage),
-    ]),
+    tiled([64, 64, 8, 4], 'f32', ahead),
+    tiled([64, 64, 4, 4]),
+    tiled([64, 64, 4, 8], 'f32', ahead),
+    tiled([128, 64, 8, 8], 'f32', ahead),
+    tiled([32, 64, 4, 4], 'f32', ahead),
+    ...(rounded
+      ? [
+          tiled([64, 64, 4, 4], 'f16', ahead),
+          tiled([64, 64, 4, 8], 'f16', { depth: 8 }),
+          tiled([128, 64, 8, 8], 'f16', ahead),
+        ]
+      : []),
     registers(8, nt ? 4 : 1, 0),
   ];
 }
@@ -134,19 +145,22 @@ function forGeneration(rows: number): Design[] {
         reduce(rows, 2, 64),
         reduce(rows, 8, 32),
         reduce(rows, 4, 32),
-        tiled(rows, 64, 2, 4, 'f32'),
+        tiled([rows, 64, 2, 4]),
       ];
 }
 
 /** Tries every candidate of every kind; returns the winners. */
 export async function tuneProducts(request: TuneRequest): Promise<TunedTable> {
   const table: TunedTable = {};
-  const end = performance.now() + request.budget;
+  const { format } = request.small.weight;
+  const began = performance.now();
   try {
-    for (const kind of KINDS) {
+    for (const [index, kind] of KINDS.entries()) {
       const { form, rows } = kind;
+      // a kind that needs less leaves the rest to those after it
+      const end = began + (request.budget * (index + 1)) / KINDS.length;
       let best: Trial | null = null;
-      for (const design of candidates(kind, request.large.format)) {
+      for (const design of candidates(kind, format)) {
         if (performance.now() > end) break;
         preferDesign((shape) => (shape.form === form && shape.vector === 4 ? design : null));
         const error = await judge(kind, request.small);
@@ -156,7 +170,7 @@ export async function tuneProducts(request: TuneRequest): Promise<TunedTable> {
         if (time !== null && time < (best?.time ?? Infinity)) best = trial;
         request.onTrial?.(trial);
       }
-      if (best) table[kindOf(form, request.large.format, rows)] = best.design;
+      if (best) table[kindOf(form, format, rows)] = best.design;
     }
   } finally {
     preferDesign(null);
@@ -207,7 +221,7 @@ function run(form: 'nt' | 'nn', input: tf.Tensor, weight: FrozenWeight): tf.Tens
   return form === 'nt' ? linear(input, weight) : linearDx(input, weight);
 }
 
-/** Products of one timing in generation, where one alone is over before a page's clock has moved. */
+/** Rounds of one timing in generation, where a product is over before a page's clock has moved. */
 const REPEATS = 32;
 
 /** The best of a few runs, the first of which compiles and is not counted. */
@@ -217,17 +231,27 @@ async function clock(
   best: Milliseconds,
 ): Promise<Milliseconds> {
   const count = { many: batch, few: FEW_ROWS, one: 1 }[rows];
-  const repeats = rows === 'many' ? 1 : REPEATS;
-  const input = tf.ones([count, form === 'nt' ? large.k : large.n]);
-  let least = Infinity;
-  for (let i = 0; i <= RUNS; i++) {
+  const products = large.map((weight) => ({
+    weight,
+    input: tf.ones([count, form === 'nt' ? weight.k : weight.n]),
+  }));
+  const timed = async (repeats: number): Promise<Milliseconds> => {
     const began = performance.now();
-    for (let r = 0; r < repeats; r++) tf.tidy(() => void run(form, input, large));
+    repeated(repeats, () => tf.tidy(() => products.forEach(({ weight, input }) => run(form, input, weight))));
     submit();
     await gpu().device.queue.onSubmittedWorkDone();
-    if (i > 0) least = Math.min(least, (performance.now() - began) / repeats);
-    if (i > 0 && least > HOPELESS * best) break;
+    return performance.now() - began;
+  };
+  try {
+    await timed(1);
+    let repeats = rows === 'many' ? 1 : REPEATS;
+    let took = await timed(repeats);
+    while (!gpu().software && took < LASTING && repeats < MOST_REPEATS) took = await timed((repeats *= 4));
+    let least = took;
+    for (let i = 1; i < RUNS && least / repeats <= HOPELESS * best; i++)
+      least = Math.min(least, await timed(repeats));
+    return least / repeats;
+  } finally {
+    products.forEach(({ input }) => input.dispose());
   }
-  input.dispose();
-  return least;
 }
