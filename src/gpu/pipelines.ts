@@ -8,7 +8,8 @@ export type Constants = Record<string, number | boolean>;
 export interface Range {
   buffer: GPUBuffer;
   offset: number;
-  size: number;
+  /** The rest of the buffer where absent. */
+  size?: number;
 }
 
 export interface Pipeline {
@@ -130,7 +131,7 @@ export function uniformRange(device: GPUDevice, values: number[]): Range {
     buffer.unmap();
     uniformBuffers.set(key, buffer);
   }
-  return { buffer, offset: 0, size: buffer.size };
+  return { buffer, offset: 0 };
 }
 
 /** Static shapes bring the same buffers again and again: a group is made once and found by the buffers' numbers. */

@@ -130,6 +130,15 @@ export function copyTensor(from: TensorInfo, to: TensorInfo): void {
   backend.tensorMap.get(to.dataId).values = null;
 }
 
+const limits = new WeakMap<GPUDevice, number>();
+
+/** Bytes of the largest binding. Asking the device each time would cost more than all else that a dispatch looks up. */
+function mostBound(device: GPUDevice): number {
+  let most = limits.get(device);
+  if (most === undefined) limits.set(device, (most = device.limits.maxStorageBufferBindingSize));
+  return most;
+}
+
 /** Where a kernel finds a tensor; its buffer stays until the work recorded so far is handed over. */
 export function rangeOf(backend: BackendInside, tensor: TensorInfo, kernel: string): Range {
   const view = views.get(tensor.dataId);
@@ -139,8 +148,8 @@ export function rangeOf(backend: BackendInside, tensor: TensorInfo, kernel: stri
   const { resource } = backend.tensorMap.get(tensor.dataId);
   if (!resource) throw new Error(`Kernel ${kernel} was given a tensor without a buffer.`);
   const size = Math.max(4, tf.util.sizeFromShape(tensor.shape) * 4);
-  const limit = backend.device.limits.maxStorageBufferBindingSize;
+  const limit = mostBound(backend.device);
   if (size > limit)
     throw new Error(`Kernel ${kernel} needs ${size} bytes in one binding; this GPU allows ${limit}.`);
-  return { buffer: resource, offset: 0, size: resource.size };
+  return { buffer: resource, offset: 0 };
 }

@@ -4,14 +4,8 @@ import columnSumCode from '../../shaders/columnSum.wgsl?raw';
 import { dispatch } from '../gpu/dispatch';
 import { output } from '../gpu/tensors';
 import { given, size } from './sizes';
-import {
-  lowRankDown,
-  lowRankOuter,
-  outerProductOf,
-  plainRight,
-  product,
-  type Right,
-} from './product/product';
+import { lowRankDown, lowRankOuter, outerProductOf } from './product/lowRank';
+import { plainRight, product, type Right } from './product/product';
 import type { BlockAttrs, LinearAttrs } from './linear';
 
 /** The frozen matrix, or a trained one as a single f32 part. */

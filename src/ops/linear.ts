@@ -27,7 +27,7 @@ import {
   outerKernel,
   plainDxKernel,
 } from './linear.kernel';
-import { lowRankOuter, outerProductOf } from './product/product';
+import { lowRankOuter, outerProductOf } from './product/lowRank';
 import { ranksOf, type Segment } from './segments';
 import type { FrozenWeight, Weight } from './weight';
 

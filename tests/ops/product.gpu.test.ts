@@ -6,13 +6,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
 import { gpu } from '../../src/gpu/inside';
+import { kernelsMade } from '../../src/gpu/pipelines';
 import { embed } from '../../src/ops/embed';
 import { linear, linearDx, outerProduct } from '../../src/ops/linear';
 import { preferDesign, type Design } from '../../src/ops/product/choose';
 import { disposeWeight } from '../../src/ops/weight';
 import { WEIGHT_FORMATS } from '../../src/protocol/weightFormats';
 import { relativeL2 } from '../../src/selftest/distance';
-import { againstLoops } from './productCases';
+import { againstLoops, bothWays } from './productCases';
 import { DESIGNS, filled, made, times, transposed } from './products';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -87,6 +88,24 @@ it.each(['f32', 'nf4'] as const)(
   },
 );
 
+describe.each(['f32', 'q4'] as const)('tiles that share a long contraction, %s', (format) => {
+  afterEach(() => preferDesign(null));
+
+  // three groups where many are wanted: two shares of a row of w; two shares of each of two parts of w
+  it.each([
+    [33, 132, 2112, null],
+    [33, 4224, 64, 2112],
+  ] as const)('%i × %i out, %i in, parts of %s rows', async (...size) => {
+    preferDesign(({ form, vector }) =>
+      form === 'tn' || vector === 1
+        ? null
+        : { design: 'tiled', bm: 64, bn: 64, tm: 4, tn: 4, stage: 'f32', ahead: true },
+    );
+    await bothWays(format, size, 2e-6);
+    expect(kernelsMade()).toContain('sumParts');
+  });
+});
+
 it.each(WEIGHT_FORMATS)('embed reads the first and the last row of every part, %s', async (format) => {
   const [n, k] = [200, 128];
   const { weight, values } = made(format, n, k, 64);
@@ -109,8 +128,15 @@ describe('outer products', () => {
   ])('%i rows, %i × %i', async (m, n, k) => {
     const [p, q] = [filled(m * n), filled(m * k)];
     const expected = times(transposed(p, m, n), transposed(q, m, k), n, k, m).map((value) => 0.5 * value);
-    for (const broadcast of [gpu().fixedSubgroup, 0]) {
-      preferDesign(() => ({ design: 'registers', rows: 4, cols: 1, broadcast }));
+    const registers = { design: 'registers', rows: 4, cols: 1 } as const;
+    const designs: Design[] = [
+      { ...registers, broadcast: gpu().fixedSubgroup },
+      { ...registers, broadcast: 0 },
+      { design: 'sliced', rows: 4, cols: 8, slices: 16 },
+      { design: 'sliced', rows: 8, cols: 8, slices: 32 },
+    ];
+    for (const design of designs) {
+      preferDesign(() => design);
       const ours = outerProduct(tf.tensor2d(p, [m, n]), tf.tensor2d(q, [m, k]), 0.5);
       expect(ours.shape).toEqual([n, k]);
       expect(relativeL2(await ours.data(), expected)).toBeLessThan(2e-6);

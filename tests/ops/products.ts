@@ -77,6 +77,13 @@ export const DESIGNS: Designs = {
   'tiles, 32 rows, 8 columns an invocation': fours((shape) =>
     shape.form === 'tn' ? null : { design: 'tiled', bm: 32, bn: 128, tm: 4, tn: 8, stage: 'f32' },
   ),
+  'tiles that ask ahead, 8 steps at once, 8 × 8 an invocation': fours((shape) =>
+    shape.form === 'tn'
+      ? null
+      : { design: 'tiled', bm: 64, bn: 64, tm: 8, tn: 8, stage: 'f32', depth: 2, ahead: true },
+  ),
+  'slices of the rows, added in workgroup memory': (shape) =>
+    shape.form === 'tn' ? { design: 'sliced', rows: 8, cols: 8, slices: 32 } : null,
   'lanes along the contraction, added in workgroup memory': fours((shape) =>
     shape.form === 'nt' || (shape.form === 'nn' && shape.format === 'f32')
       ? { design: 'reduce', rows: 4, cols: 8, lanes: 64, subgroup: false }

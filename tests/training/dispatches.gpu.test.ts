@@ -85,6 +85,7 @@ async function dispatchesOf(config: ModelConfig, dropout: number): Promise<numbe
  *   U, product of down.
  * Computed again 12: the product of down is not run.
  * Backward 23: for each of 4 products dU, dX, dA, dB = 16; gated unit 1; norms 2; attention 3; join heads 1.
+ * On a graphics card 1 more: dK and dV of so few keys are made head by head, then added up.
  * Gemma norms both results: 2 more each forward, again (the last norm is not run, the product before it is) and backward.
  */
 const PLAIN = 13 + 12 + 23;
@@ -101,6 +102,6 @@ const LAYERS: [family: string, dispatches: number][] = [
 it.each(LAYERS)('a layer of %s with all its adapters takes %i dispatches', async (family, expected) => {
   const [three, four] = [withLayers(family, 3), withLayers(family, 4)];
   const each = (await dispatchesOf(four, 0)) - (await dispatchesOf(three, 0));
-  expect(each).toBe(expected);
+  expect(each).toBe(expected + (gpu().software ? 0 : 1));
   expect(each).toBeLessThanOrEqual(60);
 });

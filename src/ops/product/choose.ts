@@ -6,9 +6,10 @@ import { rightOf, type ProductShape } from './operands';
 import { reduceGroups, reduceSource, type Reduce } from './reduce';
 import type { RightForm } from './right';
 import { registersGroups, registersSource, type Registers } from './registers';
+import { slicedGroups, slicedSource, type Sliced } from './sliced';
 import { tiledGroups, tiledSource, type Tiled } from './tiled';
 
-export type Design = Registers | Tiled | Reduce;
+export type Design = Registers | Tiled | Reduce | Sliced;
 
 /** Rows up to which a product reads every weight once for all of them. */
 export const FEW_ROWS = 8;
@@ -48,6 +49,7 @@ export function chooseDesign(shape: ProductShape, rows: number, width: number, g
   const plain = shape.form === 'tn' || shape.vector === 1;
   const way = wayOf(`linear ${shape.format}`);
   if (way !== 'usual') return way === 'tiles' && !plain ? tiles(rows) : registers(shape, rows, width, 0);
+  if (shape.form === 'tn' && !gpu.software && rows <= FEW_COLUMNS) return sliced(rows);
   if (plain) return registers(shape, rows, width, broadcast);
   const skinny = width <= FEW_COLUMNS && shape.format === 'f32';
   if (shape.form === 'nt' && rows <= FEW_ROWS && !skinny) return forFewRows(shape, rows, width, gpu);
@@ -63,7 +65,8 @@ export function chooseDesign(shape: ProductShape, rows: number, width: number, g
 }
 
 function tiles(rows: number): Tiled {
-  return { design: 'tiled', bm: rows <= 32 ? 32 : 64, bn: 64, tm: 4, tn: 4, stage: 'f32' };
+  const few = rows <= 32;
+  return { design: 'tiled', bm: few ? 32 : 64, bn: 64, tm: few ? 4 : 8, tn: 4, stage: 'f32', ahead: true };
 }
 
 /** nt of at most FEW_ROWS rows: all of them in one group, so that the weight is read once. */
@@ -108,6 +111,10 @@ function reduce(shape: ProductShape, rows: number, lanes: number, subgroup: bool
   return { design: 'reduce', rows: together, cols: together > 4 ? 4 : 8, lanes, subgroup };
 }
 
+function sliced(rows: number): Sliced {
+  return { design: 'sliced', rows: rows <= 4 ? 4 : 8, cols: 8, slices: 32 };
+}
+
 export function sourceOf(shape: ProductShape, design: Design): string {
   switch (design.design) {
     case 'registers':
@@ -116,6 +123,8 @@ export function sourceOf(shape: ProductShape, design: Design): string {
       return tiledSource({ ...shape, ...design });
     case 'reduce':
       return reduceSource({ ...shape, ...design });
+    case 'sliced':
+      return slicedSource({ ...shape, ...design });
   }
 }
 
@@ -128,5 +137,7 @@ export function groupsOf(shape: ProductShape, design: Design, rows: number, widt
       return tiledGroups(design, rows, width);
     case 'reduce':
       return reduceGroups(design, rows, width);
+    case 'sliced':
+      return slicedGroups({ ...shape, ...design }, rows, width);
   }
 }

@@ -31,6 +31,17 @@ export interface ProductShape {
   batches: number;
 }
 
+/** Nothing folded in, one product. */
+export const PLAIN = {
+  lora: false,
+  bias: false,
+  add: false,
+  accumulate: false,
+  flip: false,
+  segments: 1,
+  batches: 1,
+};
+
 export const rightOf = (shape: ProductShape) => rightForm(shape.format, shape.vector === 4);
 
 export const range = (count: number) => Array.from({ length: count }, (_, index) => index);
@@ -38,8 +49,8 @@ export const range = (count: number) => Array.from({ length: count }, (_, index)
 /**
  * m, n, k as above, n being that of this part of the weight; rank of the low-rank part, of all segments together; scale on the
  * product, loraScale on the low-rank part. `…Row` is how far apart the rows of a matrix lie, `…0` where it begins, in numbers. nt: the
- * product is over `chunk` of the k, from `left0` on. tn: a group adds up `chunk` of the m rows, and its sums lie `part` numbers after
- * the group's before it.
+ * product is over `chunk` of the k, from `left0` on. Where groups share the contraction (tiled.ts), each takes `chunk` of its steps, and
+ * its sums lie `part` numbers after those of the group before it.
  */
 const SHAPE =
   'struct Shape { m: u32, n: u32, k: u32, rank: u32, scale: f32, loraScale: f32, chunk: u32, part: u32, ' +
@@ -71,10 +82,9 @@ export function operands(shape: ProductShape): string[] {
   ];
 }
 
-/** The first lines of main: which product of the dispatch this is, and which share of its rows. */
+/** The first line of main: which product of the dispatch this is. */
 export function ownShape({ batches }: ProductShape): string[] {
-  if (batches === 1) return ['let split = wg.z;'];
-  return [`let shape = shapes[wg.z % ${batches}u];`, `let split = wg.z / ${batches}u;`];
+  return batches === 1 ? [] : ['let shape = shapes[wg.z];'];
 }
 
 /** Columns up to `end` of the result; `up` is where row 0 of the weight would lie in the block of B's. */

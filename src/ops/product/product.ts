@@ -7,11 +7,11 @@ import sumPartsCode from '../../../shaders/sumParts.wgsl?raw';
 import { dispatch, floatBits, foldGroups } from '../../gpu/dispatch';
 import { gpu } from '../../gpu/inside';
 import { release, output } from '../../gpu/tensors';
-import { shaderText } from '../../gpu/shaderText';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { placed, ranksOf, type Segment } from '../segments';
 import { size } from '../sizes';
-import { chooseDesign, groupsOf, sourceOf, type Design } from './choose';
+import { chooseDesign, groupsOf, type Design } from './choose';
+import { launch, shapeWords } from './launch';
 import type { ProductShape } from './operands';
 
 /** The right operand [n, k] of nt and nn, in parts that each can be bound. */
@@ -49,52 +49,117 @@ export function plainRight(matrix: TensorInfo): Right {
   return { format: 'f32', n, k, parts: [{ row: 0, rows: n, planes: [matrix] }] };
 }
 
-const PLAIN = {
-  ...{ lora: false, bias: false, add: false, accumulate: false, flip: false },
-  ...{ segments: 1, batches: 1 },
-};
-
 /** nt → [m, n], nn → [m, k] */
 export function product(p: Product): TensorInfo {
   const { form, right, m } = p;
   const nt = form === 'nt';
   const result = output([m, nt ? right.n : right.k]);
-  const vector = right.k % 4 === 0 && (nt || right.n % 4 === 0) ? 4 : 1;
   right.parts.forEach((part, index) => {
     const width = nt ? part.rows : right.k;
-    const of = (later: boolean): ProductShape => ({
-      ...PLAIN,
-      ...{ form, format: right.format, vector, accumulate: later },
-      // what is added once comes with the first
-      ...(later ? {} : { lora: p.lora !== undefined, bias: p.bias !== undefined, add: p.add !== undefined }),
-      segments: later || !nt ? 1 : Math.max(1, p.lora?.segments.length ?? 0),
-    });
     // in nn every part adds to the same result
-    const design = chooseDesign(of(!nt && index > 0), m, width, gpu());
+    const first = shapeOf(p, !nt && index > 0);
+    const design = chooseDesign(first, m, width, gpu());
     const length = nt ? right.k : part.rows;
+    const shares =
+      nt && right.parts.length > 1 ? 1 : sharesOf(design, groupsOf(first, design, m, width), length);
+    if (shares > 1)
+      return inShares(p, part, { design, shares, length, width, result, add: !nt && index > 0 });
     const depth = (design.design === 'registers' && design.depth) || length;
     for (let from = 0; from < length; from += depth) {
-      const shape = of(from > 0 || (!nt && index > 0));
+      const shape = from > 0 ? shapeOf(p, true) : first;
       const count = Math.min(depth, length - from);
-      pass(p, part, { shape, design, from, count, width, result });
+      pass(p, part, { shape, design, from, count, width, result, groups: 1 });
     }
   });
   return result;
 }
 
-/** One dispatch of a product: `count` steps of the contraction from step `from` of a part on. */
+/** `later`: adds to what is in the result; what is added once has come with the first. */
+function shapeOf({ form, right, lora, bias, add }: Product, later: boolean): ProductShape {
+  const nt = form === 'nt';
+  // written out: this is asked for every product, and copying from another object takes several times as long
+  return {
+    form,
+    format: right.format,
+    vector: right.k % 4 === 0 && (nt || right.n % 4 === 0) ? 4 : 1,
+    accumulate: later,
+    lora: !later && lora !== undefined,
+    bias: !later && bias !== undefined,
+    add: !later && add !== undefined,
+    flip: false,
+    segments: later || !nt ? 1 : Math.max(1, lora?.segments.length ?? 0),
+    batches: 1,
+  };
+}
+
+/** Workgroups that keep a graphics card busy. */
+const ENOUGH_GROUPS = 256;
+/** Steps of the contraction that are worth a group of their own: fewer, and adding up the shares costs more than it gains. */
+const LEAST_SHARE = 1024;
+
+/** Shares into which the contraction goes where the result alone makes too few groups to keep a graphics card busy. */
+function sharesOf({ design }: Design, [across, down]: [number, number], length: number): number {
+  if (design !== 'tiled') return 1;
+  const wanted = Math.ceil(ENOUGH_GROUPS / (across * down));
+  return Math.max(1, Math.min(wanted, Math.floor(length / LEAST_SHARE)));
+}
+
+interface Shared {
+  design: Design;
+  shares: number;
+  /** Of the contraction, and of the result. */
+  length: number;
+  width: number;
+  result: TensorInfo;
+  /** Whether the sum is added to what is in the result. */
+  add: boolean;
+}
+
+/** Each share of the contraction makes a result of its own; these are added up in their order, so that every run gives the same. */
+function inShares(p: Product, part: Right['parts'][number], way: Shared): void {
+  const { design, shares, length, width, result, add } = way;
+  const count = Math.ceil(length / (64 * shares)) * 64;
+  const groups = Math.ceil(length / count);
+  const parts = output([groups, p.m, width]);
+  const shape = add ? { ...shapeOf(p, true), accumulate: false } : shapeOf(p, false);
+  const own: Design = design.design === 'tiled' ? { ...design, shared: true } : design;
+  pass(p, part, { shape, design: own, from: 0, count, length, width, result: parts, groups });
+  sumParts(parts, result, groups, add);
+}
+
+/** Adds up `count` results that lie one after the other. Gives `parts` back. */
+function sumParts(parts: TensorInfo, result: TensorInfo, count: number, add: boolean): void {
+  const each = parts.shape.reduce((product, side) => product * side, 1) / count;
+  dispatch({
+    name: 'sumParts',
+    code: sumPartsCode,
+    constants: { ADD: add },
+    bind: [parts, result],
+    uniforms: [each, count],
+    groups: foldGroups(Math.ceil(each / 64)),
+  });
+  release(parts);
+}
+
+/** One dispatch of a product: `count` steps of the contraction from step `from` of a part on, for each group along z. */
 function pass(
   { left, right, m, scale = 1, lora, bias, add }: Product,
   { row, rows, planes }: Right['parts'][number],
-  { shape, design, from, count, width, result }: Pass,
+  { shape, design, from, count, length = count, width, result, groups }: Pass,
 ): void {
   const { n, k } = right;
   const nt = shape.form === 'nt';
   const segments = nt && shape.lora && lora ? lora.segments : [];
   const [only] = segments;
   const words = shapeWords({
-    ...{ m, k, scale, n: nt ? rows : count, chunk: count },
-    ...{ rank: shape.lora && lora ? ranksOf(lora.segments) : 0, loraScale: nt ? (only?.scale ?? 0) : 1 },
+    m,
+    k,
+    scale,
+    n: nt ? rows : length,
+    chunk: count,
+    part: m * width,
+    rank: shape.lora && lora ? ranksOf(lora.segments) : 0,
+    loraScale: nt ? (only?.scale ?? 0) : 1,
     left: nt ? { row: k, at: from } : { row: n, at: row + from },
     right: { row: k, at: nt ? 0 : from * k },
     result: nt ? { row: n, at: row } : { row: k, at: 0 },
@@ -103,12 +168,14 @@ function pass(
   if (shape.lora && lora) bind.push(lora.low, lora.up);
   if (shape.bias && bias) bind.push(bias);
   if (shape.add && add) bind.push(add);
-  dispatch({
-    name: nameOf(shape, design),
-    code: source(shape, design),
-    bind: [...bind, result],
+  bind.push(result);
+  const [across, down] = groupsOf(shape, design, m, width);
+  launch({
+    shape,
+    design,
+    bind,
     uniforms: segments.length > 1 ? [...words, ...segmentWords(segments)] : words,
-    groups: [...groupsOf(shape, design, m, width), 1],
+    groups: [across, down, groups],
   });
 }
 
@@ -117,168 +184,13 @@ interface Pass {
   design: Design;
   from: number;
   count: number;
+  /** Steps of all groups together; `count` where absent. */
+  length?: number;
   /** Of the result. */
   width: number;
   result: TensorInfo;
-}
-
-/**
- * dy [m, Σ rows], the block of B's → du [m, Σ rank]: for each segment its columns of dy times its B, times its scale. One dispatch.
- */
-export function lowRankDown(dy: TensorInfo, up: TensorInfo, segments: readonly Segment[]): TensorInfo {
-  const [m, all] = [size(dy, 0), size(dy, 1)];
-  const ranks = ranksOf(segments);
-  const result = output([m, ranks]);
-  const own = placed(segments).filter(({ rank }) => rank > 0);
-  const shape: ProductShape = {
-    ...PLAIN,
-    ...{ form: 'nn', format: 'f32', batches: own.length },
-    vector: own.every(({ rows, rank }) => rows % 4 === 0 && rank % 4 === 0) && inFours(segments) ? 4 : 1,
-  };
-  const widest = Math.max(...own.map(({ rank }) => rank));
-  const design = chooseDesign(shape, m, widest, gpu());
-  dispatch({
-    name: nameOf(shape, design),
-    code: source(shape, design),
-    bind: [dy, up, result],
-    uniforms: own.flatMap(({ rows, rank, first, low, up: at, scale }) =>
-      shapeWords({
-        ...{ m, n: rows, k: rank, scale, left: { row: all, at: first } },
-        ...{ right: { row: rank, at }, result: { row: ranks, at: low } },
-      }),
-    ),
-    groups: [...groupsOf(shape, design, m, widest), own.length],
-  });
-  return result;
-}
-
-/** Whether every segment's columns of dy begin at a multiple of four and dy's rows are as wide. */
-const inFours = (segments: readonly Segment[]) => segments.every(({ rows }) => rows % 4 === 0);
-
-/** Workgroups that keep a graphics card busy. */
-const ENOUGH_GROUPS = 256;
-/** Rows that are worth a group of their own. */
-const LEAST_CHUNK = 64;
-
-/** p [m, n], q [m, k] → scale · pᵀ q [n, k]; into `target`, which it is added to, where one is given. */
-export function outerProductOf(p: TensorInfo, q: TensorInfo, scale: number, target?: TensorInfo): TensorInfo {
-  // lanes lie along the wider of the two, so a narrow q changes places with p and the result is written turned
-  const flip = size(q, 1) < size(p, 1);
-  const [left, right] = flip ? [q, p] : [p, q];
-  const [m, n, k] = [size(left, 0), size(left, 1), size(right, 1)];
-  const one = { n, k, left: { row: n, at: 0 }, right: { row: k, at: 0 }, at: 0, scale };
-  return outerProducts(left, right, [one], { m, flip, shape: flip ? [k, n] : [n, k] }, target);
-}
-
-/**
- * u [m, Σ rank], dy [m, Σ rows] → the block of the gradients of B, [rows, rank] for each segment: its scale times its columns of dy
- * against its columns of u. Added to `target` where one is given.
- */
-export function lowRankOuter(
-  u: TensorInfo,
-  dy: TensorInfo,
-  segments: readonly Segment[],
-  target?: TensorInfo,
-): TensorInfo {
-  const [m, all] = [size(dy, 0), size(dy, 1)];
-  const own = placed(segments).filter(({ rank }) => rank > 0);
-  const each = own.map(({ rows, rank, first, low, up, scale }) => ({
-    ...{
-      n: rank,
-      k: rows,
-      left: { row: size(u, 1), at: low },
-      right: { row: all, at: first },
-      at: up,
-      scale,
-    },
-  }));
-  const count = own.reduce((sum, { rows, rank }) => sum + rows * rank, 0);
-  return outerProducts(u, dy, each, { m, flip: true, shape: [count] }, target);
-}
-
-interface Outer {
-  n: number;
-  k: number;
-  left: Place;
-  right: Place;
-  /** Where its result begins. */
-  at: number;
-  scale: number;
-}
-
-function outerProducts(
-  left: TensorInfo,
-  right: TensorInfo,
-  each: Outer[],
-  { m, flip, shape: resultShape }: { m: number; flip: boolean; shape: number[] },
-  target: TensorInfo | undefined,
-): TensorInfo {
-  const fours = each.every(({ k, right: { row, at } }) => k % 4 === 0 && row % 4 === 0 && at % 4 === 0);
-  const result = target ?? output(resultShape);
-  const count = resultShape.reduce((product, side) => product * side, 1);
-  const of = (accumulate: boolean): ProductShape => ({
-    ...PLAIN,
-    ...{ form: 'tn', format: 'f32', vector: fours ? 4 : 1, flip, batches: each.length, accumulate },
-  });
-  const [n, k] = [Math.max(...each.map((one) => one.n)), Math.max(...each.map((one) => one.k))];
-  const design = chooseDesign(of(false), n, k, gpu());
-  const groups = groupsOf(of(false), design, n, k);
-  const wanted = gpu().software ? 1 : Math.ceil(ENOUGH_GROUPS / (groups[0] * groups[1] * each.length));
-  const splits = Math.max(1, Math.min(wanted, Math.floor(m / LEAST_CHUNK)));
-  const chunk = Math.ceil(m / splits);
-  const parts = splits === 1 ? result : output([splits, count]);
-  const shape = of(splits === 1 && target !== undefined);
-  dispatch({
-    name: nameOf(shape, design),
-    code: source(shape, design),
-    bind: [left, right, parts],
-    uniforms: each.flatMap((one) =>
-      shapeWords({
-        ...{ m, chunk, part: count, n: one.n, k: one.k, scale: one.scale, left: one.left, right: one.right },
-        result: { row: flip ? one.n : one.k, at: one.at },
-      }),
-    ),
-    groups: [...groups, splits * each.length],
-  });
-  if (splits > 1) {
-    dispatch({
-      name: 'sumParts',
-      code: sumPartsCode,
-      constants: { ADD: target !== undefined },
-      bind: [parts, result],
-      uniforms: [count, splits],
-      groups: foldGroups(Math.ceil(count / 64)),
-    });
-    release(parts);
-  }
-  return result;
-}
-
-/** How far apart the rows of a matrix lie and where it begins, in numbers. */
-interface Place {
-  row: number;
-  at: number;
-}
-
-interface Sizes {
-  m: number;
-  n: number;
-  k: number;
-  scale: number;
-  rank?: number;
-  loraScale?: number;
-  chunk?: number;
-  part?: number;
-  left: Place;
-  right?: Place;
-  result: Place;
-}
-
-/** The struct of operands.ts. */
-function shapeWords({ m, n, k, scale, left, result, ...rest }: Sizes): number[] {
-  const { rank = 0, loraScale = 0, chunk = 0, part = 0, right = { row: 0, at: 0 } } = rest;
-  const sizes = [m, n, k, rank, floatBits(scale), floatBits(loraScale), chunk, part];
-  return [...sizes, left.row, left.at, right.row, right.at, result.row, result.at, 0, 0];
+  /** Along z. */
+  groups: number;
 }
 
 /** A segment's struct: `up` is where row 0 of the weight would lie, so it may wrap below zero. */
@@ -287,12 +199,4 @@ function segmentWords(segments: readonly Segment[]): number[] {
     const origin = (up - first * rank) >>> 0;
     return [first + rows, low, rank, origin, floatBits(scale), 0, 0, 0];
   });
-}
-
-/** Tells apart what runs on a device in lists of kernels and in timings: `product-nt-tiled-f16`. */
-const nameOf = ({ form, format }: ProductShape, { design }: Design): string =>
-  `product-${form}-${design}-${format}`;
-
-function source(shape: ProductShape, design: Design): string {
-  return shaderText('product', JSON.stringify([shape, design]), () => sourceOf(shape, design));
 }

@@ -223,17 +223,14 @@ function tn(tile: Tile): string {
     `let width = shape.k / ${vector}u;`,
     ...range(cols).map((j) => `let col_${j} = min(col0 + ${j * lanes}u, width - 1u);`),
     ...all.map(({ name }) => `var ${name} = ${vector === 4 ? 'vec4f()' : '0.0'};`),
-    'let begin = split * shape.chunk;',
-    'let end = min(begin + shape.chunk, shape.m);',
-    'for (var s = begin; s < end; s++) {',
+    'for (var s = 0u; s < shape.m; s++) {',
     ...leftRows(tile, (row) => `left[s * shape.leftRow + shape.left0 + ${row}]`, 'shape.n'),
     `let start = (s * shape.rightRow + shape.right0) / ${vector}u;`,
     ...range(cols).map((j) => `let b_${j} = right[start + col_${j}];`),
     ...all.map(({ i, j, name }) => `${name} = fma(${left(i)}, b_${j}, ${name});`),
     '}',
     ...all.map(({ name }) => `${name} *= shape.scale;`),
-    // each group of rows writes a sum of its own; the sums are added up afterwards
-    `let part = (split * shape.part + shape.result0)${tile.flip ? '' : ` / ${vector}u`};`,
+    `let part = shape.result0${tile.flip ? '' : ` / ${vector}u`};`,
     ...(tile.flip ? writeFlipped(tile) : writeVectors(tile, 'shape.n', 'width', 1)),
   ].join('\n');
 }

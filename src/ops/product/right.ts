@@ -19,6 +19,8 @@ export interface RightForm {
   vectorAt(word: string, v: string, scale: string): string;
   /** WGSL expression for the scale of block number `block`; empty where there are none. */
   scale(block: string): string;
+  /** WGSL type of a scale. */
+  scaleType: 'f32' | 'vec2f';
   /** Functions that the expressions call. */
   functions: string;
 }
@@ -26,7 +28,7 @@ export interface RightForm {
 const half = (block: string) => `unpack2x16float(scales[(${block}) >> 1u])[(${block}) & 1u]`;
 const nibbles = (word: string) => `(vec4u(${word}) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(15u)`;
 
-const none = { wordsPerBlock: 0, scale: () => '', functions: '' };
+const none = { wordsPerBlock: 0, scale: () => '', scaleType: 'f32', functions: '' } as const;
 /** A word of one vector. */
 const single = (vector: (word: string, scale: string) => string) => ({
   vectors: (word: string, scale: string) => [vector(word, scale)],
@@ -63,6 +65,7 @@ const normalFloat = {
   word: 'u32',
   width: 8,
   wordsPerBlock: 8,
+  scaleType: 'f32',
 } as const;
 
 const FORMS: Record<WeightFormat, RightForm> = {
@@ -82,6 +85,7 @@ const FORMS: Record<WeightFormat, RightForm> = {
     width: 4,
     wordsPerBlock: 8,
     scale: half,
+    scaleType: 'f32',
     functions: '',
   },
   q4: {
@@ -90,6 +94,7 @@ const FORMS: Record<WeightFormat, RightForm> = {
     width: 8,
     wordsPerBlock: 4,
     scale: (block) => `unpack2x16float(scales[${block}])`,
+    scaleType: 'vec2f',
     functions: '',
   },
   nf4: { ...normalFloat, scale: half, functions: NF4_FUNCTION },
