@@ -2,7 +2,8 @@
 //
 // z [rows, vocab], in place   targets [rows] (-1: none)   weights, logp [rows]
 //
-// LANES invocations share a row, ROWS rows share a workgroup; one of shared/rowReduce*.wgsl is put in front.
+// LANES invocations share a row, ROWS rows share a workgroup; one of shared/rowReduce*.wgsl is put in front. Each takes four columns a
+// turn, so that it waits for memory once for all of them; loops over PER_TURN = 4 are written out by the dispatch.
 struct Shape { rows: u32, vocab: u32 }
 
 @group(0) @binding(0) var<storage, read_write> z: array<f32>;
@@ -19,20 +20,29 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   let answer = targets[safe];
   // read before any lane writes over it: the sums below lie between
   let chosen = z[at + u32(max(answer, 0))];
+  // one walk over the row: a sum that is scaled down whenever a larger value comes
   var most = -1e38;
-  for (var c = id.x; c < shape.vocab; c += LANES) { most = max(most, z[at + c]); }
-  most = rowMax(most, id.x, id.y);
   var sum = 0.0;
-  for (var c = id.x; c < shape.vocab; c += LANES) { sum += exp(z[at + c] - most); }
-  sum = rowSum(sum, id.x, id.y);
+  for (var c = id.x; c < shape.vocab; c += 4u * LANES) {
+    var four = vec4f(-1e38);
+    for (var j = 0u; j < PER_TURN; j++) { if (c + j * LANES < shape.vocab) { four[j] = z[at + c + j * LANES]; } }
+    let next = max(max(max(four.x, four.y), max(four.z, four.w)), most);
+    sum = fma(sum, exp(most - next), dot(exp(four - next), vec4f(1.0)));
+    most = next;
+  }
+  let largest = rowMax(most, id.x, id.y);
+  sum = rowSum(sum * exp(most - largest), id.x, id.y);
   let weight = select(weights[safe], 0.0, answer < 0);
   if (row < shape.rows) {
     if (GRADIENT) {
-      for (var c = id.x; c < shape.vocab; c += LANES) {
-        let p = exp(z[at + c] - most) / sum;
-        z[at + c] = weight * (p - select(0.0, 1.0, i32(c) == answer));
+      for (var c = id.x; c < shape.vocab; c += 4u * LANES) {
+        var four: vec4f;
+        for (var j = 0u; j < PER_TURN; j++) { if (c + j * LANES < shape.vocab) { four[j] = z[at + c + j * LANES]; } }
+        four = weight * exp(four - largest) / sum;
+        for (var j = 0u; j < PER_TURN; j++) { if (c + j * LANES < shape.vocab) { z[at + c + j * LANES] = four[j]; } }
       }
+      if (answer >= 0 && u32(answer) % LANES == id.x) { z[at + u32(answer)] -= weight; }
     }
-    if (id.x == 0u) { logp[row] = select(chosen - most - log(sum), 0.0, answer < 0); }
+    if (id.x == 0u) { logp[row] = select(chosen - largest - log(sum), 0.0, answer < 0); }
   }
 }

@@ -11,10 +11,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import code from '../../shaders/crossEntropy.wgsl?raw';
 import { dispatch } from '../gpu/dispatch';
+import { shaderText } from '../gpu/shaderText';
 import { output } from '../gpu/tensors';
+import { unroll } from '../gpu/unroll';
 import { crossEntropyReference } from './crossEntropy.reference';
 import { byRows } from './rows.kernel';
 import { wayOf } from './ways';
+
+const text = () => shaderText(code, '', () => unroll(code, { PER_TURN: 4 }));
 
 /** Consumes the logits. `dz` is undefined where no gradient is wanted. */
 export function crossEntropy(
@@ -32,7 +36,7 @@ export function crossEntropy(
     return { logp, dz: wantGradient ? dz : undefined };
   }
   const logp = output([rows]);
-  const layout = byRows('crossEntropy', code, rows, vocab);
+  const layout = byRows('crossEntropy', text(), rows, vocab);
   dispatch({
     name: 'crossEntropy',
     ...layout,
