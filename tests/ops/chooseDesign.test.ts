@@ -40,3 +40,24 @@ describe.each(Object.keys(DEVICES))('on %s', (name) => {
     expect(chooseDesign(shape, 2, 896, gpu)).toEqual({ ...measured, rows: 2 });
   });
 });
+
+describe('on a graphics card, many rows', () => {
+  const gpu = { software: false, fixedSubgroup: 32 } as Gpu;
+  const tall: Design = { design: 'tiled', bm: 128, bn: 64, tm: 8, tn: 8, stage: 'f32' };
+
+  it('a measured tile is taken unless it is taller than there are rows', () => {
+    useTuned({ 'nt q4': tall });
+    const shape = shapeOf('q4');
+    expect(chooseDesign(shape, 512, 896, gpu)).toEqual(tall);
+    expect(chooseDesign(shape, 128, 896, gpu)).toEqual(tall);
+    expect(chooseDesign(shape, 64, 896, gpu)).toMatchObject({ design: 'tiled', bm: 64 });
+    expect(chooseDesign(shape, 32, 896, gpu)).toMatchObject({ design: 'tiled', bm: 32 });
+  });
+
+  it('gradients of an adapter are added up within a workgroup, those of a whole weight are not', () => {
+    const shape: ProductShape = { ...shapeOf('f32'), form: 'tn' };
+    expect(chooseDesign(shape, 4, 896, gpu)).toMatchObject({ design: 'sliced', rows: 4 });
+    expect(chooseDesign(shape, 16, 896, gpu)).toMatchObject({ design: 'sliced', rows: 8 });
+    expect(chooseDesign(shape, 4864, 896, gpu).design).toBe('registers');
+  });
+});

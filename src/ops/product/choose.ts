@@ -60,7 +60,8 @@ export function chooseDesign(shape: ProductShape, rows: number, width: number, g
     );
   if (skinny) return reduce(shape, rows, 64, false);
   const winner = tuned[kindOf(shape.form, shape.format)];
-  if (winner && rows > 32) return winner;
+  // a tile that is taller than the left operand leaves a part of the card idle
+  if (winner && rows > 32 && !(winner.design === 'tiled' && winner.bm > rows)) return winner;
   return tiles(rows);
 }
 
