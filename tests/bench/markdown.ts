@@ -1,4 +1,4 @@
-/** The rows of a benchmark as the text of BENCHMARKS.md. */
+/** The rows of a benchmark as the text of BENCHMARKS.md: a section for each device, which a new run on that device replaces. */
 import type { BenchmarkRow, PeerFigure } from '../../src/protocol/benchmark';
 
 const significant = (value: number, digits = 3): string => {
@@ -15,27 +15,44 @@ export interface Circumstances {
   features: string;
 }
 
-export function markdownOf(rows: readonly BenchmarkRow[], about: Circumstances): string {
-  const sections = [...new Set(rows.map((row) => row.name))];
+const HEAD = [
+  '# Benchmarks',
+  '',
+  'Every figure is measured; a run replaces the section of its device. Do not edit by hand what a run has made.',
+  '',
+  '- Median of the timings after a warm-up; in brackets the least, the most and how many.',
+  '- A limit is what this adapter did best in the same run. A peer’s ratio is its time divided by ours.',
+  '- A peer is timed only after its results lie within 1e-4 (relative L2) of the processor’s at a small size and of ours at this one.',
+  '- A software driver says what is right and ranks kernels for processors; it says nothing about graphics cards.',
+  '',
+].join('\n');
+
+/** The document with this run as the section of its device; `before` is the document so far, empty where there is none. */
+export function markdownOf(rows: readonly BenchmarkRow[], about: Circumstances, before = ''): string {
+  const sections = before.split(/^(?=## )/m).filter((text) => text.startsWith('## '));
+  const title = `## ${about.device}\n`;
+  const mine = `${title}${sectionOf(rows, about)}`;
+  const known = sections.some((text) => text.startsWith(title));
+  const all = known ? sections.map((text) => (text.startsWith(title) ? mine : text)) : [...sections, mine];
+  return [HEAD, ...all.map((text) => `${text.trimEnd()}\n`)].join('\n');
+}
+
+function sectionOf(rows: readonly BenchmarkRow[], about: Circumstances): string {
+  const names = [...new Set(rows.map((row) => row.name))];
   const skipped = rows
     .flatMap((row) => row.peers)
     .filter((peer) => peer.ms === null && peer.correct === null);
   const wrong = rows.flatMap((row) => row.peers).filter((peer) => peer.correct === false);
   return [
-    '# Benchmarks',
     '',
-    `Made by \`${about.command}\` on ${about.date}. Do not edit: run it again.`,
+    `\`${about.command}\`, ${about.date}`,
     '',
     `- Device: ${about.device}; ${about.features}`,
     `- Machine: ${about.machine}`,
-    '- Median of the timings after a warm-up; in brackets the least, the most and how many.',
-    '- A limit is what this adapter did best in the same run. A peer’s ratio is its time divided by ours.',
-    '- A peer is timed only after its results lie within 1e-4 (relative L2) of the processor’s at a small size and of ours at this one.',
-    '- A software driver says what is right and ranks kernels for processors; it says nothing about graphics cards.',
     `- ${skipped.length} peer figures are “not run”, with the reason; ${wrong.length} peer figures were wrong.`,
     '',
-    ...sections.flatMap((name) => [
-      `## ${name}`,
+    ...names.flatMap((name) => [
+      `### ${name}`,
       '',
       '| what | shape | ours | of the limit | peers |',
       '| --- | --- | --- | --- | --- |',

@@ -2,7 +2,7 @@
  * `npm run bench` (options.ts): every figure beside its limit and its peers, in one run. Exit 1 if one of our own figures could not be
  * measured.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename, isAbsolute } from 'node:path';
 import { runBenchmarks } from '../../src/benchmark/run';
@@ -27,6 +27,10 @@ const versionOf = (name: string) => {
 const peers = options.peers
   ? [await jaxPeer(versionOf('@jax-js/jax')), await onnxPeer(versionOf('onnxruntime-web'))]
   : [];
+const before =
+  options.markdown !== undefined && existsSync(options.markdown)
+    ? readFileSync(options.markdown, 'utf8')
+    : '';
 const rows: BenchmarkRow[] = [];
 const short = (value: number) => Number(value.toPrecision(3));
 /** An argument as it is shown to others: of a file, its name. */
@@ -44,7 +48,7 @@ function write(): void {
       machine: `${cpus().length} × ${first?.model.trim() ?? 'unknown processor'}, Node ${process.version}`,
       features: `${[...(device?.features ?? [])].filter((one) => /f16|subgroups|timestamp/.test(one)).join(', ')}; subgroups of ${fixedSubgroup}; ${device?.limits.maxStorageBufferBindingSize ?? 0} bytes in one binding`,
     };
-    writeFileSync(options.markdown, markdownOf(rows, about));
+    writeFileSync(options.markdown, markdownOf(rows, about, before));
   }
 }
 
