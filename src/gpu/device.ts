@@ -65,7 +65,18 @@ export function sharesMemory(
   return vendor === 'nvidia' ? false : null;
 }
 
-function deviceName(info: GPUAdapterInfo, software: boolean): string {
-  const words = info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ');
-  return software ? `${words || 'unnamed'} (software driver)` : words || 'unnamed graphics card';
+/** Some drivers describe themselves only and give the card's name as the device; others a number, which nobody would know it by. */
+export function deviceName(
+  {
+    vendor,
+    architecture,
+    device,
+    description,
+  }: Pick<GPUAdapterInfo, 'vendor' | 'architecture' | 'device' | 'description'>,
+  software: boolean,
+): string {
+  const own = description || [vendor, architecture, device].filter(Boolean).join(' ');
+  if (software) return `${own || 'unnamed'} (software driver)`;
+  const model = description && !/^(0x)?[0-9a-f]*$/i.test(device) ? `${device}, ` : '';
+  return `${model}${own}` || 'unnamed graphics card';
 }
