@@ -84,6 +84,8 @@ export interface KernelTrial {
   time: Milliseconds | null;
   /** Relative L2 to double precision on a small product. */
   error: number;
+  /** Whether training or generation uses it from now on. */
+  chosen: boolean;
 }
 
 export interface KernelReport {

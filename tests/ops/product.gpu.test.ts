@@ -5,8 +5,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
+import { dispatchCount } from '../../src/gpu/dispatch';
 import { gpu } from '../../src/gpu/inside';
-import { kernelsMade } from '../../src/gpu/pipelines';
 import { embed } from '../../src/ops/embed';
 import { linear, linearDx, outerProduct } from '../../src/ops/linear';
 import { preferDesign, type Design } from '../../src/ops/product/choose';
@@ -88,6 +88,8 @@ it.each(['f32', 'nf4'] as const)(
   },
 );
 
+const TILES = { design: 'tiled', bm: 64, bn: 64, tm: 4, tn: 4, stage: 'f32', ahead: true } as const;
+
 describe.each(['f32', 'q4'] as const)('tiles that share a long contraction, %s', (format) => {
   afterEach(() => preferDesign(null));
 
@@ -96,14 +98,28 @@ describe.each(['f32', 'q4'] as const)('tiles that share a long contraction, %s',
     [33, 132, 2112, null],
     [33, 4224, 64, 2112],
   ] as const)('%i × %i out, %i in, parts of %s rows', async (...size) => {
-    preferDesign(({ form, vector }) =>
-      form === 'tn' || vector === 1
-        ? null
-        : { design: 'tiled', bm: 64, bn: 64, tm: 4, tn: 4, stage: 'f32', ahead: true },
-    );
+    preferDesign(({ form, vector }) => (form === 'tn' || vector === 1 ? null : TILES));
     await bothWays(format, size, 2e-6);
-    expect(kernelsMade()).toContain('sumParts');
   });
+});
+
+it('tiles share a long contraction only where too few groups would run', () => {
+  const { weight } = made('f32', 132, 2112, null);
+  const x = tf.tensor2d(filled(33 * 2112), [33, 2112]);
+  // three groups: enough for a device that wants three, so the product is one dispatch, else it is followed by the adding up
+  for (const [enough, dispatches] of [
+    [undefined, 2],
+    [4, 2],
+    [3, 1],
+    [0, 1],
+  ] as const) {
+    preferDesign(() => ({ ...TILES, ...(enough === undefined ? {} : { enough }) }));
+    const before = dispatchCount();
+    linear(x, weight).dispose();
+    expect(dispatchCount() - before).toBe(dispatches);
+  }
+  preferDesign(null);
+  disposeWeight(weight);
 });
 
 it.each(WEIGHT_FORMATS)('embed reads the first and the last row of every part, %s', async (format) => {

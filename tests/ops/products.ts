@@ -69,6 +69,12 @@ export const HALF_DESIGNS: Designs = {
   ),
 };
 
+/** For the gradients of an adapter only. */
+export const ROW_DESIGNS: Designs = {
+  'slices of the rows, added in workgroup memory': (shape) =>
+    shape.form === 'tn' ? { design: 'sliced', rows: 8, cols: 8, slices: 32 } : null,
+};
+
 export const DESIGNS: Designs = {
   'the chosen design': null,
   'tiles of workgroup memory': fours((shape) =>
@@ -82,8 +88,6 @@ export const DESIGNS: Designs = {
       ? null
       : { design: 'tiled', bm: 64, bn: 64, tm: 8, tn: 8, stage: 'f32', depth: 2, ahead: true },
   ),
-  'slices of the rows, added in workgroup memory': (shape) =>
-    shape.form === 'tn' ? { design: 'sliced', rows: 8, cols: 8, slices: 32 } : null,
   'lanes along the contraction, added in workgroup memory': fours((shape) =>
     shape.form === 'nt' || (shape.form === 'nn' && shape.format === 'f32')
       ? { design: 'reduce', rows: 4, cols: 8, lanes: 64, subgroup: false }

@@ -5,7 +5,7 @@
 import { afterEach, beforeAll, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
 import { preferDesign } from '../../src/ops/product/choose';
-import { DESIGNS } from './products';
+import { DESIGNS, ROW_DESIGNS } from './products';
 import { againstEachLayer } from './segmentCases';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -19,4 +19,4 @@ afterEach(() => {
   engine.check();
 });
 
-againstEachLayer(DESIGNS);
+againstEachLayer({ ...DESIGNS, ...ROW_DESIGNS });

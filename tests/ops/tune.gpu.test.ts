@@ -7,7 +7,14 @@ import { startEngine, type Engine } from '../../src/gpu/backend';
 import { gpu } from '../../src/gpu/inside';
 import { linear } from '../../src/ops/linear';
 import { chooseDesign, kindOf, useTuned, type Design } from '../../src/ops/product/choose';
-import { candidates, KINDS, tuneProducts, winnerOf, type Trial } from '../../src/ops/product/tune';
+import {
+  candidates,
+  KINDS,
+  tuneProducts,
+  winnerOf,
+  type JudgedTrial,
+  type Trial,
+} from '../../src/ops/product/tune';
 import { randomFrom } from '../../src/random';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -42,7 +49,7 @@ const NT = {
 } as const;
 
 it('returns the fastest of the candidates that were right, and once in use it is chosen', async () => {
-  const trials: Trial[] = [];
+  const trials: JudgedTrial[] = [];
   const table = await tuneProducts({
     small: made(68, 64),
     large: [made(256, 128).weight, made(64, 128).weight],
@@ -57,7 +64,9 @@ it('returns the fastest of the candidates that were right, and once in use it is
       expect(error).toBeLessThan(design.design === 'tiled' && design.stage === 'f16' ? 2e-3 : 1e-5);
       expect(time).toBeGreaterThan(0);
     }
-    expect(table[kindOf(form, 'q4', rows)]).toEqual(winnerOf(own)?.design);
+    const chosen = own.filter((trial) => trial.chosen).map((trial) => trial.design);
+    expect(chosen).toEqual([winnerOf(own)?.design]);
+    expect([table[kindOf(form, 'q4', rows)]]).toEqual(chosen);
   }
   const other: Design = { design: 'registers', rows: 4, cols: 2, broadcast: 0 };
   useTuned({ ...table, 'nt q4': other });

@@ -98,9 +98,9 @@ const ENOUGH_GROUPS = 256;
 const LEAST_SHARE = 1024;
 
 /** Shares into which the contraction goes where the result alone makes too few groups to keep a graphics card busy. */
-function sharesOf({ design }: Design, [across, down]: [number, number], length: number): number {
-  if (design !== 'tiled') return 1;
-  const wanted = Math.ceil(ENOUGH_GROUPS / (across * down));
+function sharesOf(design: Design, [across, down]: [number, number], length: number): number {
+  if (design.design !== 'tiled') return 1;
+  const wanted = Math.ceil((design.enough ?? ENOUGH_GROUPS) / (across * down));
   return Math.max(1, Math.min(wanted, Math.floor(length / LEAST_SHARE)));
 }
 

@@ -29,6 +29,8 @@ export interface Tiled {
   depth?: number;
   /** Whether the next steps are asked for before the multiplying begins. */
   ahead?: boolean;
+  /** Groups below which the contraction is shared among more of them (product.ts); 0 is never. */
+  enough?: number;
   /**
    * Whether groups along z share the contraction: each adds up `chunk` of its steps, and its sums lie `part` numbers after those of
    * the group before it. What is folded in comes with the first.

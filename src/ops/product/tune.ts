@@ -48,6 +48,12 @@ export interface Trial extends TunedKind {
   error: number;
 }
 
+/** A trial as it is told of: when all of its kind are done. */
+export interface JudgedTrial extends Trial {
+  /** Whether this is the design that is taken. */
+  chosen: boolean;
+}
+
 export interface TuneRequest {
   /** Small: both sides at most 192. Every candidate is judged on it. */
   small: TuneWeight;
@@ -56,7 +62,8 @@ export interface TuneRequest {
   /** Rows of a batch in training. */
   rows: number;
   budget: Milliseconds;
-  onTrial?: (trial: Trial) => void;
+  onTrial?: (trial: JudgedTrial) => void;
+  signal?: AbortSignal;
 }
 
 /** f16 tiles round both operands to 11 bits; everything else is exact to f32. */
@@ -80,7 +87,7 @@ const registers = (rows: number, cols: number, broadcast: number): Design => ({
 const tiled = (
   [bm, bn, tm, tn]: [bm: number, bn: number, tm: number, tn: number],
   stage: 'f32' | 'f16' = 'f32',
-  more: { depth?: number; ahead?: boolean } = {},
+  more: { depth?: number; ahead?: boolean; enough?: number } = {},
 ): Design => ({ design: 'tiled', ...{ bm, bn, tm, tn, stage, ...more } });
 const reduce = (rows: number, cols: number, lanes: number, subgroup = false): Design => ({
   design: 'reduce',
@@ -117,6 +124,8 @@ function forTraining(form: 'nt' | 'nn', format: WeightFormat): Design[] {
   const ahead = { ahead: true };
   return [
     tiled([64, 64, 8, 4], 'f32', ahead),
+    // a card with few units is busy with few groups, and spares itself the adding up
+    tiled([64, 64, 8, 4], 'f32', { ...ahead, enough: 0 }),
     tiled([64, 64, 4, 4]),
     tiled([64, 64, 4, 8], 'f32', ahead),
     tiled([128, 64, 8, 8], 'f32', ahead),
@@ -163,8 +172,8 @@ export async function tuneProducts(request: TuneRequest): Promise<TunedTable> {
       // a kind that needs less leaves the rest to those after it
       const end = began + (request.budget * (index + 1)) / KINDS.length;
       const trials = await tryAll(kind, request, end);
-      trials.forEach((trial) => request.onTrial?.(trial));
       const winner = winnerOf(trials);
+      trials.forEach((trial) => request.onTrial?.({ ...trial, chosen: trial === winner }));
       if (winner) table[kindOf(kind.form, request.small.weight.format, kind.rows)] = winner.design;
     }
   } finally {
@@ -186,6 +195,7 @@ async function tryAll(kind: TunedKind, request: TuneRequest, end: Milliseconds):
   const trials: Trial[] = [];
   let least = Infinity;
   for (const design of candidates(kind, request.small.weight.format)) {
+    request.signal?.throwIfAborted();
     if (performance.now() > end) break;
     prefer(kind, design);
     const error = await judge(kind, request.small);
@@ -198,6 +208,7 @@ async function tryAll(kind: TunedKind, request: TuneRequest, end: Milliseconds):
   const close = trials.filter(({ time }) => time !== null && time < CLOSE * least);
   for (let turn = 0; turn < TURNS; turn++)
     for (const trial of close) {
+      request.signal?.throwIfAborted();
       if (performance.now() > end) return trials;
       prefer(kind, trial.design);
       trial.time = Math.min(trial.time ?? Infinity, await clock(kind, request, Infinity));

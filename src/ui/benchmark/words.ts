@@ -2,7 +2,6 @@
 import type {
   BenchmarkName,
   BenchmarkRow,
-  KernelTrial,
   Limit,
   OwnFigure,
   PeerFigure,
@@ -88,16 +87,6 @@ export function peerWords({ peer, ms, ratio, correct, relL2, note }: PeerFigure)
   if (correct === null) return `${peer}: ${note ?? 'not run'}`;
   if (!correct) return `${peer}: wrong results (${relL2?.toExponential(1) ?? '?'} away), so not timed`;
   return `${peer}: ${milliseconds(ms ?? NaN)}, ${figure(ratio ?? NaN)} times ours`;
-}
-
-/** The trial with the least time of each product and format. */
-export function fastest(trials: readonly KernelTrial[]): ReadonlySet<KernelTrial> {
-  const best = new Map<string, KernelTrial>();
-  for (const trial of trials) {
-    const kind = `${trial.product} ${trial.format}`;
-    if (trial.time !== null && trial.time < (best.get(kind)?.time ?? Infinity)) best.set(kind, trial);
-  }
-  return new Set(best.values());
 }
 
 export const rowKey = ({ name, what, shape }: BenchmarkRow): string => `${name} ${what} ${shape}`;

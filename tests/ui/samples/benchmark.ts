@@ -22,9 +22,23 @@ export const benchmarkRows: BenchmarkRow[] = [
   },
 ];
 export const kernelTrials: KernelTrial[] = [
-  { product: 'forward', format: 'q4', design: 'tiles, 64 × 64, 4 × 4 each', time: 2.5, error: 1e-7 },
-  { product: 'forward', format: 'q4', design: 'registers, 8 × 4', time: 4, error: 1e-7 },
-  { product: 'backward', format: 'q4', design: 'tiles, 32 × 64, 4 × 4 each', time: null, error: 0.4 },
+  {
+    product: 'forward',
+    format: 'q4',
+    design: 'tiles, 64 × 64, 4 × 4 each',
+    time: 2.5,
+    error: 1e-7,
+    chosen: true,
+  },
+  { product: 'forward', format: 'q4', design: 'registers, 8 × 4', time: 4, error: 1e-7, chosen: false },
+  {
+    product: 'backward',
+    format: 'q4',
+    design: 'tiles, 32 × 64, 4 × 4 each',
+    time: null,
+    error: 0.4,
+    chosen: false,
+  },
 ];
 export const selfTestChecks: SelfTestCheck[] = [
   { part: 'operations', check: 'rmsNorm', error: 2e-7, tolerance: 1e-4, ok: true },
