@@ -17,8 +17,8 @@ const LARGE = [
   { n: 896, k: 896 },
   { n: 896, k: 4864 },
 ];
-/** Tokens of a step of training; on a processor fewer, which rank the ways alike and take an eighth of the time. */
-const ROWS = { card: 512, processor: 64 };
+/** Tokens of a step of training; on a processor fewer, which rank the ways alike and take a part of the time. */
+const ROWS = { card: 512, processor: 32 };
 
 /** → the winners; `budget` is for each format. */
 export async function tuneFormats(

@@ -76,7 +76,7 @@ const CLEARLY = 1.05;
 /** Candidates within this of the fastest are timed again, so many times. */
 const CLOSE = 1.3;
 const TURNS = 2;
-/** A timing on a graphics card lasts this long at least: the wait for its end alone takes a millisecond or two, now more, now less. */
+/** A timing lasts this long at least: the wait for its end alone takes a millisecond or two, now more, now less. */
 const LASTING: Milliseconds = 8;
 const MOST_REPEATS = 1024;
 
@@ -263,9 +263,6 @@ function run(form: 'nt' | 'nn', input: tf.Tensor, weight: FrozenWeight): tf.Tens
   return form === 'nt' ? linear(input, weight) : linearDx(input, weight);
 }
 
-/** Rounds of one timing in generation, where a product is over before a page's clock has moved. */
-const REPEATS = 32;
-
 /** The best of a few runs, the first of which compiles and is not counted. */
 async function clock(
   { form, rows }: TunedKind,
@@ -286,9 +283,9 @@ async function clock(
   };
   try {
     await timed(1);
-    let repeats = rows === 'many' ? 1 : REPEATS;
+    let repeats = 1;
     let took = await timed(repeats);
-    while (!gpu().software && took < LASTING && repeats < MOST_REPEATS) took = await timed((repeats *= 4));
+    while (took < LASTING && repeats < MOST_REPEATS) took = await timed((repeats *= 4));
     let least = took;
     for (let i = 1; i < RUNS && least / repeats <= HOPELESS * best; i++)
       least = Math.min(least, await timed(repeats));
