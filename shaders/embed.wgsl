@@ -5,8 +5,8 @@
 // ids   [rows]
 // x     [rows, hidden]
 //
-// shared/sharedScale.wgsl is put in front. One invocation per element of x. Ids outside this part of the table are left alone: another part writes them. An id past
-// the whole table reads its last row; the tokenizer's ids are checked before.
+// shared/sharedScale.wgsl is put in front. One invocation per element of x. Ids outside this part of the table are left alone:
+// another part writes them. An id past the whole table reads its last row; the tokenizer's ids are checked before.
 struct Shape { rows: u32, first: u32, vocab: u32, all: u32, hidden: u32 }
 
 @group(0) @binding(0) var<storage, read> codes: array<u32>;

@@ -142,7 +142,7 @@ function predictedBytes(config: ModelConfig, rows: PackedRows, weightFormat: Wei
 
 export async function decode(bench: Bench): Promise<void> {
   const config = qwen();
-  const what = 'New tokens, greedy, after a prompt of 16';
+  const what = 'New tokens, greedy, after a prompt of 16; the mean time of one';
   await withModel(bench, 'decode', what, async (weights, format) => {
     const layer = frozenLayers(weights);
     const nothing = () => {
