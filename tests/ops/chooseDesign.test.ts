@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/device';
 import { chooseDesign, groupsOf, kindOf, useTuned, type Design } from '../../src/ops/product/choose';
-import type { ProductShape } from '../../src/ops/product/operands';
+import { PLAIN, type ProductShape } from '../../src/ops/product/operands';
 import { WEIGHT_FORMATS } from '../../src/protocol/weightFormats';
 
 const DEVICES: Record<string, Pick<Gpu, 'software' | 'fixedSubgroup'>> = {
@@ -12,8 +12,8 @@ const DEVICES: Record<string, Pick<Gpu, 'software' | 'fixedSubgroup'>> = {
   'a processor driver without subgroups': { software: true, fixedSubgroup: 0 },
 };
 const shapeOf = (format: ProductShape['format']): ProductShape => ({
-  ...{ form: 'nt', format, vector: 4, segments: 1, batches: 1 },
-  ...{ lora: false, bias: false, add: false, accumulate: false, flip: false },
+  ...PLAIN,
+  ...{ form: 'nt', format, vector: 4 },
 });
 /** Columns of Qwen2.5-0.5B's vocabulary. */
 const VOCAB = 151_936;

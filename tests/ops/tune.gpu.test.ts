@@ -1,11 +1,12 @@
 /** The search for the fastest product: candidates are judged before they are timed, and winners are used. */
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { decode, encode } from '../../src/checkpoint/planes';
 import { WeightBuilder } from '../../src/checkpoint/upload';
 import { startEngine, type Engine } from '../../src/gpu/backend';
 import { gpu } from '../../src/gpu/inside';
 import { linear } from '../../src/ops/linear';
+import { PLAIN } from '../../src/ops/product/operands';
 import { chooseDesign, kindOf, useTuned, type Design } from '../../src/ops/product/choose';
 import {
   candidates,
@@ -15,6 +16,7 @@ import {
   type JudgedTrial,
   type Trial,
 } from '../../src/ops/product/tune';
+import { WEIGHT_FORMATS } from '../../src/protocol/weightFormats';
 import { randomFrom } from '../../src/random';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -35,18 +37,28 @@ function made(n: number, k: number) {
   return { weight: builder.finish(), values: decode(encode(numbers, 'q4'), 'q4', n * k) };
 }
 
-const NT = {
-  form: 'nt',
-  format: 'q4',
-  vector: 4,
-  lora: false,
-  bias: false,
-  add: false,
-  accumulate: false,
-  flip: false,
-  segments: 1,
-  batches: 1,
-} as const;
+const NT = { ...PLAIN, form: 'nt', format: 'q4', vector: 4 } as const;
+
+describe.each(['this device', 'a graphics card'])(
+  'on %s what is built in is the first candidate',
+  (device) => {
+    const rowsOf = { many: 512, few: 8, one: 1 };
+    it.each(KINDS.flatMap((kind) => WEIGHT_FORMATS.map((format) => [kind.form, kind.rows, format] as const)))(
+      '%s, %s, %s',
+      (form, rows, format) => {
+        const here = gpu();
+        const { software } = here;
+        here.software = software && device === 'this device';
+        try {
+          const built = chooseDesign({ ...NT, form, format }, rowsOf[rows], 4864, here);
+          expect(candidates({ form, rows }, format)[0]).toEqual(built);
+        } finally {
+          here.software = software;
+        }
+      },
+    );
+  },
+);
 
 it('returns the fastest of the candidates that were right, and once in use it is chosen', async () => {
   const trials: JudgedTrial[] = [];

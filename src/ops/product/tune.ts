@@ -94,6 +94,7 @@ const reduce = (rows: number, cols: number, lanes: number, subgroup = false): De
   ...{ rows, cols, lanes, subgroup },
 });
 
+/** What is built in (choose.ts) comes first. */
 export function candidates({ form, rows }: TunedKind, format: WeightFormat): Design[] {
   return rows === 'many' ? forTraining(form, format) : forGeneration(rows === 'one' ? 1 : FEW_ROWS);
 }
@@ -144,12 +145,11 @@ function forTraining(form: 'nt' | 'nn', format: WeightFormat): Design[] {
 /** Every candidate reads the weight once for all rows. */
 function forGeneration(rows: number): Design[] {
   const { software, fixedSubgroup } = gpu();
-  if (software && fixedSubgroup > 0)
-    return [
-      reduce(rows, rows === 1 ? 8 : 4, fixedSubgroup, true),
-      registers(rows, 4, fixedSubgroup),
-      registers(rows, 2, fixedSubgroup),
-    ];
+  if (software && fixedSubgroup > 0) {
+    const along = reduce(rows, rows === 1 ? 8 : 4, fixedSubgroup, true);
+    const [wide, narrow] = [registers(rows, 4, fixedSubgroup), registers(rows, 2, fixedSubgroup)];
+    return rows === 1 ? [along, wide, narrow] : [wide, along, narrow];
+  }
   if (software) return [registers(rows, 4, 0), registers(rows, 2, 0)];
   // the sums of all lanes must fit into 16 KB of workgroup memory
   return rows === 1
