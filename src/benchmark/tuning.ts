@@ -61,7 +61,7 @@ function inWords({ form, rows, design, ...rest }: JudgedTrial, format: WeightFor
 function nameOf(design: Design): string {
   switch (design.design) {
     case 'registers':
-      return `registers, ${design.rows} × ${design.cols}${design.broadcast ? ', shuffled' : ''}`;
+      return `registers, ${design.rows} × ${design.cols}${design.broadcast ? ', shuffled' : ''}${design.blocks ? ', block by block' : ''}`;
     case 'tiled':
       return `tiles, ${design.bm} × ${design.bn}, ${design.tm} × ${design.tn} each${design.stage === 'f16' ? ', half floats' : ''}${design.ahead ? ', asked for ahead' : ''}${design.enough === 0 ? ', sums not shared' : ''}`;
     case 'reduce':

@@ -41,6 +41,19 @@ describe.each(Object.keys(DEVICES))('on %s', (name) => {
   });
 });
 
+describe('on a processor driver, one row', () => {
+  const gpu = DEVICES['a processor driver'] as Gpu;
+
+  it.each(WEIGHT_FORMATS)('a weight that lies in blocks is read block by block, %s', (format) => {
+    const packed = !['f32', 'f16'].includes(format);
+    const chosen = chooseDesign(shapeOf(format), 1, VOCAB, gpu);
+    expect(chosen).toMatchObject(
+      packed ? { design: 'registers', rows: 1, blocks: true } : { design: 'reduce', subgroup: true },
+    );
+    expect(chooseDesign(shapeOf(format), 2, VOCAB, gpu)).not.toHaveProperty('blocks');
+  });
+});
+
 describe('on a graphics card, many rows', () => {
   const gpu = { software: false, fixedSubgroup: 32 } as Gpu;
   const tall: Design = { design: 'tiled', bm: 128, bn: 64, tm: 8, tn: 8, stage: 'f32' };

@@ -11,7 +11,7 @@ import { embed } from '../../src/ops/embed';
 import { linear, linearDx, outerProduct } from '../../src/ops/linear';
 import { preferDesign, type Design } from '../../src/ops/product/choose';
 import { disposeWeight } from '../../src/ops/weight';
-import { WEIGHT_FORMATS } from '../../src/protocol/weightFormats';
+import { WEIGHT_FORMATS, type WeightFormat } from '../../src/protocol/weightFormats';
 import { relativeL2 } from '../../src/selftest/distance';
 import { againstLoops, bothWays } from './productCases';
 import { DESIGNS, filled, made, times, transposed } from './products';
@@ -27,7 +27,7 @@ afterEach(() => engine.check());
 againstLoops(DESIGNS);
 
 /** What generation may choose on some device: all rows of a step in one group, which tune.ts tries in these and other widths. */
-const FEW: Record<string, (rows: number) => Design | null> = {
+const FEW: Record<string, (rows: number, format: WeightFormat) => Design | null> = {
   'the chosen design': () => null,
   'lanes of a workgroup, each sum shared by several': (rows) => ({
     design: 'reduce',
@@ -35,6 +35,12 @@ const FEW: Record<string, (rows: number) => Design | null> = {
   }),
   'fewer lanes than sums': (rows) => ({ design: 'reduce', rows, cols: 8, lanes: 32, subgroup: false }),
   'tiles of eight rows': () => ({ design: 'tiled', bm: 8, bn: 64, tm: 2, tn: 4, stage: 'f32' }),
+  // needs subgroups of one size, as every software driver has them
+  'registers, whole blocks passed round': (rows, format) => {
+    const { fixedSubgroup } = gpu();
+    if (fixedSubgroup === 0 || format === 'f32') return null;
+    return { design: 'registers', rows, cols: 2, broadcast: fixedSubgroup, blocks: true };
+  },
   'registers, two columns': (rows) => ({ design: 'registers', rows, cols: 2, broadcast: 0 }),
 };
 
@@ -50,8 +56,8 @@ describe.each(
   // one sequence, two, four, and numbers of them between; columns that end inside a group and past a part; more words than lanes
   it.each([1, 2, 3, 5, 8])('%i rows', async (m) => {
     const [n, k, rank, scale] = [132, 640, 3, 0.5];
-    const wish = FEW[design]?.(2 ** Math.ceil(Math.log2(m))) ?? null;
-    if (wish) preferDesign((shape) => (shape.vector === 4 ? wish : null));
+    const together = 2 ** Math.ceil(Math.log2(m));
+    preferDesign((shape) => (shape.vector === 4 ? (FEW[design]?.(together, shape.format) ?? null) : null));
     const { weight, values } = made(format, n, k, 64);
     const [x, bias, residual] = [filled(m * k), filled(n), filled(m * n)];
     const [a, b] = [filled(rank * k), filled(n * rank)];

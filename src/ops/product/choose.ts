@@ -2,6 +2,7 @@
 import type { Gpu } from '../../gpu/device';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { wayOf } from '../ways';
+import { inBlocks } from './blocks';
 import { rightOf, type ProductShape } from './operands';
 import { reduceGroups, reduceSource, type Reduce } from './reduce';
 import type { RightForm } from './right';
@@ -76,9 +77,10 @@ function forFewRows(shape: ProductShape, rows: number, width: number, gpu: Gpu):
   if (winner?.design === 'tiled') return winner;
   if (winner) return { ...winner, rows: Math.min(winner.rows, rowsTogether(rows)) };
   if (!gpu.software) return reduce(shape, rows, 64, false);
-  // the sums of several rows are too many for one lane's registers to be added up by the subgroup
-  if (rows === 1 && gpu.fixedSubgroup > 0) return reduce(shape, rows, gpu.fixedSubgroup, true);
-  return registers(shape, rows, width, gpu.fixedSubgroup);
+  const { fixedSubgroup } = gpu;
+  if (rows > 1 || fixedSubgroup === 0) return registers(shape, rows, width, fixedSubgroup);
+  if (!inBlocks(rightOf(shape))) return reduce(shape, rows, fixedSubgroup, true);
+  return { design: 'registers', rows, cols: 2, broadcast: fixedSubgroup, blocks: true };
 }
 
 /** Rows of a group: powers of two, so that few kernels are compiled. */

@@ -56,13 +56,13 @@ const SHAPE =
   'struct Shape { m: u32, n: u32, k: u32, rank: u32, scale: f32, loraScale: f32, chunk: u32, part: u32, ' +
   'leftRow: u32, left0: u32, rightRow: u32, right0: u32, resultRow: u32, result0: u32, pad0: u32, pad1: u32';
 
-/** Struct and buffers, in the order in which product.ts binds them. */
-export function operands(shape: ProductShape): string[] {
+/** Struct and buffers, in the order in which product.ts binds them. `word`: what one load of w brings, where it is not the usual. */
+export function operands(shape: ProductShape, word = rightOf(shape).word): string[] {
   const vector = shape.vector === 4 ? 'vec4f' : 'f32';
   const right = rightOf(shape);
   const left = shape.form === 'tn' ? 'f32' : vector;
   const result = shape.form === 'nt' || shape.flip ? 'f32' : vector;
-  const list = [`left: array<${left}>`, `right: array<${right.word}>`];
+  const list = [`left: array<${left}>`, `right: array<${word}>`];
   if (right.wordsPerBlock > 0) list.push('scales: array<u32>');
   if (shape.lora) list.push('low: array<f32>', `up: array<${shape.form === 'nt' ? 'f32' : vector}>`);
   if (shape.bias) list.push('bias: array<f32>');

@@ -3,6 +3,7 @@
  * unroll badly. With `broadcast` a workgroup is one subgroup and the left operand is loaded once and passed round by shuffle:
  * 3 to 5 times faster on processor drivers (no shared memory, no barriers). Without it any device runs it.
  */
+import { blockLoop } from './blocks';
 import {
   dotInto,
   extras,
@@ -25,6 +26,8 @@ export interface Registers {
    * adds to what is there. What a group reads of w is then small enough to lie in a processor's cache when the next rows want it.
    */
   depth?: number;
+  /** nt with `broadcast`: a step goes through a whole block of a packed weight (blocks.ts). */
+  blocks?: boolean;
 }
 
 type Tile = ProductShape & Registers;
@@ -50,7 +53,7 @@ export function registersSource(tile: Tile): string {
   const lanes = lanesOf(tile);
   return [
     broadcast ? 'enable subgroups;' : '',
-    ...operands(tile),
+    ...operands(tile, tile.blocks ? 'vec4u' : undefined),
     `@compute @workgroup_size(${lanes})`,
     `fn main(@builtin(workgroup_id) wg: vec3u, @builtin(${broadcast ? 'subgroup_invocation_id' : 'local_invocation_index'}) lane: u32) {`,
     ...ownShape(tile),
@@ -132,7 +135,7 @@ function nt(tile: Tile): string {
     `let width = shape.k / ${vector}u;`,
     `let words = shape.k / ${right.width}u;`,
     `let stop = (shape.left0 + shape.chunk) / ${right.width}u;`,
-    ...loop,
+    ...(tile.blocks ? blockLoop(tile) : loop),
     ...all.map(({ name }) => `${name} *= shape.scale;`),
   ];
   if (lora) {

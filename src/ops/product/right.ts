@@ -17,6 +17,8 @@ export interface RightForm {
   vectors(word: string, scale: string): string[];
   /** The same for one vector, whose number `v` in the word is known at run time only. */
   vectorAt(word: string, v: string, scale: string): string;
+  /** Null where there are no scales. */
+  packed: Packed | null;
   /** WGSL expression for the scale of block number `block`; empty where there are none. */
   scale(block: string): string;
   /** WGSL type of a scale. */
@@ -25,10 +27,22 @@ export interface RightForm {
   functions: string;
 }
 
+/** The weights of a block before its scale: w = scale · code, with an offset scale.x · code + scale.y. */
+export interface Packed {
+  /** Expressions for the codes of a word's vectors, each times 1 / `place`. */
+  codes(word: string): string[];
+  /** What the other operand is multiplied with, so that codes may stay where they lie in a word; null for 1. */
+  place: string | null;
+  offset: boolean;
+}
+
 const half = (block: string) => `unpack2x16float(scales[(${block}) >> 1u])[(${block}) & 1u]`;
 const nibbles = (word: string) => `(vec4u(${word}) >> vec4u(0u, 4u, 8u, 12u)) & vec4u(15u)`;
 
-const none = { wordsPerBlock: 0, scale: () => '', scaleType: 'f32', functions: '' } as const;
+const bytes = (word: string) =>
+  `vec4f((vec4i(bitcast<i32>(${word})) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u))`;
+
+const none = { packed: null, wordsPerBlock: 0, scale: () => '', scaleType: 'f32', functions: '' } as const;
 /** A word of one vector. */
 const single = (vector: (word: string, scale: string) => string) => ({
   vectors: (word: string, scale: string) => [vector(word, scale)],
@@ -61,6 +75,11 @@ fn nf4(code: vec4u) -> vec4f {
 }`;
 
 const normalFloat = {
+  packed: {
+    codes: (word: string) => [word, `(${word} >> 16u)`].map((half) => `nf4(${nibbles(half)})`),
+    place: null,
+    offset: false,
+  },
   ...double((word, scale) => `nf4(${nibbles(word)}) * ${scale}`),
   word: 'u32',
   width: 8,
@@ -77,10 +96,8 @@ const FORMS: Record<WeightFormat, RightForm> = {
     width: 4,
   },
   q8: {
-    ...single(
-      (word, scale) =>
-        `vec4f((vec4i(bitcast<i32>(${word})) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u)) * ${scale}`,
-    ),
+    ...single((word, scale) => `${bytes(word)} * ${scale}`),
+    packed: { codes: (word) => [bytes(word)], place: null, offset: false },
     word: 'u32',
     width: 4,
     wordsPerBlock: 8,
@@ -90,6 +107,14 @@ const FORMS: Record<WeightFormat, RightForm> = {
   },
   q4: {
     ...double((word, scale) => `fma(vec4f(${nibbles(word)}), vec4f(${scale}.x), vec4f(${scale}.y))`),
+    packed: {
+      codes: (word) =>
+        [word, `(${word} >> 16u)`].map(
+          (half) => `vec4f(vec4u(${half}) & vec4u(0xfu, 0xf0u, 0xf00u, 0xf000u))`,
+        ),
+      place: 'vec4f(1.0, 0.0625, 0.00390625, 0.000244140625)',
+      offset: true,
+    },
     word: 'u32',
     width: 8,
     wordsPerBlock: 4,

@@ -19,6 +19,7 @@ import {
   type RowCount,
   type TunedTable,
 } from './choose';
+import { inBlocks } from './blocks';
 import { rightForm } from './right';
 
 /** A weight to multiply with and the numbers it holds, made by the caller in the format that is tuned for. */
@@ -96,7 +97,7 @@ const reduce = (rows: number, cols: number, lanes: number, subgroup = false): De
 
 /** What is built in (choose.ts) comes first. */
 export function candidates({ form, rows }: TunedKind, format: WeightFormat): Design[] {
-  return rows === 'many' ? forTraining(form, format) : forGeneration(rows === 'one' ? 1 : FEW_ROWS);
+  return rows === 'many' ? forTraining(form, format) : forGeneration(rows === 'one' ? 1 : FEW_ROWS, format);
 }
 
 /** f16 tiles are for weights that are rounded already: on f32 they would be the only rounding there is. */
@@ -143,12 +144,14 @@ function forTraining(form: 'nt' | 'nn', format: WeightFormat): Design[] {
 }
 
 /** Every candidate reads the weight once for all rows. */
-function forGeneration(rows: number): Design[] {
+function forGeneration(rows: number, format: WeightFormat): Design[] {
   const { software, fixedSubgroup } = gpu();
   if (software && fixedSubgroup > 0) {
     const along = reduce(rows, rows === 1 ? 8 : 4, fixedSubgroup, true);
     const [wide, narrow] = [registers(rows, 4, fixedSubgroup), registers(rows, 2, fixedSubgroup)];
-    return rows === 1 ? [along, wide, narrow] : [wide, along, narrow];
+    if (rows > 1) return [wide, along, narrow];
+    if (!inBlocks(rightForm(format, true))) return [along, wide, narrow];
+    return [...[narrow, wide].map((one) => ({ ...one, blocks: true })), along];
   }
   if (software) return [registers(rows, 4, 0), registers(rows, 2, 0)];
   // the sums of all lanes must fit into 16 KB of workgroup memory

@@ -1,0 +1,77 @@
+/**
+ * The loop of an nt product in registers (registers.ts) that takes a whole block of packed weights a step, for few rows. A processor
+ * driver goes through the lanes one by one at every load, so loads are few and wide: a block is read in vectors of four words, and the
+ * left operand once by all lanes together, each a vector of its own that is passed round. The block's scale meets its sum, not its weights.
+ */
+import { dotInto, range, rightOf, type ProductShape } from './operands';
+import type { Packed, RightForm } from './right';
+
+interface BlockTile extends ProductShape {
+  rows: number;
+  cols: number;
+  /** Lanes of the subgroup. */
+  broadcast: number;
+}
+
+/** Whether a weight lies in blocks of words, which this loop is for. */
+export const inBlocks = (right: RightForm): right is RightForm & { packed: Packed } => right.packed !== null;
+
+/** Adds to `c_row_column` of registers.ts; `col_column` is the column that a lane reads, `stop` the word at which the loop ends. */
+export function blockLoop(tile: BlockTile): string[] {
+  const { rows, cols, broadcast: lanes } = tile;
+  const right = rightOf(tile);
+  if (!inBlocks(right)) throw new Error(`A weight in ${tile.format} does not lie in blocks.`);
+  const { packed, wordsPerBlock, width } = right;
+  const loads = wordsPerBlock / 4;
+  const vectors = (wordsPerBlock * width) / 4;
+  const cells = range(rows).flatMap((i) => range(cols).map((j) => ({ i, j })));
+  // vector v of row i is number v · rows + i; lanes hold one number each, in as many loads as that takes
+  const number = (i: number, v: number) => v * rows + i;
+  const shared = (name: string, at: number) =>
+    `subgroupBroadcast(${name}_${Math.floor(at / lanes)}, ${at % lanes}u)`;
+  const own = range(Math.ceil((rows * vectors) / lanes)).flatMap((l) => [
+    `let number_${l} = ${rows * vectors < lanes ? `lane % ${rows * vectors}u` : `lane + ${l * lanes}u`};`,
+    `let own_${l} = left[min(row0 + number_${l} % ${rows}u, shape.m - 1u) * width + block * ${vectors}u + number_${l} / ${rows}u];`,
+    packed.offset ? `let total_${l} = (own_${l}.x + own_${l}.y) + (own_${l}.z + own_${l}.w);` : '',
+    `let placed_${l} = ${packed.place ? `own_${l} * ${packed.place}` : `own_${l}`};`,
+  ]);
+  const totals = range(rows).map(
+    (i) =>
+      `let total_of_${i} = ${range(vectors)
+        .map((v) => shared('total', number(i, v)))
+        .join(' + ')};`,
+  );
+  const steps = range(vectors).flatMap((v) => {
+    const word = Math.floor((4 * v) / width);
+    const half = width === 8 ? v % 2 : 0;
+    return [
+      '{',
+      ...range(rows).map((i) => `let a_${i} = ${shared('placed', number(i, v))};`),
+      ...range(cols).map(
+        (j) => `let b_${j} = ${packed.codes(`block_${j}_${Math.floor(word / 4)}[${word % 4}]`)[half] ?? ''};`,
+      ),
+      ...cells.map(({ i, j }) => dotInto(`sum_${i}_${j}`, `a_${i}`, `b_${j}`, 4)),
+      '}',
+    ];
+  });
+  return [
+    `let blocks = words / ${wordsPerBlock}u;`,
+    `for (var block = shape.left0 / ${wordsPerBlock * width}u; block < stop / ${wordsPerBlock}u; block++) {`,
+    ...own,
+    ...(packed.offset ? totals : []),
+    ...range(cols).flatMap((j) => [
+      `let scale_${j} = ${right.scale(`col_${j} * blocks + block`)};`,
+      ...range(loads).map(
+        (l) => `let block_${j}_${l} = right[(col_${j} * blocks + block) * ${loads}u + ${l}u];`,
+      ),
+    ]),
+    ...cells.map(({ i, j }) => `var sum_${i}_${j} = 0.0;`),
+    ...steps,
+    ...cells.map(({ i, j }) =>
+      packed.offset
+        ? `c_${i}_${j} = fma(scale_${j}.x, sum_${i}_${j}, fma(scale_${j}.y, total_of_${i}, c_${i}_${j}));`
+        : `c_${i}_${j} = fma(scale_${j}, sum_${i}_${j}, c_${i}_${j});`,
+    ),
+    '}',
+  ];
+}
