@@ -224,6 +224,13 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
     help: 'Learning goes back through every layer. What a kept layer computed stays in memory for that; the others compute it a second time. A number above that of the layers keeps all.',
     reason: '0: the least memory. A kept layer is not computed a second time; the plan says how many fit.',
   },
+  halfInputs: {
+    label: 'Half the memory for what layers computed again start from',
+    group: 'batch',
+    needsNewRun: true,
+    help: 'The input of such a layer waits in memory for the way back. As half floats it takes half the room, and gradients are right to about three digits.',
+    reason: 'Off: gradients are exact. It saves most with long sequences.',
+  },
   mask: {
     label: 'Learn from',
     group: 'data',

@@ -47,6 +47,8 @@ export const settingsSchema = v.strictObject({
   weightFormat: v.picklist(WEIGHT_FORMATS),
   /** Layers, counted from the last, that are not computed again on the way back; more than there are means all. */
   keptLayers: count(0, MOST_LAYERS),
+  /** Whether the inputs of layers that are computed again wait for that as half floats. */
+  halfInputs: v.boolean(),
   seed: count(0, 2 ** 31 - 1),
 });
 export type Settings = v.InferOutput<typeof settingsSchema>;
@@ -76,6 +78,7 @@ export const defaultSettings: Settings = {
   minimumGain: 0.01,
   weightFormat: 'f16',
   keptLayers: 0,
+  halfInputs: false,
   seed: 42,
 };
 

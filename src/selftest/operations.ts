@@ -9,6 +9,7 @@ import { crossEntropy } from '../ops/crossEntropy';
 import { dropout } from '../ops/dropout';
 import { accumulate, adamw, gradientNorm } from '../ops/flat';
 import { glu, type Activation } from '../ops/glu';
+import { fromHalves, toHalves } from '../ops/halves';
 import { splitHeads } from '../ops/heads';
 import { gatherRows, scatterRows, zerosOnDevice } from '../ops/pickRows';
 import { branchedNorm, rmsNorm } from '../ops/rmsNorm';
@@ -135,7 +136,9 @@ function pick(): tf.Tensor[] {
   const [x, few] = [filled(ROWS, 10), filled(5, 10)];
   const at = tf.tensor1d([36, 0, 17, 99, 99], 'int32');
   const target = scatterRows(tf.clone(zerosOnDevice([ROWS, 10])), few, at);
-  return [gatherRows(x, at), target];
+  // halves themselves, an odd count of them
+  const exact = tf.div(tf.round(tf.mul(filled(1, 129), 64)), 64);
+  return [gatherRows(x, at), target, fromHalves(toHalves(exact), exact.shape)];
 }
 
 /** The largest logit, a draw by temperature, and one out of a nucleus. */

@@ -6,6 +6,7 @@ import type { Bytes } from '../units';
 import { chunkRows } from './chunkRows';
 import { layerBackward, layerForward, layerGradients, rowsOf, type LayerWork } from './layerBuffers';
 import type { Pool } from './pool';
+import type { Keeping } from './step';
 
 /** What each part of the pass adds to the pool. */
 export interface PassBytes {
@@ -13,25 +14,33 @@ export interface PassBytes {
   head: Bytes;
 }
 
-/** `kept`: so many of the last layers are not computed twice. */
-export function passBuffers(pool: Pool, work: LayerWork, kept: number): PassBytes {
+export function passBuffers(pool: Pool, work: LayerWork, { keptLayers, halfInputs }: Keeping): PassBytes {
   const before = pool.bytes;
   const hidden = rowsOf(work.tokens, work.config.hidden);
+  const halves = rowsOf(1, Math.ceil((work.tokens * work.config.hidden) / 2));
   pool.run(hidden);
   if (work.config.embeddingScale !== 1) {
     pool.runStock(hidden);
     pool.drop(hidden);
   }
   const { layers } = work.config;
-  const whole = Array.from({ length: Math.min(kept, layers) }, () => work);
+  const whole = Array.from({ length: Math.min(keptLayers, layers) }, () => work);
   const again = layers - whole.length;
   for (let layer = 0; layer < again; layer++) {
     const { saved, unsaved } = layerForward(pool, work);
     pool.drop(...unsaved, ...saved.slice(0, -1));
+    if (halfInputs) {
+      pool.run(halves);
+      pool.drop(hidden);
+    }
     pool.submit();
   }
   const head = endBuffers(pool, whole, work, hidden);
   for (let layer = 0; layer < again; layer++) {
+    if (halfInputs) {
+      pool.run(hidden);
+      pool.drop(halves);
+    }
     const { saved, unsaved } = layerForward(pool, work, true);
     pool.drop(...unsaved);
     pool.drop(...saved, ...layerBackward(pool, work), hidden, hidden);

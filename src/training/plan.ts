@@ -45,7 +45,10 @@ export function planRun(
   pool.take(flat, flat, flat, flat, ...staging);
   const trained = full ? 'all' : new Map(modules.map(({ target, rank }) => [target, rank]));
   const work: LayerWork = { config, tokens, trained, dropout: settings.dropout > 0 };
-  const pass = passBuffers(pool, work, settings.keptLayers);
+  const pass = passBuffers(pool, work, {
+    keptLayers: settings.keptLayers,
+    halfInputs: settings.halfInputs && machine.backend === 'webgpu',
+  });
   const memory: MemoryPart[] = [
     { part: 'weights', bytes: full ? 0 : frozenBytes(config, format) },
     { part: 'adapter', bytes: flat },

@@ -47,7 +47,7 @@ export function rehearseRun({ config, settings, train, validation }: RehearsedRu
 
     const batch = batchOf(train);
     const seed = settings.dropout > 0 ? blankTensor([1], 'int32') : null;
-    const { logp } = forwardBackward(config, trainable, batch, seed, settings.keptLayers);
+    const { logp } = forwardBackward(config, trainable, batch, seed, settings);
     tf.sum(logp);
     logp.dispose();
     const { beta1, beta2, epsilon, weightDecay, learningRate } = settings;

@@ -168,7 +168,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
       const micro = rows.slice(at, at + rowsAtOnce);
       batch = makeBatch(train, micro, rowsAtOnce, 1 / supervised, config, tables, chunk, batch);
       if (tf.getBackend() === 'webgpu') orderFreeBuffers();
-      const { logp } = forwardBackward(config, trainable, batch, dropoutSeed ?? null, settings.keptLayers);
+      const { logp } = forwardBackward(config, trainable, batch, dropoutSeed ?? null, settings);
       sums.push(tf.tidy(() => tf.sum(logp)));
       logp.dispose();
     }

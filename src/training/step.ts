@@ -9,28 +9,36 @@ import { submit } from '../gpu/inside';
 import type { ModelConfig } from '../model/config';
 import { embedTokens } from '../model/decoder';
 import { accumulate } from '../ops/flat';
+import { fromHalves, toHalves } from '../ops/halves';
 import { trainedWeight } from '../ops/weight';
 import type { Batch } from './batch';
 import { throughEnd, type EndResult } from './keptLayers';
 import { among, blocksOf, nameOf, throughLayers, type Pass } from './layerRun';
 
-/**
- * Adds the gradient of −Σ weights·logp to the flat buffer. `kept`: so many of the last layers are not computed twice. logp [tokens]
- * is the caller's to dispose of.
- */
+/** What a pass keeps for the way back. */
+export interface Keeping {
+  /** So many of the last layers are not computed twice. */
+  keptLayers: number;
+  /** Whether the inputs of the others wait as half floats. */
+  halfInputs: boolean;
+}
+
+const LEAST_KEPT: Keeping = { keptLayers: 0, halfInputs: false };
+
+/** Adds the gradient of −Σ weights·logp to the flat buffer. logp [tokens] is the caller's to dispose of. */
 export function forwardBackward(
   config: ModelConfig,
   trainable: Trainable,
   batch: Batch,
   dropoutSeed: tf.Tensor | null,
-  kept = 0,
+  { keptLayers, halfInputs }: Keeping = LEAST_KEPT,
 ): { logp: tf.Tensor } {
   const pass: Pass = { config, trainable, batch, dropoutSeed };
   const { blocks, flat, direct } = trainable;
   const trainsOutside = blocks.some((block) => typeof block.place !== 'number');
   const lowest = trainsOutside ? 0 : Math.min(...blocks.map((block) => Number(block.place)));
   // below the lowest that is trained nothing goes back, so nothing is kept for it
-  const firstKept = Math.max(lowest, config.layers - kept);
+  const firstKept = Math.max(lowest, config.layers - keptLayers);
   const add = (block: Block, gradient: tf.Tensor | undefined) => {
     if (!gradient) throw new Error(`No gradient for ${nameOf(block)}.`);
     if (!direct) accumulate(flat.state, gradient, block.offset);
@@ -38,16 +46,17 @@ export function forwardBackward(
   };
   const own = (block: Block) => flat.tensor(block);
 
-  const inputs: tf.Tensor[] = [
-    tf.tidy(() => embedTokens(config, trainable.outside(own).embedding, batch.ids)),
-  ];
+  const inputs: tf.Tensor[] = [];
+  let x = tf.tidy(() => embedTokens(config, trainable.outside(own).embedding, batch.ids));
+  const { shape } = x;
   for (let index = 0; index < firstKept; index++) {
-    inputs.push(tf.tidy(() => throughLayers(pass, { from: index, to: index + 1 }, last(inputs), own)));
+    const input = x;
+    x = tf.tidy(() => throughLayers(pass, { from: index, to: index + 1 }, input, own));
+    inputs.push(halfInputs ? toHalves(input) : input);
+    if (halfInputs) input.dispose();
     flush();
   }
 
-  const x = inputs.pop();
-  if (!x) throw new Error('The model has no input.');
   const needsDx = firstKept > lowest || trainsOutside;
   const end = throughEnd(pass, firstKept, x, { dx: needsDx, weights: trainsOutside });
   x.dispose();
@@ -58,8 +67,10 @@ export function forwardBackward(
 
   let dy = end.dx;
   for (let index = firstKept - 1; index >= lowest; index--) {
-    const input = inputs.pop();
-    if (!input || !dy) throw new Error(`The input or the gradient of layer ${index} is missing.`);
+    const waiting = inputs.pop();
+    if (!waiting || !dy) throw new Error(`The input or the gradient of layer ${index} is missing.`);
+    const input = halfInputs ? fromHalves(waiting, shape) : waiting;
+    if (halfInputs) waiting.dispose();
     const { dx, gradients } = backThroughLayer(pass, index, input, dy, index > lowest || trainsOutside);
     tf.dispose([input, dy]);
     blocksOf(trainable, { from: index, to: index + 1 }).forEach((block, i) => add(block, gradients[i]));
@@ -117,10 +128,4 @@ function addOutside(
 /** tfjs frees into its pool only at a submit: one at every layer keeps the peak at one layer. */
 function flush(): void {
   if (tf.getBackend() === 'webgpu') submit();
-}
-
-function last(list: tf.Tensor[]): tf.Tensor {
-  const tensor = list[list.length - 1];
-  if (!tensor) throw new Error('The model has no input.');
-  return tensor;
 }

@@ -42,6 +42,7 @@ const settings: fc.Arbitrary<SettingsLink['settings']> = fc.record({
   minimumGain: rates(0, 1),
   weightFormat: fc.constantFrom(...WEIGHT_FORMATS),
   keptLayers: counts(0, 1000),
+  halfInputs: fc.boolean(),
   seed: counts(0, 2 ** 31 - 1),
 });
 const ids = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,63}$/);

@@ -43,7 +43,10 @@ beforeAll(async () => {
 async function lossAndGradient(config: ModelConfig, trainable: Trainable, kept = 0) {
   const tables = rotaryTables(config, packed.length);
   const batch = makeBatch(packed, [0], 1, 1 / packed.supervised, config, tables, 32);
-  const { logp } = forwardBackward(config, trainable, batch, null, kept);
+  const { logp } = forwardBackward(config, trainable, batch, null, {
+    keptLayers: kept,
+    halfInputs: false,
+  });
   const loss = -(await logp.data<'float32'>()).reduce((sum, one) => sum + one, 0) / packed.supervised;
   const gradient = Float32Array.from(await trainable.flat.state.gradient.data());
   disposeBatch(batch);

@@ -97,6 +97,11 @@ const cases: { name: string; config: ModelConfig; changes: Partial<Settings> }[]
   { name: 'Gemma, which norms results too', config: tiny('gemma3_text'), changes: {} },
   { name: 'Phi-3 with fused layers', config: tiny('phi3'), changes: { targets: ['o_proj', 'down_proj'] } },
   { name: 'a wider model, 256 tokens', config: middle, changes: { sequenceLength: 256 } },
+  {
+    name: 'a wider model, 256 tokens, inputs as half floats',
+    config: middle,
+    changes: { sequenceLength: 256, halfInputs: true },
+  },
 ];
 
 it.each(cases)(

@@ -106,6 +106,17 @@ it('keeping everything gives the losses of recomputing', async () => {
   kept.losses.forEach((loss, index) => expect(loss).toBeCloseTo(recomputed.losses[index] ?? NaN, 4));
 });
 
+it('inputs that wait as half floats change gradients in the fourth digit, and losses less', async () => {
+  const exact = await run(settings());
+  const halves = await run(settings({ halfInputs: true }));
+  // the loss of the first step was there before anything was read back
+  expect(halves.losses[0]).toBe(exact.losses[0]);
+  expect(halves.losses.slice(1)).not.toEqual(exact.losses.slice(1));
+  halves.losses.forEach((loss, index) =>
+    expect(Math.abs(loss / (exact.losses[index] ?? NaN) - 1)).toBeLessThan(2e-3),
+  );
+});
+
 it('micro-batches that do not divide the step give the loss of one batch', async () => {
   // 12 examples in 6 rows: batchExamples 12 is one step of 6 rows; its loss is the mean over all supervised tokens
   const { losses } = await run(settings({ batchExamples: 12, learningRate: 1e-6, epochs: 1 }));
