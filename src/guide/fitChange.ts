@@ -22,6 +22,7 @@ function ladders(config: ModelConfig, settings: Settings, machine: Machine): Tur
   return [
     lora ? fewerLayers(Math.min(settings.keptLayers, config.layers)) : [],
     lora ? [] : [{ method: 'lora' as const, keptLayers: 0 }],
+    halvedInputs(config, settings, machine),
     smallerFormats(config, settings, machine),
     halves(settings.batchExamples, 1).map((batchExamples) => ({ batchExamples })),
     halves(settings.rank, 4).map((rank) => ({ rank })),
@@ -85,6 +86,12 @@ function halves(from: number, least: number, multipleOf = 1): number[] {
   const found: number[] = [];
   for (let value = from / 2; value >= least && value % multipleOf === 0; value /= 2) found.push(value);
   return found;
+}
+
+/** Where every layer is kept, or there is hardly one, nothing waits that could take less. */
+function halvedInputs(config: ModelConfig, settings: Settings, machine: Machine): Turned[] {
+  const bytes = (halfInputs: boolean) => predict(config, { ...settings, halfInputs }, machine).predictedBytes;
+  return !settings.halfInputs && bytes(true) < bytes(false) ? [{ halfInputs: true }] : [];
 }
 
 /** Formats that take less than the one before: where sides do not suit a format's blocks it takes more than its name says. */

@@ -158,6 +158,18 @@ describe('the smallest change', () => {
     expect(half?.settings).toEqual({ keptLayers: 8 });
   });
 
+  it('is inputs as half floats before smaller weights, where they are enough', () => {
+    const long = settings({ sequenceLength: 2048, batchExamples: 1 });
+    const { sequenceLength, batchExamples } = long;
+    const of = (halfInputs: boolean) => needed({ sequenceLength, batchExamples, halfInputs });
+    // 16 inputs of 2,048 × 2,048 numbers wait; two of them are there in full at the peak
+    expect(of(false) - of(true)).toBeGreaterThan(12 * 2 * 2048 * 2048);
+    const room = roomFor({ sequenceLength, batchExamples, halfInputs: true });
+    expect(smallestChange(llama1b, long, room)?.settings).toEqual({ halfInputs: true });
+    const kept = settings({ sequenceLength, batchExamples, keptLayers: 1000 });
+    expect(smallestChange(llama1b, kept, room)?.settings).not.toHaveProperty('halfInputs');
+  });
+
   it('changes two settings only where no single one is enough', () => {
     const least = { weightFormat: 'nf4', batchExamples: 1 } as const;
     const found = smallestChange(llama1b, settings(), roomFor(least));

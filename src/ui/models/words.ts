@@ -43,12 +43,13 @@ export function changeInWords({ settings, verdict }: Change): string {
 }
 
 function partsOf(settings: Partial<Settings>): string[] {
-  const { method, keptLayers, weightFormat, batchExamples, rank, sequenceLength } = settings;
+  const { method, keptLayers, halfInputs, weightFormat, batchExamples, rank, sequenceLength } = settings;
   return [
     ...(method === 'lora' ? ['an adapter instead of all weights'] : []),
     ...(keptLayers === undefined || method !== undefined
       ? []
       : [keptLayers === 0 ? 'all layers computed again' : `${keptLayers} layers kept for the way back`]),
+    ...(halfInputs ? ['half floats for the inputs of layers'] : []),
     ...(weightFormat === undefined ? [] : [`${formatName(weightFormat)} weights`]),
     ...(batchExamples === undefined
       ? []
