@@ -83,7 +83,7 @@ it('names every difference in plain words, and nothing that is the same', async 
   await sent();
   await expect
     .element(page.getByTestId('link-review'))
-    .toHaveTextContent(/5 of 25 settings differ from yours/);
+    .toHaveTextContent(/5 of 26 settings differ from yours/);
   expect(row('model')).toBe(
     'Base model | Tiny Llama | Qwen/Qwen2.5-0.5B-Instruct commit 7ae5576, 16-bit not here yet',
   );

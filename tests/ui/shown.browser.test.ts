@@ -81,7 +81,7 @@ it('model output is text, never markup', async () => {
 it('every setting has its field, made from the schema', async () => {
   await show('opened', '#/train');
   const ids = [...document.querySelectorAll('[id^=setting-]:not([id$=-help])')].map((one) => one.id);
-  expect(ids).toHaveLength(25);
+  expect(ids).toHaveLength(26);
   expect(document.querySelector<HTMLInputElement>('#setting-learningRate')?.valueAsNumber).toBe(
     lessons[0]?.settings.learningRate,
   );
