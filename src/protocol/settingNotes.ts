@@ -225,10 +225,10 @@ export const fieldNotes: Record<keyof Settings, FieldNote> = {
     reason: '0: the least memory. A kept layer is not computed a second time; the plan says how many fit.',
   },
   halfInputs: {
-    label: 'Half the memory for what layers computed again start from',
+    label: 'Keep layer inputs as half floats',
     group: 'batch',
     needsNewRun: true,
-    help: 'The input of such a layer waits in memory for the way back. As half floats it takes half the room, and gradients are right to about three digits.',
+    help: 'A layer that is computed a second time starts from its input, which waits in memory for that. In 16 bits it takes half the room, and gradients are right to about three digits.',
     reason: 'Off: gradients are exact. It saves most with long sequences.',
   },
   mask: {
