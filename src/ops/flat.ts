@@ -16,7 +16,7 @@ import { dispatch, floatBits, foldGroups } from '../gpu/dispatch';
 import { output, release } from '../gpu/tensors';
 import { refill } from '../gpu/refill';
 import { accumulateReference, adamwReference, normReference } from './flat.reference';
-import { wayOf } from './ways';
+import { byKernel } from './ways';
 
 export interface AdamwScalars {
   learningRate: number;
@@ -40,12 +40,11 @@ export interface FlatState {
 
 export const SCALARS = 7;
 
-const byKernel = () => tf.getBackend() === 'webgpu' && wayOf('adamw') !== 'stock';
 const PARTS = 1024;
 
 /** gradient[offset …] += values. `offset` in numbers. */
 export function accumulate(state: FlatState, values: tf.Tensor, offset: number): void {
-  if (!byKernel()) {
+  if (!byKernel('adamw')) {
     accumulateReference(state, values, offset);
     return;
   }
@@ -61,7 +60,7 @@ export function accumulate(state: FlatState, values: tf.Tensor, offset: number):
 
 /** → [scale, norm, finite]: what adamw multiplies gradients with, the norm before it, and 1 or 0. `clip` 0: no limit. */
 export function gradientNorm(state: FlatState, clip: number): tf.Tensor {
-  if (!byKernel()) return normReference(state.gradient, clip);
+  if (!byKernel('adamw')) return normReference(state.gradient, clip);
   const parts = output([PARTS]);
   const result = output([3]);
   const count = [state.gradient.size / 4];
@@ -87,7 +86,7 @@ export function gradientNorm(state: FlatState, clip: number): tf.Tensor {
 
 /** One update with the gradient added up so far, which is emptied. `norm` is gradientNorm's result. */
 export function adamw(state: FlatState, norm: tf.Tensor, scalars: AdamwScalars): void {
-  if (!byKernel()) {
+  if (!byKernel('adamw')) {
     adamwReference(state, norm, scalars);
     return;
   }

@@ -7,13 +7,11 @@ import fromHalvesCode from '../../shaders/fromHalves.wgsl?raw';
 import toHalvesCode from '../../shaders/toHalves.wgsl?raw';
 import { dispatch, foldGroups } from '../gpu/dispatch';
 import { output } from '../gpu/tensors';
-import { wayOf } from './ways';
-
-const byKernel = () => tf.getBackend() === 'webgpu' && wayOf('rows') !== 'stock';
+import { byKernel } from './ways';
 
 /** x of any shape → words [⌈numbers / 2⌉] int32. Numbers beyond ±65504 become that. */
 export function toHalves(x: tf.Tensor): tf.Tensor {
-  if (!byKernel()) return tf.clone(x);
+  if (!byKernel('rows')) return tf.clone(x);
   const words = output([Math.ceil(x.size / 2)], 'int32');
   run('toHalves', toHalvesCode, x, words, x.size);
   return tf.engine().makeTensorFromTensorInfo(words);

@@ -9,15 +9,13 @@ import scatterCode from '../../shaders/scatterRows.wgsl?raw';
 import { dispatch, foldGroups } from '../gpu/dispatch';
 import { output } from '../gpu/tensors';
 import { replace } from '../gpu/replace';
-import { wayOf } from './ways';
-
-const byKernel = () => tf.getBackend() === 'webgpu' && wayOf('rows') !== 'stock';
+import { byKernel } from './ways';
 
 /** x [rows, width], at [count] int32 → [count, width]. An index past the end reads the last row. */
 export function gatherRows(x: tf.Tensor, at: tf.Tensor): tf.Tensor {
   const [rows = 0, width = 1] = x.shape;
   const [count = 0] = at.shape;
-  if (!byKernel()) return tf.tidy(() => tf.gather(x, tf.minimum(at, tf.scalar(rows - 1, 'int32'))));
+  if (!byKernel('rows')) return tf.tidy(() => tf.gather(x, tf.minimum(at, tf.scalar(rows - 1, 'int32'))));
   const y = output([count, width]);
   dispatch({
     name: 'gatherRows',
@@ -36,7 +34,7 @@ export function gatherRows(x: tf.Tensor, at: tf.Tensor): tf.Tensor {
 export function scatterRows<T extends tf.Tensor>(target: T, rows: tf.Tensor, at: tf.Tensor): T {
   const [capacity = 0] = target.shape;
   const [count = 0] = at.shape;
-  if (byKernel()) {
+  if (byKernel('rows')) {
     const width = target.size / Math.max(1, capacity);
     dispatch({
       name: 'scatterRows',
@@ -64,7 +62,7 @@ export function scatterRows<T extends tf.Tensor>(target: T, rows: tf.Tensor, at:
 
 /** Zeros made on the device, without an upload. */
 export function zerosOnDevice(shape: number[]): tf.Tensor {
-  if (!byKernel()) return tf.zeros(shape);
+  if (!byKernel('rows')) return tf.zeros(shape);
   const y = output(shape);
   const count = tf.util.sizeFromShape(shape);
   dispatch({

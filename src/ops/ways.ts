@@ -2,6 +2,7 @@
  * Which way each operation is computed on this device: the usual one, or another where the usual one gave wrong results. The
  * self-test finds out (selftest/detours.ts); whoever starts the engine puts the list in force. Stores nothing.
  */
+import * as tf from '@tensorflow/tfjs-core';
 import { gpu } from '../gpu/inside';
 import { detourInWords, type Detour, type OperationName, type Way } from '../protocol/detours';
 
@@ -24,6 +25,10 @@ export function wayOf(operation: OperationName): Way | 'usual' {
   if (way === null) throw new NoRightWay(operation);
   return way ?? 'usual';
 }
+
+/** Whether a kernel of ours runs it, or operations of TensorFlow.js do. */
+export const byKernel = (operation: OperationName): boolean =>
+  tf.getBackend() === 'webgpu' && wayOf(operation) !== 'stock';
 
 /** The device computes an operation wrongly in every way there is. */
 export class NoRightWay extends Error {

@@ -53,6 +53,9 @@ export const settingsSchema = v.strictObject({
 });
 export type Settings = v.InferOutput<typeof settingsSchema>;
 
+/** What a pass of training keeps for the way back. */
+export type Keeping = Pick<Settings, 'keptLayers' | 'halfInputs'>;
+
 export const defaultSettings: Settings = {
   method: 'lora',
   rank: 16,

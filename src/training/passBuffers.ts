@@ -2,11 +2,11 @@
  * The buffers that one forward and backward pass takes from the pool, in the order of step.ts, keptLayers.ts and head.ts. The check
  * on held-out rows takes a part of the same and adds nothing.
  */
+import type { Keeping } from '../protocol/settings';
 import type { Bytes } from '../units';
 import { chunkRows } from './chunkRows';
 import { layerBackward, layerForward, layerGradients, rowsOf, type LayerWork } from './layerBuffers';
 import type { Pool } from './pool';
-import type { Keeping } from './step';
 
 /** What each part of the pass adds to the pool. */
 export interface PassBytes {

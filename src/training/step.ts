@@ -11,17 +11,10 @@ import { embedTokens } from '../model/decoder';
 import { accumulate } from '../ops/flat';
 import { fromHalves, toHalves } from '../ops/halves';
 import { trainedWeight } from '../ops/weight';
+import type { Keeping } from '../protocol/settings';
 import type { Batch } from './batch';
 import { throughEnd, type EndResult } from './keptLayers';
 import { among, blocksOf, nameOf, throughLayers, type Pass } from './layerRun';
-
-/** What a pass keeps for the way back. */
-export interface Keeping {
-  /** So many of the last layers are not computed twice. */
-  keptLayers: number;
-  /** Whether the inputs of the others wait as half floats. */
-  halfInputs: boolean;
-}
 
 const LEAST_KEPT: Keeping = { keptLayers: 0, halfInputs: false };
 

@@ -78,6 +78,7 @@ function forFewRows(shape: ProductShape, rows: number, width: number, gpu: Gpu):
   if (winner) return { ...winner, rows: Math.min(winner.rows, rowsTogether(rows)) };
   if (!gpu.software) return reduce(shape, rows, 64, false);
   const { fixedSubgroup } = gpu;
+  // the sums of several rows and columns are too many for one lane to go on with beside what it reads
   if (rows > 1 || fixedSubgroup === 0) return registers(shape, rows, width, fixedSubgroup);
   if (!inBlocks(rightOf(shape))) return reduce(shape, rows, fixedSubgroup, true);
   return { design: 'registers', rows, cols: 2, broadcast: fixedSubgroup, blocks: true };

@@ -48,9 +48,10 @@ const single = (vector: (word: string, scale: string) => string) => ({
   vectors: (word: string, scale: string) => [vector(word, scale)],
   vectorAt: (word: string, _: string, scale: string) => vector(word, scale),
 });
+const ends = (word: string) => [word, `(${word} >> 16u)`];
 /** A word of eight nibbles: two vectors, the low one first. */
 const double = (vector: (word: string, scale: string) => string) => ({
-  vectors: (word: string, scale: string) => [vector(word, scale), vector(`(${word} >> 16u)`, scale)],
+  vectors: (word: string, scale: string) => ends(word).map((end) => vector(end, scale)),
   vectorAt: (word: string, v: string, scale: string) => vector(`(${word} >> (16u * ${v}))`, scale),
 });
 
@@ -76,7 +77,7 @@ fn nf4(code: vec4u) -> vec4f {
 
 const normalFloat = {
   packed: {
-    codes: (word: string) => [word, `(${word} >> 16u)`].map((half) => `nf4(${nibbles(half)})`),
+    codes: (word: string) => ends(word).map((end) => `nf4(${nibbles(end)})`),
     place: null,
     offset: false,
   },
@@ -108,10 +109,7 @@ const FORMS: Record<WeightFormat, RightForm> = {
   q4: {
     ...double((word, scale) => `fma(vec4f(${nibbles(word)}), vec4f(${scale}.x), vec4f(${scale}.y))`),
     packed: {
-      codes: (word) =>
-        [word, `(${word} >> 16u)`].map(
-          (half) => `vec4f(vec4u(${half}) & vec4u(0xfu, 0xf0u, 0xf00u, 0xf000u))`,
-        ),
+      codes: (word) => ends(word).map((end) => `vec4f(vec4u(${end}) & vec4u(0xfu, 0xf0u, 0xf00u, 0xf000u))`),
       place: 'vec4f(1.0, 0.0625, 0.00390625, 0.000244140625)',
       offset: true,
     },
