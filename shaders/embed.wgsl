@@ -1,4 +1,4 @@
-// embed: x[row, c] = table[ids[row], c]
+// embed: x[row, c] = scale * table[ids[row], c]
 //
 // codes, scales   rows first … first + vocab of the table, in one of the forms of protocol/weightFormats.ts (FORMAT is its
 //                 place in that list); without scales `scales` is bound to the codes once more
@@ -7,7 +7,7 @@
 //
 // shared/sharedScale.wgsl is put in front. One invocation per element of x. Ids outside this part of the table are left alone:
 // another part writes them. An id past the whole table reads its last row; the tokenizer's ids are checked before.
-struct Shape { rows: u32, first: u32, vocab: u32, all: u32, hidden: u32 }
+struct Shape { rows: u32, first: u32, vocab: u32, all: u32, hidden: u32, scale: f32 }
 
 @group(0) @binding(0) var<storage, read> codes: array<u32>;
 @group(0) @binding(1) var<storage, read> scales: array<u32>;
@@ -49,5 +49,5 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       value = sharedScale(scales[at / 256u], (at / 64u) % 4u) * NF4[code];
     }
   }
-  x[i] = value;
+  x[i] = shape.scale * value;
 }

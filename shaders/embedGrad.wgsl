@@ -1,9 +1,9 @@
-// embedGrad: dtable[v, c] = sum of dy[row, c] over the rows whose id is v
+// embedGrad: dtable[v, c] = scale * sum of dy[row, c] over the rows whose id is v
 //
 // dy [rows, hidden]   ids [rows]   dtable [vocab, hidden]
 //
 // One invocation per table row walks all ids in order: no atomics, the same sum every time. For tiny models.
-struct Shape { rows: u32, vocab: u32, hidden: u32 }
+struct Shape { rows: u32, vocab: u32, hidden: u32, scale: f32 }
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
@@ -18,6 +18,6 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
   for (var c = 0u; c < shape.hidden; c++) { dtable[at + c] = 0.0; }
   for (var row = 0u; row < shape.rows; row++) {
     if (ids[row] != v) { continue; }
-    for (var c = 0u; c < shape.hidden; c++) { dtable[at + c] += dy[row * shape.hidden + c]; }
+    for (var c = 0u; c < shape.hidden; c++) { dtable[at + c] += shape.scale * dy[row * shape.hidden + c]; }
   }
 }

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { Gpu } from './device';
-import { attachInside, backendInside, setAsking, submit } from './inside';
+import { attachInside, backendInside, setAsking, submit, type BackendInside } from './inside';
 import {
   bindGroupFor,
   forgetPipelines,
@@ -36,10 +36,21 @@ export interface AskedPipeline {
   buffers: number;
 }
 
+/** A dispatch that was made, with all that it needs to be made again. */
+export interface Taped {
+  pipeline: GPUComputePipeline;
+  group: GPUBindGroup;
+  groups: Dispatch['groups'];
+  buffers: GPUBuffer[];
+  inPlace: TensorInfo[];
+}
+
 const SUBMIT_EVERY = 64;
 
 /** Where dispatches leave the pipelines they asked for while nothing is run; null in normal times. */
 let asked: Map<AskedPipeline['pipeline'], AskedPipeline> | null = null;
+/** Where dispatches are written down while they are made. */
+let tape: Taped[] | null = null;
 let dispatches = 0;
 /** How often each kernel runs; see `repeated`. */
 let times = 1;
@@ -74,15 +85,46 @@ export function dispatch({
       `Kernel ${name} asks for ${groups.join(' × ')} workgroups; 65,535 are allowed in one direction.`,
     );
 
+  tape?.push({
+    pipeline: pipeline.pipeline,
+    group,
+    groups,
+    buffers: ranges.map(({ buffer }) => buffer),
+    inPlace,
+  });
+  encode(backend, pipeline.pipeline, group, groups);
+  for (const tensor of inPlace) backend.tensorMap.get(tensor.dataId).values = null;
+}
+
+function encode(
+  backend: BackendInside,
+  pipeline: GPUComputePipeline,
+  group: GPUBindGroup,
+  [x, y, z]: Dispatch['groups'],
+): void {
   backend.ensureCommandEncoderReady();
   const pass = (backend.computePassEncoder ??= backend.commandEncoder?.beginComputePass({}) ?? null);
   if (!pass) throw new Error('TensorFlow.js gave no command encoder.');
-  pass.setPipeline(pipeline.pipeline);
+  pass.setPipeline(pipeline);
   pass.setBindGroup(0, group);
-  for (let i = 0; i < times; i++) pass.dispatchWorkgroups(...groups);
-  for (const tensor of inPlace) backend.tensorMap.get(tensor.dataId).values = null;
+  for (let i = 0; i < times; i++) pass.dispatchWorkgroups(x, y, z);
   dispatches++;
   if (++backend.dispatchCountInPass >= SUBMIT_EVERY) submit();
+}
+
+/** Runs `work` and writes down every dispatch on `onto`; what is no dispatch of ours is not seen. */
+export function tapeDispatches<T>(onto: Taped[], work: () => T): T {
+  tape = onto;
+  try {
+    return work();
+  } finally {
+    tape = null;
+  }
+}
+
+export function runAgain(dispatches: readonly Taped[]): void {
+  const backend = backendInside();
+  for (const { pipeline, group, groups } of dispatches) encode(backend, pipeline, group, groups);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Tensors that live for a whole run and get new numbers every step, so that no step makes or frees a buffer for its data. */
 import * as tf from '@tensorflow/tfjs-core';
-import { rewrite } from './tensors';
+import { bringOver, rewrite } from './tensors';
 
 type Numbers = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
@@ -16,5 +16,7 @@ export function refill(old: tf.Tensor | undefined, values: Numbers, shape: numbe
     return old;
   }
   old?.dispose();
-  return tf.keep(tf.tensor(values, shape, values instanceof Int32Array ? 'int32' : 'float32'));
+  const made = tf.keep(tf.tensor(values, shape, values instanceof Int32Array ? 'int32' : 'float32'));
+  if (tf.getBackend() === 'webgpu') bringOver(made);
+  return made;
 }

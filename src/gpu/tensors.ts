@@ -22,6 +22,11 @@ export function touched(tensor: TensorInfo): void {
   backendInside().tensorMap.get(tensor.dataId).values = null;
 }
 
+/** Gives a tensor its buffer now, and not when a kernel first reads it. */
+export function bringOver(tensor: TensorInfo): void {
+  if (!onlyAsking()) backendInside().uploadToGPU(tensor.dataId);
+}
+
 /** Overwrites a tensor, after all work recorded so far: that is handed over first, for a write goes ahead of what is not. */
 export function rewrite(
   tensor: TensorInfo,
@@ -75,6 +80,27 @@ export function emptyPool(): void {
       bufferManager.numFreeBuffers--;
       buffer.destroy();
     }
+}
+
+/** Takes the free buffers that are among these out of the pool, so that nothing else gets them until they are given back. */
+export function holdBuffers(wanted: ReadonlySet<GPUBuffer>): { giveBack(): void } {
+  const { bufferManager } = backendInside();
+  const held: { to: GPUBuffer[]; buffers: GPUBuffer[] }[] = [];
+  for (const free of bufferManager.freeBuffers.values()) {
+    const buffers = free.filter((buffer) => wanted.has(buffer));
+    if (buffers.length === 0) continue;
+    free.splice(0, free.length, ...free.filter((buffer) => !wanted.has(buffer)));
+    bufferManager.numFreeBuffers -= buffers.length;
+    held.push({ to: free, buffers });
+  }
+  return {
+    giveBack() {
+      for (const { to, buffers } of held.splice(0)) {
+        to.push(...buffers);
+        bufferManager.numFreeBuffers += buffers.length;
+      }
+    },
+  };
 }
 
 /** Gives back an output that only kernels recorded so far read. */

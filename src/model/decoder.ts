@@ -29,8 +29,7 @@ const passOn: KeepKeys = (keys, values) => [keys, values];
 
 /** ids [rows] int32 → [rows, hidden] */
 export function embedTokens({ embeddingScale }: ModelConfig, table: Weight, ids: tf.Tensor): tf.Tensor {
-  const x = embed(table, ids);
-  return embeddingScale === 1 ? x : tf.mul(x, embeddingScale);
+  return embed(table, ids, embeddingScale);
 }
 
 /** x [rows, hidden] → [rows, hidden]; `index` is the layer's, `sight` the model's. */

@@ -5,15 +5,15 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { gpu } from '../gpu/inside';
-import { orderFreeBuffers } from '../gpu/tensors';
 import { ReadRing } from '../gpu/readRing';
 import { rehearse } from '../gpu/rehearsal';
-import { scatterRows } from '../ops/pickRows';
-import { sampleToken, type Sampling } from '../ops/sampleToken';
+import { asChances, sampleToken, type Sampling } from '../ops/sampleToken';
+import { DecodeStep } from './decodeStep';
 import type { KeepKeys } from './decoder';
 import { hiddenStates, logitsOf, type Runnable } from './forward';
+import { keepIn, makeCaches, type KeyCache } from './keyCache';
 import { rotaryTables, type RotaryTables } from './rotary';
-import { disposeSight, makeSight, sightOfDocuments, type Sight } from './sight';
+import { disposeSight, sightOfDocuments } from './sight';
 
 export interface GenerateOptions extends Sampling {
   maxTokens: number;
@@ -49,12 +49,7 @@ export async function* generate(
     throw new Error(
       `A prompt of ${Math.max(...lengths)} tokens and ${maxTokens} new ones pass the model's ${config.contextLength}.`,
     );
-  const width = config.kvHeads * config.headDim;
   const tables = rotaryTables(config, room);
-  const caches = Array.from({ length: config.layers }, () => ({
-    keys: tf.zeros([prompts.length * room, width]) as tf.Tensor2D,
-    values: tf.zeros([prompts.length * room, width]) as tf.Tensor2D,
-  }));
   const ahead = options.ahead ?? suitedAhead();
   const ring = new ReadRing(prompts.length, ahead + 1);
   const coming: { rows: number[]; read: Promise<Float32Array> }[] = [];
@@ -63,43 +58,53 @@ export async function* generate(
   let rows = prompts.map((_, index) => index);
   const computed = () => rows.map((index) => ({ index, length: lengths[index] ?? 0 }));
   let ids: tf.Tensor | null = null;
+  let step: DecodeStep | null = null;
   let begun = 0;
+  const drawn = () => {
+    const draws = prompts.map(random);
+    return rows.map((index) => draws[index] ?? 0);
+  };
+  let caches: KeyCache[] = [];
 
   try {
     if (tf.getBackend() === 'webgpu') {
       // both kinds of step, so that what they need is made at once and not one after the other
       const rehearsal = rehearse(() => {
-        const first = prefill(model, prompts, caches, room, tables);
-        const next = sampleToken(first, new Array<number>(prompts.length).fill(0), options);
-        if (maxTokens > 1) decode(model, next, computed(), caches, room, tables);
+        const own = makeCaches(config, prompts.length * room);
+        const zeros = rows.map(() => 0);
+        const first = begin(prefill(model, prompts, own, room, tables), zeros, options);
+        const next = new DecodeStep(model, own, room, tables, options);
+        if (maxTokens > 1) next.run(first.ids, computed(), zeros);
+        next.dispose();
       });
       await rehearsal.ready(() => undefined);
     }
+    caches = makeCaches(config, prompts.length * room);
     for (let at = 0; at < maxTokens; at++) {
       for (; begun < maxTokens && begun <= at + ahead && !cancelled?.(); begun++) {
-        if (ids) [ids, rows] = withoutEnded(ids, rows, alive);
-        const own = computed();
-        const logits: tf.Tensor = ids
-          ? decode(model, ids, own, caches, room, tables)
-          : prefill(model, prompts, caches, room, tables);
-        if (ids) for (const { index, length } of own) lengths[index] = length + 1;
-        onLogits?.(Float32Array.from(await logits.data()));
-        ids?.dispose();
-        const draws = prompts.map(random);
-        ids = sampleToken(
-          logits,
-          rows.map((index) => draws[index] ?? 0),
-          options,
-        );
-        logits.dispose();
+        let made: { ids: tf.Tensor; logits: tf.Tensor };
+        if (ids) {
+          const left = withoutEnded(ids, rows, alive);
+          if (left) {
+            step?.dispose();
+            step = null;
+            [ids, rows] = left;
+          }
+          step ??= new DecodeStep(model, caches, room, tables, options);
+          const own = computed();
+          made = step.run(ids, own, drawn());
+          for (const { index, length } of own) lengths[index] = length + 1;
+        } else made = begin(prefill(model, prompts, caches, room, tables), drawn(), options);
+        onLogits?.(Float32Array.from(await made.logits.data()));
+        if (!ids) made.logits.dispose();
+        ids = made.ids;
         coming.push({ rows, read: ring.read([tf.clone(ids)]) });
-        if (tf.getBackend() === 'webgpu') orderFreeBuffers();
       }
-      const step = coming.shift();
-      if (!step) return;
+      const first = coming.shift();
+      if (!first) return;
       const next = new Int32Array(prompts.length).fill(-1);
-      (await step.read).forEach((id, row) => {
-        const index = step.rows[row] ?? -1;
+      (await first.read).forEach((id, row) => {
+        const index = first.rows[row] ?? -1;
         if (alive[index]) next[index] = id;
       });
       yield next;
@@ -111,6 +116,7 @@ export async function* generate(
   } finally {
     await Promise.allSettled(coming.map(({ read }) => read));
     ring.dispose();
+    step?.dispose();
     ids?.dispose();
     tf.dispose(tables);
     for (const { keys, values } of caches) tf.dispose([keys, values]);
@@ -118,32 +124,39 @@ export async function* generate(
 }
 
 /**
- * The ids and sequences of the next step. Ended ones are left out once no more than half are left: a step then costs less, and for
- * every number of rows kernels are compiled. Disposes of `ids` where it gives others.
+ * The ids and sequences that are left once no more than half have not ended: a step then costs less, and for every number of rows
+ * kernels are compiled. Disposes of `ids` then; otherwise null.
  */
 function withoutEnded(
   ids: tf.Tensor,
   rows: number[],
   alive: readonly boolean[],
-): [ids: tf.Tensor, rows: number[]] {
+): [ids: tf.Tensor, rows: number[]] | null {
   const left = rows.filter((index) => alive[index]);
-  if (left.length > rows.length / 2) return [ids, rows];
+  if (left.length > rows.length / 2) return null;
   const places = left.map((index) => rows.indexOf(index));
   const kept = tf.tidy(() => tf.gather(ids, tf.tensor1d(places, 'int32')));
   ids.dispose();
   return [kept, left];
 }
 
-interface Cache {
-  keys: tf.Tensor2D;
-  values: tf.Tensor2D;
+/** logits [sequences, vocab] of the prompts → the first ids */
+function begin(
+  logits: tf.Tensor,
+  draws: number[],
+  sampling: Sampling,
+): { ids: tf.Tensor; logits: tf.Tensor } {
+  const chances = tf.tensor1d(asChances(draws));
+  const ids = sampleToken(logits, chances, sampling);
+  chances.dispose();
+  return { ids, logits };
 }
 
 /** → logits of the last token of every prompt */
 function prefill(
   model: Runnable,
   prompts: readonly Int32Array[],
-  caches: Cache[],
+  caches: KeyCache[],
   room: number,
   tables: RotaryTables,
 ): tf.Tensor {
@@ -161,77 +174,18 @@ function prefill(
     ends.push(offset - 1);
   });
   const sight = sightOfDocuments(model.config, starts, tables);
-  const store = (places: tf.Tensor1D) => (layer: number) => {
-    const keep: KeepKeys = (keys, values) => {
-      append(caches[layer], keys, values, places);
+  const places = tf.tensor1d(at, 'int32');
+  const idTensor = tf.tensor1d(ids, 'int32');
+  // attention sees the prompts themselves: they lie end to end, and the cache does not
+  const keep =
+    (layer: number): KeepKeys =>
+    (keys, values) => {
+      keepIn(caches, places)(layer)(keys, values);
       return [keys, values];
     };
-    return keep;
-  };
-  const idTensor = tf.tensor1d(ids, 'int32');
-  const logits = run(model, idTensor, sight, at, store, ends);
-  idTensor.dispose();
-  return logits;
-}
-
-/** `sequences`: those of `ids`, each with how many keys it has in its stretch of the cache. */
-function decode(
-  model: Runnable,
-  ids: tf.Tensor,
-  sequences: readonly { index: number; length: number }[],
-  caches: Cache[],
-  room: number,
-  tables: RotaryTables,
-): tf.Tensor {
-  const count = sequences.length;
-  const positions = Int32Array.from(sequences, ({ length }) => Math.min(length, room - 1));
-  const begins = Int32Array.from(sequences, ({ index }) => index * room);
-  const at = begins.map((begin, row) => begin + (positions[row] ?? 0));
-  const sight = makeSight(model.config, tables, (window) => {
-    const ranges = new Int32Array(3 * count);
-    at.forEach((last, row) => {
-      const begin = begins[row] ?? 0;
-      ranges[row] = window === null ? begin : Math.max(begin, last - window + 1);
-      ranges[count + row] = last;
-    });
-    return { positions, ranges };
-  });
-  const store = (places: tf.Tensor1D) => (layer: number) => {
-    const keep: KeepKeys = (keys, values) => append(caches[layer], keys, values, places);
-    return keep;
-  };
-  return run(model, ids, sight, at, store, null);
-}
-
-function append(
-  cache: Cache | undefined,
-  keys: tf.Tensor,
-  values: tf.Tensor,
-  at: tf.Tensor1D,
-): [tf.Tensor, tf.Tensor] {
-  if (!cache) throw new Error('A layer has no cache.');
-  cache.keys = scatterRows(cache.keys, keys, at);
-  cache.values = scatterRows(cache.values, values, at);
-  return [cache.keys, cache.values];
-}
-
-/** `rows`: the rows whose logits are wanted, null for all. */
-function run(
-  model: Runnable,
-  ids: tf.Tensor,
-  sight: Sight,
-  at: Int32Array,
-  store: (places: tf.Tensor1D) => (layer: number) => KeepKeys,
-  rows: number[] | null,
-): tf.Tensor {
-  const places = tf.tensor1d(at, 'int32');
-  const hidden = hiddenStates(model, ids, sight, store(places));
-  const logits = tf.tidy(() => {
-    if (!rows) return logitsOf(model, hidden);
-    const wanted = tf.gather(hidden, tf.tensor1d(rows, 'int32'));
-    return logitsOf(model, wanted);
-  });
-  tf.dispose([places, hidden]);
+  const hidden = hiddenStates(model, idTensor, sight, keep);
+  const logits = tf.tidy(() => logitsOf(model, tf.gather(hidden, tf.tensor1d(ends, 'int32'))));
+  tf.dispose([idTensor, places, hidden]);
   disposeSight(sight);
   return logits;
 }

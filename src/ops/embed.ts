@@ -1,5 +1,5 @@
 /**
- * Rows of a table: x [rows, hidden] = table [vocab, hidden] at ids [rows] int32. The gradient of a trained table adds rows up.
+ * Rows of a table: x [rows, hidden] = scale · table [vocab, hidden] at ids [rows] int32. The gradient of a trained table adds rows up.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { defineOperation, only, readAttrs } from './define';
@@ -11,7 +11,11 @@ export interface EmbedAttrs {
   /** The frozen table; null where a trained one comes as the input `table`. */
   weight: FrozenWeight | null;
   vocab: number;
+  /** On every number; some families have one. */
+  scale: number;
 }
+
+export type EmbedGradAttrs = Omit<EmbedAttrs, 'weight'>;
 
 const forward = defineOperation<EmbedAttrs>({
   name: 'Embed',
@@ -19,7 +23,7 @@ const forward = defineOperation<EmbedAttrs>({
   reference: embedReference,
   kernel: embedKernel,
 });
-const backward = defineOperation<{ vocab: number }>({
+const backward = defineOperation<EmbedGradAttrs>({
   name: 'EmbedGrad',
   operation: 'embed f32',
   reference: embedGradReference,
@@ -29,13 +33,14 @@ const backward = defineOperation<{ vocab: number }>({
 tf.registerGradient({
   kernelName: 'Embed',
   inputsToSave: ['ids'],
-  gradFunc: (dy, [ids], attrs) => ({
-    table: () => only(backward({ dy: dy as tf.Tensor, ids }, { vocab: readAttrs<EmbedAttrs>(attrs).vocab })),
-  }),
+  gradFunc: (dy, [ids], attrs) => {
+    const { vocab, scale } = readAttrs<EmbedAttrs>(attrs);
+    return { table: () => only(backward({ dy: dy as tf.Tensor, ids }, { vocab, scale })) };
+  },
 });
 
-export function embed(table: Weight, ids: tf.Tensor): tf.Tensor {
+export function embed(table: Weight, ids: tf.Tensor, scale = 1): tf.Tensor {
   const vocab = table.n;
-  if (table.format !== 'trained') return only(forward({ ids }, { weight: table, vocab }));
-  return only(forward({ table: table.tensor, ids }, { weight: null, vocab }));
+  if (table.format !== 'trained') return only(forward({ ids }, { weight: table, vocab, scale }));
+  return only(forward({ table: table.tensor, ids }, { weight: null, vocab, scale }));
 }

@@ -7,10 +7,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import code from '../../shaders/sampleToken.wgsl?raw';
 import { dispatch, floatBits } from '../gpu/dispatch';
+import { replace } from '../gpu/replace';
 import { output, release } from '../gpu/tensors';
 import { byRows } from './rows.kernel';
 import { sampleTokenReference } from './sampleToken.reference';
-import { wayOf } from './ways';
+import { byKernel } from './ways';
 
 export interface Sampling {
   /** 0 is greedy. */
@@ -26,19 +27,29 @@ const BITS = 2 ** 30;
 /** The largest float below 1: a draw is rounded to a float and must not become 1. */
 const BELOW_ONE = 1 - 2 ** -24;
 
-/** logits [rows, vocab], draws [rows] in [0, 1) → ids [rows] int32 */
-export function sampleToken(logits: tf.Tensor, draws: readonly number[], sampling: Sampling): tf.Tensor {
+/** Numbers drawn in [0, 1) as `sampleToken` reads them. */
+export const asChances = (draws: readonly number[]): Float32Array<ArrayBuffer> =>
+  Float32Array.from(draws, (draw) => Math.min(draw, BELOW_ONE));
+
+/**
+ * logits [rows, vocab], chances [rows] → ids [rows] int32: those of `into`, overwritten on the GPU, consumed on the processor, where it
+ * is given.
+ */
+export function sampleToken(
+  logits: tf.Tensor,
+  chances: tf.Tensor,
+  sampling: Sampling,
+  into?: tf.Tensor,
+): tf.Tensor {
   const [rows = 0, vocab = 0] = logits.shape;
-  if (draws.length !== rows)
-    throw new Error(`${rows} rows of logits were given ${draws.length} random numbers.`);
+  if (chances.size !== rows)
+    throw new Error(`${rows} rows of logits were given ${chances.size} random numbers.`);
   const { temperature, topP } = sampling;
-  const chance = tf.tensor1d(draws.map((draw) => Math.min(draw, BELOW_ONE)));
-  if (tf.getBackend() !== 'webgpu' || wayOf('sampleToken') === 'stock') {
-    const chosen = sampleTokenReference(logits, chance, sampling);
-    chance.dispose();
-    return chosen;
+  if (!byKernel('sampleToken')) {
+    const chosen = sampleTokenReference(logits, chances, sampling);
+    return into ? replace(into, chosen) : chosen;
   }
-  const ids = output([rows], 'int32');
+  const ids = into ?? output([rows], 'int32');
   const weights = output(temperature === 0 ? [1] : [rows, vocab]);
   const layout = byRows('sampleToken', code, rows, vocab);
   dispatch({
@@ -51,10 +62,10 @@ export function sampleToken(logits: tf.Tensor, draws: readonly number[], samplin
       EDGE_ROUNDS: rounds(BITS),
       ID_ROUNDS: rounds(vocab),
     },
-    bind: [logits, chance, weights, ids],
+    bind: [logits, chances, weights, ids],
     uniforms: [rows, vocab, floatBits(temperature), floatBits(topP)],
+    ...(into ? { inPlace: [into] } : {}),
   });
   release(weights);
-  chance.dispose();
-  return tf.engine().makeTensorFromTensorInfo(ids);
+  return into ?? tf.engine().makeTensorFromTensorInfo(ids);
 }

@@ -144,13 +144,13 @@ function pick(): tf.Tensor[] {
 /** The largest logit, a draw by temperature, and one out of a nucleus. */
 function sample(): tf.Tensor[] {
   const logits = tf.mul(filler()(5, 261), 4);
-  const draws = [0.05, 0.3, 0.5, 0.7, 0.95];
+  const chances = tf.tensor1d([0.05, 0.3, 0.5, 0.7, 0.95]);
   const ways = [
     { temperature: 0, topP: 1 },
     { temperature: 0.8, topP: 1 },
     { temperature: 0.8, topP: 0.7 },
   ];
-  return ways.map((sampling) => sampleToken(logits, draws, sampling));
+  return ways.map((sampling) => sampleToken(logits, chances, sampling));
 }
 
 function gated(activation: Activation): Case {

@@ -74,9 +74,9 @@ export function embedding(format: WeightFormat): tf.Tensor[] {
     'int32',
   );
   const table = makeWeight(values, 96, 64, format);
-  const outputs = [embed(table, ids)];
+  const outputs = [embed(table, ids, 1.5)];
   disposeWeight(table);
   if (format !== 'f32') return outputs;
-  const run = (...[own]: tf.Tensor[]) => embed(trainedWeight(given(own)), ids);
+  const run = (...[own]: tf.Tensor[]) => embed(trainedWeight(given(own)), ids, 1.5);
   return [...outputs, ...gradients(run, [tf.tensor2d(values, [96, 64])], filler()(ROWS, 64))];
 }

@@ -19,10 +19,6 @@ export function passBuffers(pool: Pool, work: LayerWork, { keptLayers, halfInput
   const hidden = rowsOf(work.tokens, work.config.hidden);
   const halves = rowsOf(1, Math.ceil((work.tokens * work.config.hidden) / 2));
   pool.run(hidden);
-  if (work.config.embeddingScale !== 1) {
-    pool.runStock(hidden);
-    pool.drop(hidden);
-  }
   const { layers } = work.config;
   const whole = Array.from({ length: Math.min(keptLayers, layers) }, () => work);
   const again = layers - whole.length;

@@ -1,5 +1,5 @@
 /** Tokens that are read some steps late are the tokens that are read at once, and nothing is left on the device. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
@@ -18,7 +18,8 @@ import { runnable } from '../../src/training/run';
 import { sourceOfFolder } from '../checkpoint/folder';
 
 vi.setConfig({ testTimeout: 240_000 });
-const folder = 'tests/fixtures/models/qwen2';
+const models = 'tests/fixtures/models';
+const folder = `${models}/qwen2`;
 const prompts = [Int32Array.of(5, 17, 200, 31), Int32Array.of(9), Int32Array.of(77, 3, 350)];
 
 let engine: Engine;
@@ -29,9 +30,9 @@ beforeAll(async () => {
 });
 afterEach(() => engine.check());
 
-async function loaded(): Promise<Runnable> {
-  const config = readConfig(JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')));
-  const weights = await loadWeights(config, await sourceOfFolder(folder), 'f32');
+async function loaded(from = folder): Promise<Runnable> {
+  const config = readConfig(JSON.parse(readFileSync(`${from}/config.json`, 'utf8')));
+  const weights = await loadWeights(config, await sourceOfFolder(from), 'f32');
   const layer = frozenLayers(weights);
   const none = () => {
     throw new Error('Nothing is trained here.');
@@ -109,6 +110,26 @@ it('an adapter is read from its first token on, not what a rehearsal had in its 
   expect(runs[0]).not.toEqual(base);
   expect(runs[1]).toEqual(runs[0]);
   disposeWeights(weights);
+});
+
+it.each(readdirSync(models))('steps of %s after the second are run from a recording', async (family) => {
+  const own = await loaded(`${models}/${family}`);
+  const kernels: number[] = [];
+  const run = vi.spyOn(tf.engine(), 'runKernel');
+  const options = {
+    temperature: 1.5,
+    topP: 0.95,
+    maxTokens: 6,
+    stopIds: [],
+    random: randomFrom(4),
+    ahead: 0,
+  };
+  for await (const _ of generate(own, prompts, options)) kernels.push(run.mock.calls.length);
+  run.mockRestore();
+  const made = kernels.map((count, step) => count - (kernels[step - 1] ?? 0));
+  // the prompts, and the first step; after it the ids are only named once more to be read
+  expect(made[1]).toBeGreaterThan(10 * own.config.layers);
+  expect(made.slice(2)).toEqual([1, 1, 1, 1]);
 });
 
 it('makes no pipeline on the spot', async () => {

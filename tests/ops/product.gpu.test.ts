@@ -132,8 +132,8 @@ it.each(WEIGHT_FORMATS)('embed reads the first and the last row of every part, %
   const [n, k] = [200, 128];
   const { weight, values } = made(format, n, k, 64);
   const ids = [0, 63, 64, 127, 199, 5];
-  const expected = ids.flatMap((id) => [...values.subarray(id * k, (id + 1) * k)]);
-  const rows = await embed(weight, tf.tensor1d(ids, 'int32')).data();
+  const expected = ids.flatMap((id) => [...values.subarray(id * k, (id + 1) * k)].map((value) => 3 * value));
+  const rows = await embed(weight, tf.tensor1d(ids, 'int32'), 3).data();
   expect(relativeL2(rows, expected)).toBeLessThan(1e-7);
   disposeWeight(weight);
 });

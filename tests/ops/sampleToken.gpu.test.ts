@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
-import { sampleToken } from '../../src/ops/sampleToken';
+import { asChances, sampleToken } from '../../src/ops/sampleToken';
 import { randomFrom } from '../../src/random';
 import { sampleInDoubles } from './sampleInDoubles';
 
@@ -28,9 +28,10 @@ async function choose(
   sampling: { temperature: number; topP: number },
 ): Promise<number[]> {
   const z = tf.tensor2d(logits, [rows, logits.length / rows]);
-  const ids = sampleToken(z, draws, sampling);
+  const chances = tf.tensor1d(asChances(draws));
+  const ids = sampleToken(z, chances, sampling);
   const values = Array.from(await ids.data());
-  tf.dispose([z, ids]);
+  tf.dispose([z, chances, ids]);
   return values;
 }
 
@@ -86,8 +87,10 @@ describe('the sampler on the GPU', () => {
   });
 
   it('refuses another number of draws than rows', () => {
-    const z = tf.zeros([2, 4]);
-    expect(() => sampleToken(z, [0.5], { temperature: 1, topP: 1 })).toThrow('2 rows of logits were given 1');
-    z.dispose();
+    const [z, chances] = [tf.zeros([2, 4]), tf.tensor1d([0.5])];
+    expect(() => sampleToken(z, chances, { temperature: 1, topP: 1 })).toThrow(
+      '2 rows of logits were given 1',
+    );
+    tf.dispose([z, chances]);
   });
 });

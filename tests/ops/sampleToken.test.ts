@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../src/gpu/backend';
-import { sampleToken, type Sampling } from '../../src/ops/sampleToken';
+import { asChances, sampleToken, type Sampling } from '../../src/ops/sampleToken';
 import { randomFrom } from '../../src/random';
 import { sampleInDoubles } from './sampleInDoubles';
 
@@ -12,7 +12,12 @@ beforeAll(async () => {
 
 function byTwin(logits: Float32Array, draw: number, sampling: Sampling): number {
   return tf.tidy(
-    () => sampleToken(tf.tensor2d(logits, [1, logits.length]), [draw], sampling).dataSync()[0] ?? -1,
+    () =>
+      sampleToken(
+        tf.tensor2d(logits, [1, logits.length]),
+        tf.tensor1d(asChances([draw])),
+        sampling,
+      ).dataSync()[0] ?? -1,
   );
 }
 
@@ -72,7 +77,9 @@ it('the twin chooses what doubles do for several rows at once', () => {
     { temperature: 1.3, topP: 0.5 },
   ]) {
     const draws = Array.from({ length: rows }, random);
-    const ids = tf.tidy(() => sampleToken(tf.tensor2d(logits, [rows, vocab]), draws, sampling).dataSync());
+    const ids = tf.tidy(() =>
+      sampleToken(tf.tensor2d(logits, [rows, vocab]), tf.tensor1d(asChances(draws)), sampling).dataSync(),
+    );
     const expected = draws.map((draw, row) =>
       sampleInDoubles(logits.subarray(row * vocab, (row + 1) * vocab), draw, sampling),
     );

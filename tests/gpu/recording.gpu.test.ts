@@ -1,0 +1,91 @@
+/** What is run again from a recording is what would have been built again, on what its inputs hold then, whoever worked in between. */
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import { startEngine, type Engine } from '../../src/gpu/backend';
+import { backendInside } from '../../src/gpu/inside';
+import { record } from '../../src/gpu/recording';
+import { refill } from '../../src/gpu/refill';
+import { copyTensor, output, pooledBytes } from '../../src/gpu/tensors';
+import { rmsNorm, type NormAttrs } from '../../src/ops/rmsNorm';
+import { scatterRows } from '../../src/ops/pickRows';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await startEngine();
+});
+afterEach(() => engine.check());
+
+/** On the device already. */
+const input = (...values: number[]) => refill(undefined, Float32Array.from(values), [values.length]);
+const norm: NormAttrs = { epsilon: 0, offset: 0 };
+/** 3 / √((9 + 16) / 2) and 4 / √((9 + 16) / 2) */
+const [small, large] = [3 / Math.sqrt(12.5), 4 / Math.sqrt(12.5)];
+
+it('runs on new inputs, and nobody else gets the buffers of what it makes on the way', async () => {
+  const [ones, twos] = [input(1, 1), input(2, 2)];
+  const x = refill(undefined, Float32Array.of(3, 4), [1, 2]);
+  // the inner result is gone after it, so that its buffer would be the next one of its size
+  const recorded = record(() => tf.tidy(() => rmsNorm(rmsNorm(x, ones, norm), twos, norm)));
+  const first = Array.from(await recorded.result.data());
+  expect(first[0]).toBeCloseTo(2 * small, 5);
+  expect(first[1]).toBeCloseTo(2 * large, 5);
+
+  const others = [0, 1, 2, 3].map((i) => input(100 * i, 7));
+  refill(x, Float32Array.of(-8, 6), [1, 2]);
+  recorded.again?.();
+  const second = Array.from(await recorded.result.data());
+  expect(second[0]).toBeCloseTo(-2 * large, 5);
+  expect(second[1]).toBeCloseTo(2 * small, 5);
+  const kept = await Promise.all(others.map(async (other) => Array.from(await other.data())));
+  expect(kept).toEqual([0, 1, 2, 3].map((i) => [100 * i, 7]));
+  recorded.dispose();
+  tf.dispose([ones, twos, x, ...others]);
+});
+
+it('what it writes in place is read anew, and all is given back in the end', async () => {
+  const [tensors, free] = [tf.memory().numTensors, backendInside().bufferManager.numFreeBuffers];
+  const target = tf.tidy(() => tf.add(tf.zeros([3, 2]), 1));
+  const ones = input(1, 1);
+  const rows = refill(undefined, Float32Array.of(3, 4), [1, 2]);
+  const at = refill(undefined, Int32Array.of(2), [1]);
+  const recorded = record(() => {
+    const made = rmsNorm(rows, ones, norm);
+    scatterRows(target, made, at);
+    return made;
+  });
+  expect(Array.from(await target.data()).slice(0, 4)).toEqual([1, 1, 1, 1]);
+  refill(at, Int32Array.of(0), [1]);
+  recorded.again?.();
+  const values = Array.from(await target.data());
+  [small, large, 1, 1, small, large].forEach((value, i) => expect(values[i]).toBeCloseTo(value, 5));
+  const bytes = pooledBytes();
+  recorded.dispose();
+  tf.dispose([target, ones, rows, at]);
+  expect(pooledBytes()).toBe(bytes);
+  expect(tf.memory().numTensors).toBe(tensors);
+  // as many as before, and the five that were made here
+  expect(backendInside().bufferManager.numFreeBuffers).toBeGreaterThanOrEqual(free);
+});
+
+it.each([
+  ['an operation of TensorFlow.js', (x: tf.Tensor) => tf.add(x, x)],
+  ['numbers of the page', (x: tf.Tensor) => tf.tidy(() => rmsNorm(x, tf.tensor1d([1, 1]), norm))],
+  [
+    'a copy',
+    (x: tf.Tensor) => {
+      const copy = output([1, 2]);
+      copyTensor(x, copy);
+      return tf.engine().makeTensorFromTensorInfo(copy);
+    },
+  ],
+])('cannot be repeated with %s in it, and says so', async (_, work) => {
+  const x = refill(undefined, Float32Array.of(3, 4), [1, 2]);
+  const ones = input(1, 1);
+  const recorded = record(() => tf.tidy(() => rmsNorm(work(x), ones, norm)));
+  expect(recorded.again).toBeNull();
+  const values = Array.from(await recorded.result.data());
+  expect(values[0]).toBeCloseTo(small, 5);
+  expect(values[1]).toBeCloseTo(large, 5);
+  recorded.dispose();
+  tf.dispose([x, ones]);
+});
