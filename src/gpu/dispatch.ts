@@ -12,7 +12,7 @@ import {
   uniformRange,
   type Constants,
 } from './pipelines';
-import { rangeOf } from './tensors';
+import { rangeOf, touched } from './tensors';
 
 export interface Dispatch {
   /** The kernel's name: labels its module, pipeline and errors. */
@@ -42,7 +42,6 @@ export interface Taped {
   group: GPUBindGroup;
   groups: Dispatch['groups'];
   buffers: GPUBuffer[];
-  inPlace: TensorInfo[];
 }
 
 const SUBMIT_EVERY = 64;
@@ -85,15 +84,9 @@ export function dispatch({
       `Kernel ${name} asks for ${groups.join(' × ')} workgroups; 65,535 are allowed in one direction.`,
     );
 
-  tape?.push({
-    pipeline: pipeline.pipeline,
-    group,
-    groups,
-    buffers: ranges.map(({ buffer }) => buffer),
-    inPlace,
-  });
+  tape?.push({ pipeline: pipeline.pipeline, group, groups, buffers: ranges.map(({ buffer }) => buffer) });
   encode(backend, pipeline.pipeline, group, groups);
-  for (const tensor of inPlace) backend.tensorMap.get(tensor.dataId).values = null;
+  inPlace.forEach(touched);
 }
 
 function encode(

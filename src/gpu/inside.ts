@@ -10,6 +10,7 @@ import type { Gpu } from './device';
 export interface BackendInside {
   device: GPUDevice;
   tensorMap: {
+    has(id: object): boolean;
     get(id: object): { resource?: GPUBuffer; values: unknown; dtype: string; external?: boolean };
   };
   commandQueueOwnedIds: WeakSet<object>;

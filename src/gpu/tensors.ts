@@ -17,9 +17,25 @@ export function sameTensor({ dataId, shape, dtype }: TensorInfo): TensorInfo {
   return { dataId, shape, dtype };
 }
 
-/** A tensor that was written through a view of it: what was read of it before is out of date. */
+/** Where tensors that are written are noted; null in normal times. */
+let noted: Set<TensorInfo> | null = null;
+
+/** A tensor that was written in place, by a kernel or through a view: what was read of it before is out of date. */
 export function touched(tensor: TensorInfo): void {
   backendInside().tensorMap.get(tensor.dataId).values = null;
+  noted?.add(tensor);
+}
+
+/** Runs `work`. → those of the tensors it wrote in place that are still there */
+export function notingTouched<T>(work: () => T): { result: T; written: TensorInfo[] } {
+  const mine = (noted = new Set());
+  try {
+    const result = work();
+    const { tensorMap } = backendInside();
+    return { result, written: [...mine].filter(({ dataId }) => tensorMap.has(dataId)) };
+  } finally {
+    noted = null;
+  }
 }
 
 /** Gives a tensor its buffer now, and not when a kernel first reads it. */

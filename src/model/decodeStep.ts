@@ -3,9 +3,8 @@
  * sequence stands and what was drawn changes, so the first is recorded and the others are run from that.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { record, type Recorded } from '../gpu/recording';
+import { Recorder } from '../gpu/recorder';
 import { refill } from '../gpu/refill';
-import { orderFreeBuffers } from '../gpu/tensors';
 import { asChances, sampleToken, type Sampling } from '../ops/sampleToken';
 import { hiddenStates, logitsOf, type Runnable } from './forward';
 import { keepIn, type KeyCache } from './keyCache';
@@ -22,7 +21,7 @@ export class DecodeStep {
   #sight: Sight | undefined;
   #places: tf.Tensor | undefined;
   #draws: tf.Tensor | undefined;
-  #recorded: Recorded | undefined;
+  readonly #recorder = new Recorder();
 
   /** `room`: rows of a sequence's stretch. */
   constructor(
@@ -44,15 +43,8 @@ export class DecodeStep {
     draws: readonly number[],
   ): { ids: tf.Tensor; logits: tf.Tensor } {
     this.#refill(sequences, draws);
-    const recorded = this.#recorded;
-    if (recorded?.again) {
-      recorded.again();
-      return { ids, logits: recorded.result };
-    }
-    recorded?.dispose();
-    if (tf.getBackend() === 'webgpu') orderFreeBuffers();
     let next = ids;
-    this.#recorded = record(() => {
+    const logits = this.#recorder.run('', () => {
       const [sight, places, chances] = [this.#sight, this.#places, this.#draws];
       if (!sight || !places || !chances) throw new Error('A step of generation has no inputs.');
       const hidden = hiddenStates(this.model, ids, sight, keepIn(this.caches, places));
@@ -61,7 +53,7 @@ export class DecodeStep {
       next = sampleToken(logits, chances, this.sampling, ids);
       return logits;
     });
-    return { ids: next, logits: this.#recorded.result };
+    return { ids: next, logits };
   }
 
   #refill(sequences: readonly Standing[], draws: readonly number[]): void {
@@ -84,7 +76,7 @@ export class DecodeStep {
   }
 
   dispose(): void {
-    this.#recorded?.dispose();
+    this.#recorder.forget();
     if (this.#sight) disposeSight(this.#sight);
     this.#places?.dispose();
     this.#draws?.dispose();

@@ -2,6 +2,7 @@
  * The last layers and the head as one tape: what they compute is kept for the way back, and nothing of them is computed twice.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { unreadTensor } from '../ops/gradientPlace';
 import { headLoss, type HeadResult } from './head';
 import { among, blocksOf, throughLayers, type Pass } from './layerRun';
 
@@ -34,7 +35,7 @@ export function throughEnd(
       for (const tensor of Object.values(made)) if (tensor) tf.keep(tensor);
       head = made;
       // the tape ends here, so the gradient of the loss with respect to itself is 1
-      return { value: tf.sum(made.logp), gradFunc: () => made.dx as tf.Tensor };
+      return { value: unreadTensor([]), gradFunc: () => made.dx as tf.Tensor };
     })(throughLayers(pass, span, input, among(blocks, parameters)));
   const parameters = blocks.map((block) => trainable.flat.tensor(block));
   const gradients: tf.Tensor[] = tf.tidy(() =>

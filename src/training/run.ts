@@ -20,8 +20,8 @@ import { chunkRows } from './chunkRows';
 import { heldOutLoss } from './heldOut';
 import { planSteps, rowsOfStep } from './order';
 import { microRows } from './plan';
+import { MicroBatches } from './microBatches';
 import { learningRateAt } from './schedule';
-import { forwardBackward } from './step';
 import { freshWatch, watchLoss, type Watch } from './stopping';
 
 /** Everything that a run needs to go on. Numbers lie as in the trainable's flat buffers. */
@@ -105,6 +105,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   const chunk = chunkRows(config.vocab, rowsAtOnce * train.length);
   const ring = new ReadRing(3 + Math.ceil(steps.rowsPerStep / rowsAtOnce), STEPS_AHEAD + 1);
   const flight: StepUnderWay[] = [];
+  const passes = new MicroBatches(config, trainable, settings);
   let batch: Batch | undefined;
   let dropoutSeed: tf.Tensor | undefined;
   let lastStepTime = 0;
@@ -124,6 +125,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
       if (control.pauseRequested) {
         await finishSteps(0);
         await keep();
+        passes.forget();
         emit({ type: 'paused', step });
         await control.resumed();
         lastEnd = performance.now();
@@ -137,6 +139,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
       peakBytes = Math.max(peakBytes, allocatedBytes());
       request.check();
       if (checks) {
+        passes.forget();
         const stop = await checkHeldOut();
         await keep();
         lastEnd = performance.now();
@@ -153,6 +156,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   } finally {
     await Promise.allSettled(flight.map(({ numbers }) => numbers));
     ring.dispose();
+    passes.forget();
     tf.dispose([tables, dropoutSeed ?? []]);
     if (batch) disposeBatch(batch);
   }
@@ -168,9 +172,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
       const micro = rows.slice(at, at + rowsAtOnce);
       batch = makeBatch(train, micro, rowsAtOnce, 1 / supervised, config, tables, chunk, batch);
       if (tf.getBackend() === 'webgpu') orderFreeBuffers();
-      const { logp } = forwardBackward(config, trainable, batch, dropoutSeed ?? null, settings);
-      sums.push(tf.tidy(() => tf.sum(logp)));
-      logp.dispose();
+      sums.push(tf.sum(passes.run(batch, dropoutSeed ?? null)));
     }
     const learningRate = learningRateAt(settings, step, steps.steps);
     const norm = gradientNorm(flat.state, settings.clip);

@@ -2,10 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { startEngine, type Engine } from '../../src/gpu/backend';
-import { backendInside } from '../../src/gpu/inside';
-import { record } from '../../src/gpu/recording';
+import { Recorder } from '../../src/gpu/recorder';
 import { refill } from '../../src/gpu/refill';
-import { copyTensor, output, pooledBytes } from '../../src/gpu/tensors';
+import { copyTensor, emptyPool, output, pooledBytes } from '../../src/gpu/tensors';
 import { rmsNorm, type NormAttrs } from '../../src/ops/rmsNorm';
 import { scatterRows } from '../../src/ops/pickRows';
 
@@ -22,49 +21,79 @@ const norm: NormAttrs = { epsilon: 0, offset: 0 };
 const [small, large] = [3 / Math.sqrt(12.5), 4 / Math.sqrt(12.5)];
 
 it('runs on new inputs, and nobody else gets the buffers of what it makes on the way', async () => {
+  const recorder = new Recorder();
   const [ones, twos] = [input(1, 1), input(2, 2)];
   const x = refill(undefined, Float32Array.of(3, 4), [1, 2]);
   // the inner result is gone after it, so that its buffer would be the next one of its size
-  const recorded = record(() => tf.tidy(() => rmsNorm(rmsNorm(x, ones, norm), twos, norm)));
-  const first = Array.from(await recorded.result.data());
+  const run = () => recorder.run('', () => tf.tidy(() => rmsNorm(rmsNorm(x, ones, norm), twos, norm)));
+  const first = Array.from(await run().data());
   expect(first[0]).toBeCloseTo(2 * small, 5);
   expect(first[1]).toBeCloseTo(2 * large, 5);
 
   const others = [0, 1, 2, 3].map((i) => input(100 * i, 7));
   refill(x, Float32Array.of(-8, 6), [1, 2]);
-  recorded.again?.();
-  const second = Array.from(await recorded.result.data());
+  const second = Array.from(await run().data());
   expect(second[0]).toBeCloseTo(-2 * large, 5);
   expect(second[1]).toBeCloseTo(2 * small, 5);
   const kept = await Promise.all(others.map(async (other) => Array.from(await other.data())));
   expect(kept).toEqual([0, 1, 2, 3].map((i) => [100 * i, 7]));
-  recorded.dispose();
+  recorder.forget();
   tf.dispose([ones, twos, x, ...others]);
 });
 
-it('what it writes in place is read anew, and all is given back in the end', async () => {
-  const [tensors, free] = [tf.memory().numTensors, backendInside().bufferManager.numFreeBuffers];
-  const target = tf.tidy(() => tf.add(tf.zeros([3, 2]), 1));
+it('what it writes in place is read anew, it is built once, and all is given back in the end', async () => {
+  const tensors = tf.memory().numTensors;
+  const recorder = new Recorder();
+  const target = refill(undefined, Float32Array.of(1, 1, 1, 1, 1, 1), [3, 2]);
   const ones = input(1, 1);
   const rows = refill(undefined, Float32Array.of(3, 4), [1, 2]);
   const at = refill(undefined, Int32Array.of(2), [1]);
-  const recorded = record(() => {
-    const made = rmsNorm(rows, ones, norm);
-    scatterRows(target, made, at);
-    return made;
-  });
+  let built = 0;
+  const run = () =>
+    recorder.run('', () => {
+      built++;
+      const made = rmsNorm(rows, ones, norm);
+      scatterRows(target, made, at);
+      return made;
+    });
+  run();
   expect(Array.from(await target.data()).slice(0, 4)).toEqual([1, 1, 1, 1]);
   refill(at, Int32Array.of(0), [1]);
-  recorded.again?.();
+  run();
   const values = Array.from(await target.data());
   [small, large, 1, 1, small, large].forEach((value, i) => expect(values[i]).toBeCloseTo(value, 5));
-  const bytes = pooledBytes();
-  recorded.dispose();
+  expect(built).toBe(1);
+  recorder.forget();
+  run();
+  expect(built).toBe(2);
+  recorder.forget();
   tf.dispose([target, ones, rows, at]);
-  expect(pooledBytes()).toBe(bytes);
   expect(tf.memory().numTensors).toBe(tensors);
-  // as many as before, and the five that were made here
-  expect(backendInside().bufferManager.numFreeBuffers).toBeGreaterThanOrEqual(free);
+});
+
+it('works of several shapes share what they make on the way', async () => {
+  const recorder = new Recorder();
+  const [ones, x] = [input(1, 1), refill(undefined, Float32Array.of(3, 4), [1, 2])];
+  const times = (count: number) =>
+    recorder.run(String(count), () =>
+      tf.tidy(() => {
+        let y = x;
+        for (let i = 0; i < count; i++) y = rmsNorm(y, ones, norm);
+        return y;
+      }),
+    );
+  emptyPool();
+  times(3);
+  const held = pooledBytes();
+  times(2);
+  expect(pooledBytes() - held).toBe(0);
+  for (const count of [3, 2]) {
+    const values = Array.from(await times(count).data());
+    expect(values[0]).toBeCloseTo(small, 5);
+    expect(values[1]).toBeCloseTo(large, 5);
+  }
+  recorder.forget();
+  tf.dispose([ones, x]);
 });
 
 it.each([
@@ -78,14 +107,22 @@ it.each([
       return tf.engine().makeTensorFromTensorInfo(copy);
     },
   ],
-])('cannot be repeated with %s in it, and says so', async (_, work) => {
+])('is built each time with %s in it', async (_, work) => {
+  const recorder = new Recorder();
   const x = refill(undefined, Float32Array.of(3, 4), [1, 2]);
   const ones = input(1, 1);
-  const recorded = record(() => tf.tidy(() => rmsNorm(work(x), ones, norm)));
-  expect(recorded.again).toBeNull();
-  const values = Array.from(await recorded.result.data());
-  expect(values[0]).toBeCloseTo(small, 5);
-  expect(values[1]).toBeCloseTo(large, 5);
-  recorded.dispose();
+  let built = 0;
+  const run = () =>
+    recorder.run('', () => {
+      built++;
+      return tf.tidy(() => rmsNorm(work(x), ones, norm));
+    });
+  run();
+  refill(x, Float32Array.of(-8, 6), [1, 2]);
+  const values = Array.from(await run().data());
+  expect(values[0]).toBeCloseTo(-large, 5);
+  expect(values[1]).toBeCloseTo(small, 5);
+  expect(built).toBe(2);
+  recorder.forget();
   tf.dispose([x, ones]);
 });
