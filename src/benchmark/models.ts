@@ -9,7 +9,7 @@ import { dispatchCount } from '../gpu/dispatch';
 import { submit } from '../gpu/inside';
 import { allocatedBytes } from '../gpu/memory';
 import { finished } from '../gpu/rest';
-import { emptyPool, orderFreeBuffers } from '../gpu/tensors';
+import { emptyPool } from '../gpu/tensors';
 import type { ModelConfig } from '../model/config';
 import type { Runnable } from '../model/forward';
 import { generate } from '../model/generate';
@@ -25,7 +25,7 @@ import { randomFrom } from '../random';
 import { disposeBatch, makeBatch } from '../training/batch';
 import { chunkRows } from '../training/chunkRows';
 import { planRun } from '../training/plan';
-import { forwardBackward } from '../training/step';
+import { MicroBatches } from '../training/microBatches';
 import { ofCopy, ofProduct, type Bench } from './bench';
 import { stepFlops } from './flops';
 import { qwen, RANK } from './shapes';
@@ -99,16 +99,16 @@ export async function step(bench: Bench): Promise<void> {
     const chunk = chunkRows(config.vocab, length);
     const rows = randomRows(1, length, config.vocab);
     const batch = makeBatch(rows, [0], 1, 1 / (length - 1), config, tables, chunk);
+    const passes = new MicroBatches(config, trainable);
     let update = 0;
     let dispatches = 0;
     const record = () => {
       const before = dispatchCount();
-      orderFreeBuffers();
-      const { logp } = forwardBackward(config, trainable, batch, null);
+      passes.run(batch, null);
       const norm = gradientNorm(trainable.flat.state, 1);
       const scalars = { learningRate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
       adamw(trainable.flat.state, norm, { ...scalars, update: ++update });
-      tf.dispose([logp, norm]);
+      norm.dispose();
       submit();
       dispatches = dispatchCount() - before;
     };
@@ -128,6 +128,7 @@ export async function step(bench: Bench): Promise<void> {
         },
       });
     } finally {
+      passes.forget();
       trainable.flat.dispose();
       disposeBatch(batch);
       tf.dispose(tables);

@@ -3,6 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { loraTrainable } from '../adapter/lora';
 import type { AdapterSpec, AdapterWeights } from '../adapter/spec';
 import { slotsOf, type Slot } from '../adapter/trainable';
+import { Recorder } from '../gpu/recorder';
+import { refill } from '../gpu/refill';
 import { finished } from '../gpu/rest';
 import { submit } from '../gpu/inside';
 import { orderFreeBuffers } from '../gpu/tensors';
@@ -60,6 +62,32 @@ export function prepared(compute: () => tf.Tensor[], held: tf.Tensor[], release?
   };
 }
 
+/** Our own work, run from its recording as in training. `compute` as above. */
+function recorded(compute: () => tf.Tensor[], held: tf.Tensor[], release?: () => void): Prepared {
+  const recorder = new Recorder();
+  const work = () => {
+    const [first, ...others] = tf.tidy(compute);
+    tf.dispose(others);
+    return given(first);
+  };
+  const built = prepared(compute, held, release);
+  return {
+    ...built,
+    record: () => {
+      recorder.run('', work);
+      if (tf.getBackend() === 'webgpu') submit();
+    },
+    read: () => {
+      recorder.forget();
+      return built.read();
+    },
+    dispose: () => {
+      recorder.forget();
+      built.dispose();
+    },
+  };
+}
+
 /** [rows, …] ranges of causal attention over one document. */
 export function causal(rows: number): { positions: tf.Tensor; ranges: tf.Tensor } {
   const sight = sightOfStarts(new Int32Array(rows), null);
@@ -73,7 +101,7 @@ function product({ form, m, n, k, x, w }: ProductTask, format: WeightFormat): Pr
   const weight = makeWeight(w, n, k, format);
   const left = tf.tensor2d(x, [m, form === 'nt' ? k : n]);
   const compute = () => [form === 'nt' ? linear(left, weight) : linearDx(left, weight)];
-  return prepared(compute, [left], () => disposeWeight(weight));
+  return recorded(compute, [left], () => disposeWeight(weight));
 }
 
 /** The layer as training runs it: gradients of adapters are added up in the flat buffer. */
@@ -103,22 +131,21 @@ function layer(task: LayerTask, format: WeightFormat): Prepared {
     return decoderLayer(config, 0, own.norms, own.linear, given(first), sight);
   });
   const compute = () => run([x, ...blocks.map((block) => flat.tensor(block))], dy).slice(0, 1);
+  const pass = recorded(compute, [x, dy], () => {
+    flat.dispose();
+    disposeWeights(weights);
+    disposeSight(sight);
+    tf.dispose(tables);
+  });
   return {
-    ...prepared(compute, [x, dy], () => {
-      flat.dispose();
-      disposeWeights(weights);
-      disposeSight(sight);
-      tf.dispose(tables);
-    }),
+    ...pass,
     read: async () => {
       // puts zeros in the place of what earlier runs added up
-      flat.write(await flat.read());
-      const [dx] = tf.tidy(compute);
-      const values = (await given(dx).data<'float32'>()).slice();
-      given(dx).dispose();
+      flat.state.gradient = refill(flat.state.gradient, new Float32Array(flat.count), [flat.count]);
+      const dx = await pass.read();
       const gradient = Float32Array.from(await flat.state.gradient.data());
       const slots = slotsOf(blocks);
-      return [values, ...[...tensors.keys()].map((name) => gradientOf(gradient, slots, name))];
+      return [...dx, ...[...tensors.keys()].map((name) => gradientOf(gradient, slots, name))];
     },
   };
 }
@@ -184,7 +211,7 @@ function attentionPass(task: AttentionTask): Prepared {
     if (!q1 || !k1 || !v1) throw new Error('Attention misses an input.');
     return attention(q1, k1, v1, ranges, { heads, kvHeads, headDim, together: true });
   });
-  return prepared(() => run([q, k, v], dy), [q, k, v, dy, positions, ranges]);
+  return recorded(() => run([q, k, v], dy), [q, k, v, dy, positions, ranges]);
 }
 
 function head(task: HeadTask, format: WeightFormat): Prepared {
@@ -214,12 +241,20 @@ function head(task: HeadTask, format: WeightFormat): Prepared {
       want,
     );
     if (!dx) throw new Error('The head gave no gradient.');
-    return [tf.neg(tf.mean(logp)), dx];
+    return [logp, dx];
   };
-  return prepared(compute, [norm, x], () => {
+  const pass = recorded(compute, [norm, x], () => {
     disposeWeight(weight);
     disposeBatch(batch);
   });
+  return {
+    ...pass,
+    read: async () => {
+      const [logp, dx] = await pass.read();
+      if (!logp || !dx) throw new Error('The head gave no loss.');
+      return [[-Array.from(logp).reduce((sum, one) => sum + one, 0) / rows], dx];
+    },
+  };
 }
 
 function optimizer({ count, parameters, gradient, learningRate }: AdamwTask): Prepared {
