@@ -1,6 +1,6 @@
 // Where a head of [q | k | v] lies and which of its numbers are turned together; put in front of splitHeads.wgsl and joinHeads.wgsl,
 // which bind `shape`. Rows are the heads of all tokens: of a token first its query heads, then its key heads, then its value heads.
-struct Shape { tokens: u32, heads: u32, kvHeads: u32, dim: u32, turned: u32, epsilon: f32, offset: f32 }
+struct Shape { tokens: u32, heads: u32, kvHeads: u32, dim: u32, turned: u32, epsilon: f32, offset: f32, keys: u32 }
 
 struct Head {
   inside: bool,

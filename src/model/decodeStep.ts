@@ -7,7 +7,7 @@ import { Recorder } from '../gpu/recorder';
 import { refill } from '../gpu/refill';
 import { asChances, sampleToken, type Sampling } from '../ops/sampleToken';
 import { hiddenStates, logitsOf, type Runnable } from './forward';
-import { keepIn, type KeyCache } from './keyCache';
+import { splitInto, type KeyCache } from './keyCache';
 import type { RotaryTables } from './rotary';
 import { disposeSight, makeSight, type Sight, type SightArrays } from './sight';
 
@@ -47,7 +47,7 @@ export class DecodeStep {
     const logits = this.#recorder.run('', () => {
       const [sight, places, chances] = [this.#sight, this.#places, this.#draws];
       if (!sight || !places || !chances) throw new Error('A step of generation has no inputs.');
-      const hidden = hiddenStates(this.model, ids, sight, keepIn(this.caches, places));
+      const hidden = hiddenStates(this.model, ids, sight, splitInto(this.caches, places));
       const logits = logitsOf(this.model, hidden);
       hidden.dispose();
       next = sampleToken(logits, chances, this.sampling, ids);

@@ -22,10 +22,8 @@ export type Linear = (
   extra?: { residual?: tf.Tensor; unread?: boolean },
 ) => tf.Tensor;
 
-/** Where keys and values go on their way to attention: a cache puts them away and hands back all it holds. */
-export type KeepKeys = (keys: tf.Tensor, values: tf.Tensor) => [tf.Tensor, tf.Tensor];
-
-const passOn: KeepKeys = (keys, values) => [keys, values];
+/** How queries, keys and values come out of their product: a cache puts keys and values away and hands back all it holds. */
+export type Split = typeof splitHeads;
 
 /** ids [rows] int32 → [rows, hidden] */
 export function embedTokens({ embeddingScale }: ModelConfig, table: Weight, ids: tf.Tensor): tf.Tensor {
@@ -40,7 +38,7 @@ export function decoderLayer(
   linear: Linear,
   x: tf.Tensor,
   sight: Sight,
-  { keep = passOn, unread = false }: { keep?: KeepKeys | undefined; unread?: boolean } = {},
+  { split = splitHeads, unread = false }: { split?: Split | undefined; unread?: boolean } = {},
 ): tf.Tensor {
   const { heads, kvHeads, headDim, norm } = config;
   const own = sight[config.kindOf[index] ?? -1];
@@ -59,12 +57,11 @@ export function decoderLayer(
       : linear(inner, projection, { residual: before, unread: last });
 
   const [toAttention, x1] = branchedNorm(x, norms.attention, norm);
-  const [q, fresh, freshValues] = splitHeads(
+  const [q, keys, values] = split(
     linear(toAttention, 'qkv_proj'),
     { positions, table, gains: norms.heads },
     { heads, kvHeads, headDim, norm },
   );
-  const [keys, values] = keep(fresh, freshValues);
   // a cache holds more keys than there are queries
   const together = keys.shape[0] === x.shape[0];
   const attrs = { heads, kvHeads, headDim, together, scale: config.attentionScale };

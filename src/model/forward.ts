@@ -4,7 +4,7 @@ import { linear } from '../ops/linear';
 import { rmsNorm } from '../ops/rmsNorm';
 import { submit } from '../gpu/inside';
 import type { ModelConfig } from './config';
-import { decoderLayer, embedTokens, type KeepKeys, type Linear } from './decoder';
+import { decoderLayer, embedTokens, type Linear, type Split } from './decoder';
 import type { Sight } from './sight';
 import type { LayerNorms, ModelWeights } from './weights';
 
@@ -21,19 +21,19 @@ export interface Runnable {
   };
 }
 
-/** ids [rows] → [rows, hidden]. `keep` sees keys and values of every layer. The caller disposes of the result. */
+/** ids [rows] → [rows, hidden]. `split` is each layer's way to queries, keys and values. The caller disposes of the result. */
 export function hiddenStates(
   { config, outside, layer }: Runnable,
   ids: tf.Tensor,
   sight: Sight,
-  keep?: (layer: number) => KeepKeys,
+  split?: (layer: number) => Split,
 ): tf.Tensor {
   let x = tf.tidy(() => embedTokens(config, outside.embedding, ids));
   for (let index = 0; index < config.layers; index++) {
     const before = x;
     x = tf.tidy(() => {
       const { norms, linear: own } = layer(index);
-      return decoderLayer(config, index, norms, own, before, sight, { keep: keep?.(index) });
+      return decoderLayer(config, index, norms, own, before, sight, { split: split?.(index) });
     });
     before.dispose();
     if (tf.getBackend() === 'webgpu' && ids.size >= MANY_ROWS) submit();

@@ -9,9 +9,8 @@ import { ReadRing } from '../gpu/readRing';
 import { rehearse } from '../gpu/rehearsal';
 import { asChances, sampleToken, type Sampling } from '../ops/sampleToken';
 import { DecodeStep } from './decodeStep';
-import type { KeepKeys } from './decoder';
 import { hiddenStates, logitsOf, type Runnable } from './forward';
-import { keepIn, makeCaches, type KeyCache } from './keyCache';
+import { makeCaches, splitBeside, type KeyCache } from './keyCache';
 import { rotaryTables, type RotaryTables } from './rotary';
 import { disposeSight, sightOfDocuments } from './sight';
 
@@ -176,14 +175,7 @@ function prefill(
   const sight = sightOfDocuments(model.config, starts, tables);
   const places = tf.tensor1d(at, 'int32');
   const idTensor = tf.tensor1d(ids, 'int32');
-  // attention sees the prompts themselves: they lie end to end, and the cache does not
-  const keep =
-    (layer: number): KeepKeys =>
-    (keys, values) => {
-      keepIn(caches, places)(layer)(keys, values);
-      return [keys, values];
-    };
-  const hidden = hiddenStates(model, idTensor, sight, keep);
+  const hidden = hiddenStates(model, idTensor, sight, splitBeside(caches, places));
   const logits = tf.tidy(() => logitsOf(model, tf.gather(hidden, tf.tensor1d(ends, 'int32'))));
   tf.dispose([idTensor, places, hidden]);
   disposeSight(sight);

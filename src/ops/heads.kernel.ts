@@ -5,6 +5,7 @@ import sharedCode from '../../shaders/shared/heads.wgsl?raw';
 import splitText from '../../shaders/splitHeads.wgsl?raw';
 import { dispatch, floatBits, foldGroups } from '../gpu/dispatch';
 import { output } from '../gpu/tensors';
+import type { Constants } from '../gpu/pipelines';
 import { byRows } from './rows.kernel';
 import { given, size } from './sizes';
 import type { HeadsAttrs } from './heads';
@@ -22,18 +23,30 @@ function turnsOf({ positions, table }: NamedTensorInfoMap): { bind: [TensorInfo,
 }
 
 export function splitHeadsKernel(inputs: NamedTensorInfoMap, attrs: HeadsAttrs): TensorInfo[] {
+  return splitHeadsTo(inputs, attrs, null);
+}
+
+/** `places`: where keys and values go instead of tensors of their own. */
+export function splitHeadsTo(
+  inputs: NamedTensorInfoMap,
+  attrs: HeadsAttrs,
+  places: { keys: TensorInfo; values: TensorInfo; at: TensorInfo } | null,
+): TensorInfo[] {
   const { x, g } = inputs;
   const { heads, kvHeads, headDim } = attrs;
   const rows = size(x, 0);
   const turns = turnsOf(inputs);
-  const parts = [heads, kvHeads, kvHeads].map((count) => output([rows, count * headDim]));
+  const part = (count: number) => output([rows, count * headDim]);
+  const q = part(heads);
+  const [k, v] = places ? [places.keys, places.values] : [part(kvHeads), part(kvHeads)];
   dispatch({
     name: 'splitHeads',
-    ...layout(splitCode, rows, attrs, g !== undefined),
-    bind: [given(x), ...turns.bind, given(g ?? inputs['positions']), ...parts],
-    uniforms: shapeOf(rows, turns.half, attrs),
+    ...layout(splitCode, rows, attrs, g !== undefined, { PLACED: places !== null }),
+    bind: [given(x), ...turns.bind, given(g ?? inputs['positions']), places?.at ?? turns.bind[0], q, k, v],
+    uniforms: shapeOf(rows, turns.half, attrs, size(k, 0)),
+    inPlace: places ? [k, v] : [],
   });
-  return parts;
+  return [q, k, v];
 }
 
 export function joinHeadsKernel(inputs: NamedTensorInfoMap, attrs: HeadsAttrs): TensorInfo {
@@ -53,16 +66,27 @@ export function joinHeadsKernel(inputs: NamedTensorInfoMap, attrs: HeadsAttrs): 
 }
 
 /** Without a norm nothing is added up over a head, so a workgroup takes as many heads as fill it. */
-function layout(code: string, rows: number, { heads, kvHeads, headDim }: HeadsAttrs, normed: boolean) {
+function layout(
+  code: string,
+  rows: number,
+  { heads, kvHeads, headDim }: HeadsAttrs,
+  normed: boolean,
+  more: Constants = {},
+) {
   const count = rows * (heads + 2 * kvHeads);
   const { constants, ...own } = byRows('heads', code, count, headDim);
-  if (normed) return { ...own, constants: { ...constants, NORM: true } };
+  if (normed) return { ...own, constants: { ...constants, ...more, NORM: true } };
   const lanes = Number(constants?.['LANES']);
   const together = Math.max(Number(constants?.['ROWS']), Math.floor(FULL_GROUP / lanes));
   const groups = foldGroups(Math.ceil(count / together));
-  return { ...own, groups, constants: { LANES: lanes, ROWS: together, NORM: false } };
+  return { ...own, groups, constants: { LANES: lanes, ROWS: together, ...more, NORM: false } };
 }
 
-function shapeOf(rows: number, half: number, { heads, kvHeads, headDim, norm }: HeadsAttrs): number[] {
-  return [rows, heads, kvHeads, headDim, half, floatBits(norm.epsilon), floatBits(norm.offset)];
+function shapeOf(
+  rows: number,
+  half: number,
+  { heads, kvHeads, headDim, norm }: HeadsAttrs,
+  keys = rows,
+): number[] {
+  return [rows, heads, kvHeads, headDim, half, floatBits(norm.epsilon), floatBits(norm.offset), keys];
 }

@@ -9,8 +9,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { defineOperation, only, readAttrs } from './define';
 import { joinHeadsReference, splitHeadsReference } from './heads.reference';
-import { joinHeadsKernel, splitHeadsKernel } from './heads.kernel';
+import { joinHeadsKernel, splitHeadsKernel, splitHeadsTo } from './heads.kernel';
+import { scatterRows } from './pickRows';
 import { rmsNormGain, type NormAttrs } from './rmsNorm';
+import { given } from './sizes';
+import { byKernel } from './ways';
 
 export interface HeadsAttrs {
   heads: number;
@@ -88,21 +91,49 @@ function gradientOfGains(
   return tf.stack(gains);
 }
 
+/** What happens to heads on the way: each token's position, what turns by it, gains where heads are normed. */
+export interface Turn {
+  positions: tf.Tensor;
+  table?: tf.Tensor | undefined;
+  gains: tf.Tensor | null;
+}
+
+export type Parts = [q: tf.Tensor, k: tf.Tensor, v: tf.Tensor];
+
 /** → q [rows, heads · d], k and v [rows, kvHeads · d] */
-export function splitHeads(
-  x: tf.Tensor,
-  {
-    positions,
-    table,
-    gains,
-  }: { positions: tf.Tensor; table?: tf.Tensor | undefined; gains: tf.Tensor | null },
-  attrs: HeadsAttrs,
-): [tf.Tensor, tf.Tensor, tf.Tensor] {
+export function splitHeads(x: tf.Tensor, turn: Turn, attrs: HeadsAttrs): Parts {
+  const { g, ...inputs } = inputsOf(x, turn, attrs);
+  const [q, k, v] = g ? splitNormed({ ...inputs, g }, attrs) : split(inputs, attrs);
+  if (!q || !k || !v) throw new Error('Queries, keys and values were not split.');
+  return [q, k, v];
+}
+
+function inputsOf(x: tf.Tensor, { positions, table, gains }: Turn, attrs: HeadsAttrs) {
   const width = (attrs.heads + 2 * attrs.kvHeads) * attrs.headDim;
   if (x.shape[1] !== width)
     throw new Error(`${x.shape[1]} columns are not the ${width} of queries, keys and values.`);
   const inputs = { x, positions, table: table ?? tf.zeros(NOTHING_TURNED) };
-  const [q, k, v] = gains ? splitNormed({ ...inputs, g: gains }, attrs) : split(inputs, attrs);
-  if (!q || !k || !v) throw new Error('Queries, keys and values were not split.');
-  return [q, k, v];
+  return gains ? { ...inputs, g: gains } : { ...inputs, g: undefined };
+}
+
+/** Rows of a cache: keys and values [any, kvHeads · d], and the row of each token, at [rows] int32. */
+export interface Places {
+  keys: tf.Tensor;
+  values: tf.Tensor;
+  at: tf.Tensor;
+}
+
+/**
+ * As `splitHeads`, with k and v put at their places; one past the end is left out. Returns q and the keys and values to use from now
+ * on, as scatterRows does. Not taped.
+ */
+export function splitHeadsInto(x: tf.Tensor, turn: Turn, attrs: HeadsAttrs, places: Places): Parts {
+  if (byKernel('heads') && byKernel('rows')) {
+    const { g, ...inputs } = inputsOf(x, turn, attrs);
+    const [q] = splitHeadsTo(g ? { ...inputs, g } : inputs, attrs, places);
+    return [tf.engine().makeTensorFromTensorInfo(given(q)), places.keys, places.values];
+  }
+  const [q, k, v] = splitHeads(x, turn, attrs);
+  const { keys, values, at } = places;
+  return [q, scatterRows(keys, k, at), scatterRows(values, v, at)];
 }

@@ -10,7 +10,7 @@ import { dropout } from '../ops/dropout';
 import { accumulate, adamw, gradientNorm } from '../ops/flat';
 import { glu, type Activation } from '../ops/glu';
 import { fromHalves, toHalves } from '../ops/halves';
-import { splitHeads } from '../ops/heads';
+import { splitHeads, splitHeadsInto } from '../ops/heads';
 import { gatherRows, scatterRows, zerosOnDevice } from '../ops/pickRows';
 import { branchedNorm, rmsNorm } from '../ops/rmsNorm';
 import { sampleToken } from '../ops/sampleToken';
@@ -84,7 +84,10 @@ function norm(): tf.Tensor[] {
   return [run(x, g), ...gradients(run, [x, g], dy), ...gradients(both, [x, g], dy)];
 }
 
-/** Three query heads on one key head; the parts are weighted apart, so that one that changes places with another is seen. */
+/**
+ * Three query heads on one key head; the parts are weighted apart, so that one that changes places with another is seen. Keys and values
+ * of the last position go past the end of a cache.
+ */
 function heads(normed: boolean): tf.Tensor[] {
   const filled = filler();
   const [x, table] = [filled(ROWS, 80), filled(ROWS, 12)];
@@ -100,7 +103,10 @@ function heads(normed: boolean): tf.Tensor[] {
       split(given(x1)).map((part, index) => tf.mul(part, index + 1)),
       1,
     );
-  return [...split(x), ...gradients(run, [x], filled(ROWS, 80))];
+  const cache = () => tf.clone(zerosOnDevice([ROWS - 1, 16]));
+  const places = { keys: cache(), values: cache(), at: positions };
+  const placed = splitHeadsInto(x, { positions, table, gains }, attrs, places);
+  return [...split(x), ...gradients(run, [x], filled(ROWS, 80)), ...placed];
 }
 
 /** Two documents in a row, four query heads on two key heads. */

@@ -128,7 +128,7 @@ it.each(readdirSync(models))('steps of %s after the second are run from a record
   run.mockRestore();
   const made = kernels.map((count, step) => count - (kernels[step - 1] ?? 0));
   // the prompts, and the first step; after it the ids are only named once more to be read
-  expect(made[1]).toBeGreaterThan(10 * own.config.layers);
+  expect(made[1]).toBeGreaterThan(8 * own.config.layers);
   expect(made.slice(2)).toEqual([1, 1, 1, 1]);
 });
 

@@ -9,7 +9,7 @@ import { dropoutReference } from '../../src/ops/dropout.reference';
 import { glu } from '../../src/ops/glu';
 import { gluGradReference, gluReference } from '../../src/ops/glu.reference';
 import type { Inputs } from '../../src/ops/define';
-import { splitHeads } from '../../src/ops/heads';
+import { splitHeads, splitHeadsInto } from '../../src/ops/heads';
 import { joinHeadsReference, splitHeadsReference } from '../../src/ops/heads.reference';
 import { linear } from '../../src/ops/linear';
 import { dxReference, linearReference, outerReference } from '../../src/ops/linear.reference';
@@ -143,6 +143,46 @@ describe('heads', () => {
     },
   );
 });
+
+// heads that fill more than a workgroup; four rows of the cache keep what they held
+it.each([
+  [65, 1, 4, false],
+  [9, 2, 128, true],
+])(
+  'splitHeadsInto puts %i rows of %i key heads of %i in their places, normed %s',
+  async (rows, kvHeads, headDim, normed) => {
+    const heads = 2 * kvHeads;
+    const x = filled(rows, (heads + 2 * kvHeads) * headDim);
+    const [table, gains] = [filled(rows, headDim), normed ? filled(2, headDim) : null];
+    const positions = tf.range(0, rows, 1, 'int32');
+    const attrs = { heads, kvHeads, headDim, norm: { epsilon: 1e-6, offset: 1 as const } };
+    const size = rows + 4;
+    // the last first, and the first row past the end
+    const at = Array.from({ length: rows }, (_, row) => (row === 0 ? size : size - row));
+    const [before, beforeValues] = [filled(size, kvHeads * headDim), filled(size, kvHeads * headDim)];
+    const turn = { positions, table, gains };
+    const [q, k, v] = splitHeads(x, turn, attrs);
+    const expected = await Promise.all(
+      [
+        [before, k],
+        [beforeValues, v],
+      ].map(async ([old, own]) => {
+        const whole = (await (old as tf.Tensor).array()) as number[][];
+        const parts = (await (own as tf.Tensor).array()) as number[][];
+        at.forEach((place, row) => {
+          if (place < size) whole[place] = parts[row] ?? [];
+        });
+        return tf.tensor2d(whole);
+      }),
+    );
+    const into = { keys: before, values: beforeValues, at: tf.tensor1d(at, 'int32') };
+    const [q1, keys, values] = splitHeadsInto(x, turn, attrs, into);
+    expect([keys, values]).toEqual([before, beforeValues]);
+    await close(q1, q, 1e-7);
+    await close(keys, expected[0], 1e-7);
+    await close(values, expected[1], 1e-7);
+  },
+);
 
 describe('glu, cross entropy, dropout', () => {
   // read number by number, and in fours over more than one workgroup
