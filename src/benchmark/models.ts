@@ -141,9 +141,21 @@ function predictedBytes(config: ModelConfig, rows: PackedRows, weightFormat: Wei
   return planRun(config, settings, rows, { backend: 'webgpu', device }).predictedBytes;
 }
 
+/** The first token is the prompt's, the next is built, and with the two after it the device is busy. */
+const BEFORE = 4;
+/** Tokens that are timed as one: on a graphics card several are under way at once, and come together. */
+const TOGETHER = 4;
+
+function meansOf(times: readonly number[], count: number): number[] {
+  const means: number[] = [];
+  for (let at = 0; at + count <= times.length; at += count)
+    means.push(times.slice(at, at + count).reduce((sum, one) => sum + one, 0) / count);
+  return means;
+}
+
 export async function decode(bench: Bench): Promise<void> {
   const config = qwen();
-  const what = 'New tokens, greedy, after a prompt of 16; the mean time of one';
+  const what = `New tokens, greedy, after a prompt of 16; the mean time of one in ${TOGETHER}`;
   await withModel(bench, 'decode', what, async (weights, format) => {
     const layer = frozenLayers(weights);
     const nothing = () => {
@@ -155,17 +167,20 @@ export async function decode(bench: Bench): Promise<void> {
       const each = Array.from({ length: prompts }, (_, index) => ids.slice(index * 16, (index + 1) * 16));
       const times: number[] = [];
       let last = performance.now();
-      const greedy = { temperature: 0, topP: 1, random: () => 0, stopIds: [], maxTokens: 24 };
+      const greedy = {
+        temperature: 0,
+        topP: 1,
+        random: () => 0,
+        stopIds: [],
+        maxTokens: BEFORE + TOGETHER * 16,
+      };
       for await (const _ of generate(model, each, greedy)) {
         bench.patience.signal.throwIfAborted();
         times.push(performance.now() - last);
         last = performance.now();
       }
       bench.check();
-      // the first is the prompt, the two after it compile; ids are read several at a time, so the mean says how long one takes
-      const steady = times.slice(3);
-      const mean = steady.reduce((sum, one) => sum + one, 0) / steady.length;
-      const timing = { ...summary(steady), ms: mean };
+      const timing = summary(meansOf(times.slice(BEFORE), TOGETHER));
       const bytes = matrixBytes(config, format);
       bench.emit({
         ...{ name: 'decode', what, shape: `${prompts} at once, ${format}`, device: bench.device },

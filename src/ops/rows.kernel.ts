@@ -12,8 +12,8 @@ import { wayOf } from './ways';
 
 type Layout = Pick<Dispatch, 'code' | 'constants' | 'groups'>;
 
-/** Columns from which on 256 lanes share a row. */
-const WIDE = 8192;
+/** Columns from which on 256 lanes share a row: each waits for memory once for every number of it that it reads. */
+const WIDE = 512;
 
 export function byRows(operation: OperationName, code: string, rows: number, cols: number): Layout {
   const { software, fixedSubgroup } = gpu();

@@ -8,8 +8,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import code from '../../shaders/sampleToken.wgsl?raw';
 import { dispatch, floatBits } from '../gpu/dispatch';
 import { replace } from '../gpu/replace';
+import { shaderText } from '../gpu/shaderText';
 import { output, release } from '../gpu/tensors';
 import { byRows } from './rows.kernel';
+import { unroll } from '../gpu/unroll';
 import { sampleTokenReference } from './sampleToken.reference';
 import { byKernel } from './ways';
 
@@ -19,6 +21,8 @@ export interface Sampling {
   /** Smallest set of tokens whose probability reaches this; 1 keeps all. */
   topP: number;
 }
+
+const text = () => shaderText(code, '', () => unroll(code, { PER_TURN: 4, EDGES: 7 }));
 
 /** Rounds in which a search by eighths narrows this many places to one. */
 const rounds = (places: number) => Math.ceil(Math.log2(places) / 3) + 1;
@@ -51,7 +55,7 @@ export function sampleToken(
   }
   const ids = into ?? output([rows], 'int32');
   const weights = output(temperature === 0 ? [1] : [rows, vocab]);
-  const layout = byRows('sampleToken', code, rows, vocab);
+  const layout = byRows('sampleToken', text(), rows, vocab);
   dispatch({
     name: 'sampleToken',
     ...layout,

@@ -71,12 +71,15 @@ function tiles(rows: number): Tiled {
   return { design: 'tiled', bm: few ? 32 : 64, bn: 64, tm: few ? 4 : 8, tn: 4, stage: 'f32', ahead: true };
 }
 
+/** One row on a graphics card: few columns and many lanes, since each waits for memory several times in a row. */
+const alone: Reduce = { design: 'reduce', rows: 1, cols: 4, lanes: 128, subgroup: false };
+
 /** nt of at most FEW_ROWS rows: all of them in one group, so that the weight is read once. */
 function forFewRows(shape: ProductShape, rows: number, width: number, gpu: Gpu): Design {
   const winner = tuned[kindOf('nt', shape.format, rows === 1 ? 'one' : 'few')];
   if (winner?.design === 'tiled') return winner;
   if (winner) return { ...winner, rows: Math.min(winner.rows, rowsTogether(rows)) };
-  if (!gpu.software) return reduce(shape, rows, 64, false);
+  if (!gpu.software) return rows === 1 ? alone : reduce(shape, rows, 64, false);
   const { fixedSubgroup } = gpu;
   // the sums of several rows and columns are too many for one lane to go on with beside what it reads
   if (rows > 1 || fixedSubgroup === 0) return registers(shape, rows, width, fixedSubgroup);

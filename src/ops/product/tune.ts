@@ -156,7 +156,7 @@ function forGeneration(rows: number, format: WeightFormat): Design[] {
   if (software) return [registers(rows, 4, 0), registers(rows, 2, 0)];
   // the sums of all lanes must fit into 16 KB of workgroup memory
   return rows === 1
-    ? [reduce(1, 8, 64), reduce(1, 4, 64), reduce(1, 8, 32), reduce(1, 4, 32), reduce(1, 4, 128)]
+    ? [reduce(1, 4, 128), reduce(1, 8, 64), reduce(1, 4, 64), reduce(1, 2, 64), reduce(1, 4, 32)]
     : [
         reduce(rows, 4, 64),
         reduce(rows, 2, 64),
