@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { frozenLayers } from '../adapter/full';
 import { loraTrainable } from '../adapter/lora';
 import { dispatchCount } from '../gpu/dispatch';
-import { submit } from '../gpu/inside';
+import { gpu, submit } from '../gpu/inside';
 import { allocatedBytes } from '../gpu/memory';
 import { finished } from '../gpu/rest';
 import { emptyPool } from '../gpu/tensors';
@@ -24,13 +24,14 @@ import type { WeightFormat } from '../protocol/weightFormats';
 import { randomFrom } from '../random';
 import { disposeBatch, makeBatch } from '../training/batch';
 import { chunkRows } from '../training/chunkRows';
+import type { Milliseconds } from '../units';
 import { planRun } from '../training/plan';
 import { MicroBatches } from '../training/microBatches';
 import { ofCopy, ofProduct, type Bench } from './bench';
 import { stepFlops } from './flops';
 import { qwen, RANK } from './shapes';
 import { matrixBytes, syntheticSource } from './synthetic';
-import { summary, time } from './timing';
+import { summary, time, WARM_UP } from './timing';
 
 /** The formats in which a model of half a billion weights is measured; f32 would be 2 GB. */
 const MODEL_FORMATS: readonly WeightFormat[] = ['f16', 'q4'];
@@ -146,8 +147,21 @@ const BEFORE = 4;
 /** Tokens that are timed as one: on a graphics card several are under way at once, and come together. */
 const TOGETHER = 4;
 
-function meansOf(times: readonly number[], count: number): number[] {
-  const means: number[] = [];
+/** How long after the one before it each token came. */
+async function timesOfTokens(bench: Bench, model: Runnable, prompts: Int32Array[]): Promise<Milliseconds[]> {
+  const times: Milliseconds[] = [];
+  const greedy = { temperature: 0, topP: 1, random: () => 0, stopIds: [], maxTokens: BEFORE + 16 * TOGETHER };
+  let last = performance.now();
+  for await (const _ of generate(model, prompts, greedy)) {
+    bench.patience.signal.throwIfAborted();
+    times.push(performance.now() - last);
+    last = performance.now();
+  }
+  return times;
+}
+
+function meansOf(times: readonly Milliseconds[], count: number): Milliseconds[] {
+  const means: Milliseconds[] = [];
   for (let at = 0; at + count <= times.length; at += count)
     means.push(times.slice(at, at + count).reduce((sum, one) => sum + one, 0) / count);
   return means;
@@ -165,20 +179,10 @@ export async function decode(bench: Bench): Promise<void> {
     for (const prompts of [1, 8]) {
       const { ids } = randomRows(prompts, 16, config.vocab);
       const each = Array.from({ length: prompts }, (_, index) => ids.slice(index * 16, (index + 1) * 16));
-      const times: number[] = [];
-      let last = performance.now();
-      const greedy = {
-        temperature: 0,
-        topP: 1,
-        random: () => 0,
-        stopIds: [],
-        maxTokens: BEFORE + TOGETHER * 16,
-      };
-      for await (const _ of generate(model, each, greedy)) {
-        bench.patience.signal.throwIfAborted();
-        times.push(performance.now() - last);
-        last = performance.now();
-      }
+      let times = await timesOfTokens(bench, model, each);
+      const began = performance.now();
+      while (!gpu().software && performance.now() - began < WARM_UP)
+        times = await timesOfTokens(bench, model, each);
       bench.check();
       const timing = summary(meansOf(times.slice(BEFORE), TOGETHER));
       const bytes = matrixBytes(config, format);

@@ -1,5 +1,6 @@
 /**
- * Times work that is recorded on the main thread and done elsewhere. Warm-up first, since drivers compile at the first submit;
+ * Times work that is recorded on the main thread and done elsewhere. Warm-up first, since drivers compile at the first submit and cards
+ * are slow after a pause;
  * then single timings, whose median counts. Short work is repeated within one timing. Decides nothing about what is timed.
  */
 import { restful } from '../gpu/rest';
@@ -21,6 +22,8 @@ export interface Patience {
   signal: AbortSignal;
 }
 
+/** A graphics card's clock rises only while it works, and falls several times as far in a pause. */
+export const WARM_UP: Milliseconds = 600;
 const SHORT: Milliseconds = 20;
 const FEWEST = 3;
 /** A page's clock steps by 0.1 ms; nothing is taken to be shorter. */
@@ -35,9 +38,14 @@ export async function time(work: Work, { runs, budget, signal }: Patience): Prom
     const inTime = await rest(() => work.finish());
     return inTime ? performance.now() - started : null;
   };
-  await batch(1);
-  const first = (await batch(1)) ?? TICK;
-  const count = Math.max(1, Math.ceil(SHORT / Math.max(first, TICK)));
+  let one = (await batch(1)) ?? TICK;
+  const together = () => Math.max(1, Math.ceil(SHORT / Math.max(one, TICK)));
+  const began = performance.now();
+  do {
+    const count = together();
+    one = ((await batch(count)) ?? TICK * count) / count;
+  } while (performance.now() - began < WARM_UP);
+  const count = together();
   const rest = restful();
   let shortest = (await batch(count, rest)) ?? TICK;
   const wanted = () => Math.min(runs, Math.max(FEWEST, Math.floor(budget / Math.max(shortest, TICK))));

@@ -36,15 +36,15 @@ export async function jaxPeer(version: string): Promise<Peer> {
 
   /** `compute` is given references of `inputs` and owns them. */
   function prepared(compute: (...inputs: NdArray[]) => NdArray[], inputs: NdArray[]): Prepared {
-    let made: NdArray[] = [];
-    const drop = () => made.forEach((one) => one.dispose());
-    const record = () => {
-      drop();
-      made = compute(...use(inputs));
-    };
+    // what is given up before it is waited for is never run: its work is only begun then
+    const made: NdArray[] = [];
+    const drop = () => made.splice(0).forEach((one) => one.dispose());
     return {
-      record,
-      finish: async () => void (await blockUntilReady(made)),
+      record: () => void made.push(...compute(...use(inputs))),
+      finish: async () => {
+        await blockUntilReady(made);
+        drop();
+      },
       read: async () => {
         const outputs: Numbers[] = [];
         for (const one of compute(...use(inputs))) outputs.push((await one.data()) as Numbers);

@@ -8,14 +8,8 @@ import { gpu } from '../../src/gpu/inside';
 import { linear } from '../../src/ops/linear';
 import { PLAIN } from '../../src/ops/product/operands';
 import { chooseDesign, kindOf, useTuned, type Design } from '../../src/ops/product/choose';
-import {
-  candidates,
-  KINDS,
-  tuneProducts,
-  winnerOf,
-  type JudgedTrial,
-  type Trial,
-} from '../../src/ops/product/tune';
+import { candidates, KINDS } from '../../src/ops/product/candidates';
+import { tuneProducts, winnerOf, type JudgedTrial, type Trial } from '../../src/ops/product/tune';
 import { WEIGHT_FORMATS } from '../../src/protocol/weightFormats';
 import { randomFrom } from '../../src/random';
 

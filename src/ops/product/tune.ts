@@ -5,22 +5,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { repeated } from '../../gpu/dispatch';
 import { gpu, submit } from '../../gpu/inside';
-import type { WeightFormat } from '../../protocol/weightFormats';
+import { rehearse } from '../../gpu/rehearsal';
 import type { Milliseconds } from '../../units';
 import { linear, linearDx } from '../linear';
 import type { FrozenWeight } from '../weight';
-import {
-  FEW_ROWS,
-  kindOf,
-  preferDesign,
-  PROCESSOR_DEPTH,
-  suitsTall,
-  type Design,
-  type RowCount,
-  type TunedTable,
-} from './choose';
-import { inBlocks } from './blocks';
-import { rightForm } from './right';
+import { candidates, KINDS, type TunedKind } from './candidates';
+import { FEW_ROWS, kindOf, preferDesign, type Design, type TunedTable } from './choose';
 
 /** A weight to multiply with and the numbers it holds, made by the caller in the format that is tuned for. */
 export interface TuneWeight {
@@ -28,18 +18,6 @@ export interface TuneWeight {
   /** [n, k] */
   values: Float32Array;
 }
-
-/** A kind of product: in training both directions, in generation forward for one sequence or for several. */
-export interface TunedKind {
-  form: 'nt' | 'nn';
-  rows: RowCount;
-}
-export const KINDS: readonly TunedKind[] = [
-  { form: 'nt', rows: 'many' },
-  { form: 'nn', rows: 'many' },
-  { form: 'nt', rows: 'one' },
-  { form: 'nt', rows: 'few' },
-];
 
 export interface Trial extends TunedKind {
   design: Design;
@@ -69,120 +47,140 @@ export interface TuneRequest {
 
 /** f16 tiles round both operands to 11 bits; everything else is exact to f32. */
 const TOLERANCE = { f32: 1e-5, f16: 2e-3 };
-/** A candidate this much slower than the best so far gets no second run. */
-const HOPELESS = 1.5;
-const RUNS = 4;
+/** The parts of the time after which candidates are no longer waited for, and no longer judged. */
+const MAKING = 0.4;
+const JUDGED = 0.6;
+/** How long a card works before what it does is timed. */
+const WARM_UP: Milliseconds = 600;
+const RUNS = 3;
 /** What is built in stays where nothing is faster by more than this. */
 const CLEARLY = 1.05;
-/** Candidates within this of the fastest are timed again, so many times. */
+/** Candidates within this of the fastest are timed again, until all have had so many turns. */
 const CLOSE = 1.3;
-const TURNS = 2;
+const TURNS = 3;
 /** A timing lasts this long at least: the wait for its end alone takes a millisecond or two, now more, now less. */
 const LASTING: Milliseconds = 8;
 const MOST_REPEATS = 1024;
 
-const registers = (rows: number, cols: number, broadcast: number): Design => ({
-  design: 'registers',
-  ...{ rows, cols, broadcast },
-});
-const tiled = (
-  [bm, bn, tm, tn]: [bm: number, bn: number, tm: number, tn: number],
-  stage: 'f32' | 'f16' = 'f32',
-  more: { depth?: number; ahead?: boolean; enough?: number } = {},
-): Design => ({ design: 'tiled', ...{ bm, bn, tm, tn, stage, ...more } });
-const reduce = (rows: number, cols: number, lanes: number, subgroup = false): Design => ({
-  design: 'reduce',
-  ...{ rows, cols, lanes, subgroup },
-});
-
-/** What is built in (choose.ts) comes first. */
-export function candidates({ form, rows }: TunedKind, format: WeightFormat): Design[] {
-  return rows === 'many' ? forTraining(form, format) : forGeneration(rows === 'one' ? 1 : FEW_ROWS, format);
-}
-
-/** f16 tiles are for weights that are rounded already: on f32 they would be the only rounding there is. */
-function forTraining(form: 'nt' | 'nn', format: WeightFormat): Design[] {
-  const { software, fixedSubgroup, device } = gpu();
-  const nt = form === 'nt';
-  if (software && fixedSubgroup > 0) {
-    const tall = suitsTall(rightForm(format, true));
-    const most = tall ? 32 : 16;
-    const sizes: [number, number][] = nt
-      ? [
-          [most, 4],
-          [most / 2, 4],
-          [16, 2],
-        ]
-      : [
-          [most, 1],
-          [most / 2, 1],
-          [8, 2],
-        ];
-    const depth = tall ? { depth: PROCESSOR_DEPTH } : {};
-    return sizes.map(([rows, cols]) => ({ ...registers(rows, cols, fixedSubgroup), ...depth }));
-  }
-  if (software) return [registers(8, nt ? 4 : 1, 0), registers(4, nt ? 4 : 2, 0)];
-  const rounded = format !== 'f32' && device.features.has('shader-f16');
-  const ahead = { ahead: true };
-  return [
-    tiled([64, 64, 8, 4], 'f32', ahead),
-    // a card with few units is busy with few groups, and spares itself the adding up
-    tiled([64, 64, 8, 4], 'f32', { ...ahead, enough: 0 }),
-    tiled([64, 64, 4, 4]),
-    tiled([64, 64, 4, 8], 'f32', ahead),
-    tiled([128, 64, 8, 8], 'f32', ahead),
-    tiled([32, 64, 4, 4], 'f32', ahead),
-    ...(rounded
-      ? [
-          tiled([64, 64, 4, 4], 'f16', ahead),
-          tiled([64, 64, 4, 8], 'f16', { depth: 8 }),
-          tiled([128, 64, 8, 8], 'f16', ahead),
-        ]
-      : []),
-    registers(8, nt ? 4 : 1, 0),
-  ];
-}
-
-/** Every candidate reads the weight once for all rows. */
-function forGeneration(rows: number, format: WeightFormat): Design[] {
-  const { software, fixedSubgroup } = gpu();
-  if (software && fixedSubgroup > 0) {
-    const along = reduce(rows, rows === 1 ? 8 : 4, fixedSubgroup, true);
-    const [wide, narrow] = [registers(rows, 4, fixedSubgroup), registers(rows, 2, fixedSubgroup)];
-    if (rows > 1) return [wide, along, narrow];
-    if (!inBlocks(rightForm(format, true))) return [along, wide, narrow];
-    return [...[narrow, wide].map((one) => ({ ...one, blocks: true })), along];
-  }
-  if (software) return [registers(rows, 4, 0), registers(rows, 2, 0)];
-  // the sums of all lanes must fit into 16 KB of workgroup memory
-  return rows === 1
-    ? [reduce(1, 4, 128), reduce(1, 8, 64), reduce(1, 4, 64), reduce(1, 2, 64), reduce(1, 4, 32)]
-    : [
-        reduce(rows, 4, 64),
-        reduce(rows, 2, 64),
-        reduce(rows, 8, 32),
-        reduce(rows, 4, 32),
-        tiled([rows, 64, 2, 4]),
-      ];
+/** One kind of product: what is tried and what came of it. */
+interface Search {
+  kind: TunedKind;
+  designs: readonly Design[];
+  products: readonly TimedProduct[];
+  trials: Trial[];
 }
 
 /** Tries every candidate of every kind; returns the winners. */
 export async function tuneProducts(request: TuneRequest): Promise<TunedTable> {
-  const table: TunedTable = {};
+  const { budget, small, signal, onTrial } = request;
+  const { format } = small.weight;
   const began = performance.now();
+  const searches: Search[] = KINDS.map((kind) => ({
+    ...{ kind, designs: candidates(kind, format), trials: [] },
+    products: productsOf(kind, request),
+  }));
+  /** A kind that needs less leaves the rest to those after it. */
+  const each = async (part: number, work: (search: Search, end: Milliseconds) => Promise<void>) => {
+    const start = performance.now();
+    const left = began + part * budget - start;
+    for (const [index, search] of searches.entries())
+      await work(search, start + (left * (index + 1)) / searches.length);
+  };
   try {
-    for (const [index, kind] of KINDS.entries()) {
-      // a kind that needs less leaves the rest to those after it
-      const end = began + (request.budget * (index + 1)) / KINDS.length;
-      const trials = await tryAll(kind, request, end);
-      const winner = winnerOf(trials);
-      trials.forEach((trial) => request.onTrial?.({ ...trial, chosen: trial === winner }));
-      if (winner) table[kindOf(kind.form, request.small.weight.format, kind.rows)] = winner.design;
-    }
+    await makeAll(searches, small, began + MAKING * budget);
+    await each(JUDGED, (search, end) => judgeAll(search, small, end, signal));
+    // a card's clock falls while kernels are compiled and judged and rises while it works: all are timed without a gap
+    await warmUp(searches);
+    await each(1, (search, end) => timeInTurns(search, end, signal));
   } finally {
     preferDesign(null);
+    for (const { products } of searches) products.forEach(({ input }) => input.dispose());
+  }
+  const table: TunedTable = {};
+  for (const { kind, trials } of searches) {
+    const winner = winnerOf(trials);
+    // what there was no time for is not told of
+    for (const trial of trials)
+      if (trial.time !== null || !isRight(trial)) onTrial?.({ ...trial, chosen: trial === winner });
+    if (winner) table[kindOf(kind.form, format, kind.rows)] = winner.design;
   }
   return table;
+}
+
+/** Asks for the pipelines of all candidates at once: a driver compiles several side by side. */
+async function makeAll(
+  searches: readonly Search[],
+  { weight }: TuneWeight,
+  until: Milliseconds,
+): Promise<void> {
+  const { device } = gpu();
+  device.pushErrorScope('validation');
+  const { ready } = rehearse(() => {
+    for (const { kind, designs, products } of searches)
+      for (const design of designs) {
+        prefer(kind, design);
+        const { form, rows } = kind;
+        run(form, tf.ones([SMALL_ROWS[rows], form === 'nt' ? weight.k : weight.n]), weight);
+        for (const { weight: large, input } of products) run(form, input, large);
+      }
+  });
+  // one that cannot be made is told of when it is judged; what is not there in time is made then
+  const made = ready(() => undefined).catch(() => undefined);
+  const late = new Promise((resolve) => setTimeout(resolve, Math.max(0, until - performance.now())));
+  await Promise.race([made, late]);
+  await device.popErrorScope();
+}
+
+/** Tries the candidates on the small problem; those that are right run once on the large ones. */
+async function judgeAll(
+  { kind, designs, products, trials }: Search,
+  small: TuneWeight,
+  end: Milliseconds,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const design of designs) {
+    signal?.throwIfAborted();
+    if (trials.length > 0 && performance.now() > end) return;
+    prefer(kind, design);
+    const trial = { ...kind, design, time: null, error: await judge(kind, small) };
+    trials.push(trial);
+    if (isRight(trial)) await clock(kind.form, products, 1);
+  }
+}
+
+function isRight({ design, error }: Trial): boolean {
+  return error < (design.design === 'tiled' ? TOLERANCE[design.stage] : TOLERANCE.f32);
+}
+
+async function warmUp(searches: readonly Search[]): Promise<void> {
+  const [first] = searches;
+  const [built] = first?.trials ?? [];
+  if (!first || !built || !isRight(built)) return;
+  prefer(first.kind, built.design);
+  const warm = performance.now() + (gpu().software ? 0 : WARM_UP);
+  do await clock(first.kind.form, first.products, 1);
+  while (performance.now() < warm);
+}
+
+/** Fills in the times; those that are not close to the fastest are timed once. */
+async function timeInTurns(
+  { kind, products, trials }: Search,
+  end: Milliseconds,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let close = trials.filter(isRight);
+  const [first] = close;
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const trial of close) {
+      signal?.throwIfAborted();
+      // one is timed in any case
+      if ((trial !== first || turn > 0) && performance.now() > end) return;
+      prefer(kind, trial.design);
+      trial.time = Math.min(trial.time ?? Infinity, await bestOf(kind.form, products));
+    }
+    const least = Math.min(...close.map(({ time }) => time ?? Infinity));
+    close = close.filter(({ time }) => time !== null && time < CLOSE * least);
+  }
 }
 
 /** Null where none was right. The first is what is built in: another must be clearly faster, or noise would choose. */
@@ -192,31 +190,6 @@ export function winnerOf(trials: readonly Trial[]): Trial | null {
   const [first] = trials;
   if (first && first.time !== null && first.time <= CLEARLY * least) return first;
   return timed.find(({ time }) => time === least) ?? null;
-}
-
-async function tryAll(kind: TunedKind, request: TuneRequest, end: Milliseconds): Promise<Trial[]> {
-  const trials: Trial[] = [];
-  let least = Infinity;
-  for (const design of candidates(kind, request.small.weight.format)) {
-    request.signal?.throwIfAborted();
-    if (performance.now() > end) break;
-    prefer(kind, design);
-    const error = await judge(kind, request.small);
-    const right = error < (design.design === 'tiled' ? TOLERANCE[design.stage] : TOLERANCE.f32);
-    const time = right ? await clock(kind, request, least) : null;
-    trials.push({ ...kind, design, time, error });
-    least = Math.min(least, time ?? Infinity);
-  }
-  // a card's clock falls while kernels are compiled and rises while it works: those that are close go again, in turns and without a gap
-  const close = trials.filter(({ time }) => time !== null && time < CLOSE * least);
-  for (let turn = 0; turn < TURNS; turn++)
-    for (const trial of close) {
-      request.signal?.throwIfAborted();
-      if (performance.now() > end) return trials;
-      prefer(kind, trial.design);
-      trial.time = Math.min(trial.time ?? Infinity, await clock(kind, request, Infinity));
-    }
-  return trials;
 }
 
 function prefer({ form }: TunedKind, design: Design): void {
@@ -266,34 +239,37 @@ function run(form: 'nt' | 'nn', input: tf.Tensor, weight: FrozenWeight): tf.Tens
   return form === 'nt' ? linear(input, weight) : linearDx(input, weight);
 }
 
-/** The best of a few runs, the first of which compiles and is not counted. */
-async function clock(
-  { form, rows }: TunedKind,
-  { large, rows: batch }: TuneRequest,
-  best: Milliseconds,
-): Promise<Milliseconds> {
+interface TimedProduct {
+  weight: FrozenWeight;
+  input: tf.Tensor;
+}
+
+function productsOf({ form, rows }: TunedKind, { large, rows: batch }: TuneRequest): TimedProduct[] {
   const count = { many: batch, few: FEW_ROWS, one: 1 }[rows];
-  const products = large.map((weight) => ({
+  return large.map((weight) => ({
     weight,
     input: tf.ones([count, form === 'nt' ? weight.k : weight.n]),
   }));
-  const timed = async (repeats: number): Promise<Milliseconds> => {
-    const began = performance.now();
-    repeated(repeats, () => tf.tidy(() => products.forEach(({ weight, input }) => run(form, input, weight))));
-    submit();
-    await gpu().device.queue.onSubmittedWorkDone();
-    return performance.now() - began;
-  };
-  try {
-    await timed(1);
-    let repeats = 1;
-    let took = await timed(repeats);
-    while (took < LASTING && repeats < MOST_REPEATS) took = await timed((repeats *= 4));
-    let least = took;
-    for (let i = 1; i < RUNS && least / repeats <= HOPELESS * best; i++)
-      least = Math.min(least, await timed(repeats));
-    return least / repeats;
-  } finally {
-    products.forEach(({ input }) => input.dispose());
-  }
+}
+
+/** How long all products take together, run `repeats` times. */
+async function clock(
+  form: 'nt' | 'nn',
+  products: readonly TimedProduct[],
+  repeats: number,
+): Promise<Milliseconds> {
+  const began = performance.now();
+  repeated(repeats, () => tf.tidy(() => products.forEach(({ weight, input }) => run(form, input, weight))));
+  submit();
+  await gpu().device.queue.onSubmittedWorkDone();
+  return performance.now() - began;
+}
+
+/** The best of a few runs that last long enough. */
+async function bestOf(form: 'nt' | 'nn', products: readonly TimedProduct[]): Promise<Milliseconds> {
+  let repeats = 1;
+  let least = await clock(form, products, repeats);
+  while (least < LASTING && repeats < MOST_REPEATS) least = await clock(form, products, (repeats *= 4));
+  for (let i = 1; i < RUNS; i++) least = Math.min(least, await clock(form, products, repeats));
+  return least / repeats;
 }
