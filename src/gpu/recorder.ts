@@ -36,7 +36,13 @@ export class Recorder {
     }
     known?.result.dispose();
     this.#held?.giveBack();
-    const made = record(work);
+    let made: Recording;
+    try {
+      made = record(work);
+    } catch (error) {
+      this.forget(); // what the others need is held no more
+      throw error;
+    }
     this.#recordings.set(key, made);
     const tapes = [...this.#recordings.values()].map(({ tape }) => tape ?? []);
     const buffers = tapes.flatMap((tape) => tape.flatMap((one) => one.buffers));

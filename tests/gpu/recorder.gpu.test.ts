@@ -126,3 +126,24 @@ it.each([
   recorder.forget();
   tf.dispose([x, ones]);
 });
+
+it('after work that failed all is recorded anew, since what was recorded before is held no more', async () => {
+  const recorder = new Recorder();
+  const [ones, x] = [input(1, 1), refill(undefined, Float32Array.of(3, 4), [1, 2])];
+  let built = 0;
+  const right = () =>
+    recorder.run('right', () => {
+      built++;
+      return tf.tidy(() => rmsNorm(rmsNorm(x, ones, norm), ones, norm));
+    });
+  right();
+  const failing = () => {
+    throw new Error('No such work.');
+  };
+  expect(() => recorder.run('wrong', failing)).toThrow('No such work.');
+  const values = Array.from(await right().data());
+  expect(built).toBe(2);
+  expect(values[0]).toBeCloseTo(small, 5);
+  recorder.forget();
+  tf.dispose([ones, x]);
+});

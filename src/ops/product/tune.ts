@@ -74,6 +74,7 @@ interface Search {
 export async function tuneProducts(request: TuneRequest): Promise<TunedTable> {
   const { budget, small, signal, onTrial } = request;
   const { format } = small.weight;
+  const table: TunedTable = {};
   const began = performance.now();
   const searches: Search[] = KINDS.map((kind) => ({
     ...{ kind, designs: candidates(kind, format), trials: [] },
@@ -91,18 +92,18 @@ export async function tuneProducts(request: TuneRequest): Promise<TunedTable> {
     await each(JUDGED, (search, end) => judgeAll(search, small, end, signal));
     // a card's clock falls while kernels are compiled and judged and rises while it works: all are timed without a gap
     await warmUp(searches);
-    await each(1, (search, end) => timeInTurns(search, end, signal));
+    await each(1, async (search, end) => {
+      const { kind, trials } = search;
+      await timeInTurns(search, end, signal);
+      const winner = winnerOf(trials);
+      // what there was no time for is not told of
+      for (const trial of trials)
+        if (trial.time !== null || !isRight(trial)) onTrial?.({ ...trial, chosen: trial === winner });
+      if (winner) table[kindOf(kind.form, format, kind.rows)] = winner.design;
+    });
   } finally {
     preferDesign(null);
     for (const { products } of searches) products.forEach(({ input }) => input.dispose());
-  }
-  const table: TunedTable = {};
-  for (const { kind, trials } of searches) {
-    const winner = winnerOf(trials);
-    // what there was no time for is not told of
-    for (const trial of trials)
-      if (trial.time !== null || !isRight(trial)) onTrial?.({ ...trial, chosen: trial === winner });
-    if (winner) table[kindOf(kind.form, format, kind.rows)] = winner.design;
   }
   return table;
 }
