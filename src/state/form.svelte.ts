@@ -64,6 +64,13 @@ export class FormState {
     this.#keepSoon();
   }
 
+  /** A lesson of an earlier visit: its settings are the defaults again; what stands in the form was left there by the person. */
+  rejoin(settings: Settings, name: string): void {
+    this.base = { ...settings, weightFormat: this.#suited };
+    this.baseName = name;
+    for (const field of this.changed) if (field !== 'weightFormat') this.#edited.add(field);
+  }
+
   /** The weight format follows the model: the one it is kept in, else what its size suits unless the person chose. */
   suit({ weightFormat, parameters }: Pick<ModelSummary, 'weightFormat' | 'parameters'>): void {
     this.keptFormat = weightFormat;

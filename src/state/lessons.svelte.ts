@@ -14,16 +14,38 @@ const lessonSchema = v.object({
 });
 export type Lesson = v.InferOutput<typeof lessonSchema>;
 
+const KEY = 'loratory.lesson';
+
 export class LessonsState {
   list = $state.raw<Lesson[]>([]);
   phase: 'loading' | 'ready' | 'failed' = $state('loading');
   failure = $state.raw<Failure | null>(null);
   chosen = $state.raw<Lesson | null>(null);
+  /** Id of the lesson that the visit before ended with. */
+  #last: string | null;
 
   constructor(
     private readonly get: (path: string) => Promise<Response>,
+    private readonly store: Pick<Storage, 'getItem' | 'setItem'> | null,
     private readonly folder = './demo/',
-  ) {}
+  ) {
+    this.#last = store?.getItem(KEY) ?? null;
+  }
+
+  /** Null where it ended with another file, or with nothing open. */
+  get ofLastVisit(): Lesson | null {
+    return this.list.find(({ id }) => id === this.#last) ?? null;
+  }
+
+  /** Null for data that is no lesson's. */
+  choose(lesson: Lesson | null): void {
+    this.chosen = lesson;
+    try {
+      this.store?.setItem(KEY, lesson?.id ?? '');
+    } catch {
+      // A full or forbidden localStorage costs only the next visit's lesson.
+    }
+  }
 
   async load(): Promise<void> {
     try {

@@ -88,7 +88,7 @@ export class Session {
     this.keeping = new Keeping(around.trainer, around.browser, () => this.#relist());
     this.form = new FormState(around.store);
     this.fits = new Fits(this.models, this.form, this.preferences, around.deviceMemory);
-    this.lessons = new LessonsState(around.get);
+    this.lessons = new LessonsState(around.get, around.store);
     this.link = new LinkState({
       ...{ form: this.form, models: this.models, lessons: this.lessons, data: this.data },
       ...{ preferences: this.preferences, origin: around.origin },
@@ -120,7 +120,20 @@ export class Session {
 
   async load(): Promise<void> {
     await Promise.all([this.lessons.load(), this.models.load().then(() => this.adapters.load())]);
-    await Promise.all([this.runs.load(), this.downloads.load(), this.benchmark.load(), this.data.reopen()]);
+    await Promise.all([
+      ...[this.runs.load(), this.downloads.load(), this.benchmark.load()],
+      this.data.reopen().then(() => this.#reopenLesson()),
+    ]);
+  }
+
+  /** That of the last visit, unless something else is open by then. */
+  async #reopenLesson(): Promise<void> {
+    const lesson = this.lessons.ofLastVisit;
+    const file = lesson !== null && this.data.phase === 'empty' ? await this.lessons.file(lesson) : null;
+    if (lesson === null || file === null || this.data.phase !== 'empty') return;
+    if (!(await this.data.open(file))) return;
+    this.lessons.choose(lesson);
+    this.form.rejoin(parseSettings(lesson.settings), lesson.title);
   }
 
   /** Streams a model in and keeps it. The browser is asked first to keep what the page stores. */
@@ -152,7 +165,7 @@ export class Session {
   }
 
   async openFile(file: File): Promise<boolean> {
-    this.lessons.chosen = null;
+    this.lessons.choose(null);
     if (this.form.baseName !== null) this.form.adopt(defaultSettings, null);
     if (!(await this.data.open(file))) return false;
     await this.data.keep(file);
@@ -165,7 +178,7 @@ export class Session {
     const file = await this.lessons.file(lesson);
     if (file === null || !(await this.data.open(file))) return false;
     void this.data.keep(null); // a lesson is a press away
-    this.lessons.chosen = lesson;
+    this.lessons.choose(lesson);
     this.form.adopt(parseSettings(lesson.settings), lesson.title);
     const suited = lesson.models;
     const selected = this.models.selected;

@@ -13,8 +13,14 @@ const dataset = fakeDataset({
     return ok({ ...report, name });
   },
 });
-const visit = () => new Session(around({ trainer, dataset }));
+const kept = new Map<string, string>();
+const store = {
+  getItem: (key: string) => kept.get(key) ?? null,
+  setItem: (key: string, value: string) => void kept.set(key, value),
+};
+const visit = () => new Session(around({ trainer, dataset, store }));
 beforeEach(() => {
+  kept.clear();
   trainer = new FakeTrainer();
   opened.mockClear();
 });
@@ -38,6 +44,29 @@ it('a lesson in its place leaves nothing to open', async () => {
   if (lesson === undefined) throw new Error('no lesson');
   await first.openLesson(lesson);
   expect(trainer.dataset).toBeNull();
+});
+
+it('a lesson is opened again too, with what was edited in its settings', async () => {
+  const first = visit();
+  await first.load();
+  const [lesson] = first.lessons.list;
+  if (lesson === undefined) throw new Error('no lesson');
+  await first.openLesson(lesson);
+  first.form.put('rank', 24);
+  first.form.keep();
+  const second = visit();
+  await second.load();
+  expect(second.lessons.chosen?.id).toBe(lesson.id);
+  expect(second.data.report?.name).toBe(lesson.file);
+  expect(second.form.baseName).toBe(lesson.title);
+  expect(second.form.settings).toEqual({ ...first.form.settings, rank: 24 });
+  expect(second.form.changed).toEqual(['rank']);
+  // and not after a file of one's own
+  await second.openFile(new File(['q,a'], 'mine.csv'));
+  const third = visit();
+  await third.load();
+  expect(third.data.report?.name).toBe('mine.csv');
+  expect(third.lessons.chosen).toBeNull();
 });
 
 it('does not come between a person and the file they choose', async () => {
