@@ -3,7 +3,7 @@
  * again when asked. On a software driver the built-in choice stands until someone asks: compiling the candidates takes longer there
  * than a small run.
  */
-import { tuneFormats } from '../src/benchmark/tuning';
+import { SEARCH_BUDGET, tuneFormats } from '../src/benchmark/tuning';
 import { kindOf, useTuned, type TunedTable } from '../src/ops/product/choose';
 import { hasDetour } from '../src/ops/ways';
 import type { KernelReport, KernelTrial } from '../src/protocol/benchmark';
@@ -14,8 +14,7 @@ import type { Milliseconds } from '../src/units';
 import { deviceKey } from './deviceKey';
 import { machine } from './machine';
 
-/** For one format, before a run; for each of all formats, when someone asks. */
-const BUDGET: Milliseconds = 8000;
+/** For each of all formats, when someone asks. */
 const BUDGET_OF_EACH = { card: 4000, processor: 16_000 } satisfies Record<string, Milliseconds>;
 /** Raised whenever a design is added, changed or taken away: older winners are forgotten. */
 const DESIGNS = 5;
@@ -32,7 +31,7 @@ export class Tuning {
     const table = await this.#known();
     if (gpu.software || kindOf('nt', format) in table || isFixed(format)) return;
     onStart();
-    await this.#search([format], BUDGET, () => undefined, new AbortController().signal);
+    await this.#search([format], SEARCH_BUDGET, () => undefined, new AbortController().signal);
   }
 
   /** Searches anew in every format. */

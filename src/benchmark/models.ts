@@ -8,7 +8,7 @@ import { loraTrainable } from '../adapter/lora';
 import { dispatchCount } from '../gpu/dispatch';
 import { gpu, submit } from '../gpu/inside';
 import { allocatedBytes } from '../gpu/memory';
-import { finished } from '../gpu/rest';
+import { finished, WARM_UP } from '../gpu/rest';
 import { emptyPool } from '../gpu/tensors';
 import type { ModelConfig } from '../model/config';
 import type { Runnable } from '../model/forward';
@@ -31,7 +31,7 @@ import { ofCopy, ofProduct, type Bench } from './bench';
 import { stepFlops } from './flops';
 import { qwen, RANK } from './shapes';
 import { matrixBytes, syntheticSource } from './synthetic';
-import { summary, time, WARM_UP } from './timing';
+import { summary, time } from './timing';
 
 /** The formats in which a model of half a billion weights is measured; f32 would be 2 GB. */
 const MODEL_FORMATS: readonly WeightFormat[] = ['f16', 'q4'];

@@ -3,7 +3,7 @@
  * are slow after a pause;
  * then single timings, whose median counts. Short work is repeated within one timing. Decides nothing about what is timed.
  */
-import { restful } from '../gpu/rest';
+import { restful, WARM_UP } from '../gpu/rest';
 import type { Timing } from '../protocol/benchmark';
 import type { Milliseconds } from '../units';
 
@@ -22,8 +22,6 @@ export interface Patience {
   signal: AbortSignal;
 }
 
-/** A graphics card's clock rises only while it works, and falls several times as far in a pause. */
-export const WARM_UP: Milliseconds = 600;
 const SHORT: Milliseconds = 20;
 const FEWEST = 3;
 /** A page's clock steps by 0.1 ms; nothing is taken to be shorter. */

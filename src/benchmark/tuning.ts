@@ -20,6 +20,9 @@ const LARGE = [
 /** Tokens of a step of training; on a processor fewer, which rank the ways alike and take a part of the time. */
 const ROWS = { card: 512, processor: 32 };
 
+/** What a search in one format may take before a first run. */
+export const SEARCH_BUDGET: Milliseconds = 8000;
+
 /** → the winners; `budget` is for each format. */
 export async function tuneFormats(
   formats: readonly WeightFormat[],

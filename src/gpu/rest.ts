@@ -3,6 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Milliseconds } from '../units';
 import { gpu, submit } from './inside';
 
+/** How long a graphics card works before it is timed: its clock rises only while it works, and falls several times as far in a pause. */
+export const WARM_UP: Milliseconds = 600;
+
 /** Part of the expected time that is slept through. */
 const REST = 0.85;
 

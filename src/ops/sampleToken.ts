@@ -10,8 +10,8 @@ import { dispatch, floatBits } from '../gpu/dispatch';
 import { replace } from '../gpu/replace';
 import { shaderText } from '../gpu/shaderText';
 import { output, release } from '../gpu/tensors';
-import { byRows } from './rows.kernel';
 import { unroll } from '../gpu/unroll';
+import { byRows } from './rows.kernel';
 import { sampleTokenReference } from './sampleToken.reference';
 import { byKernel } from './ways';
 

@@ -6,18 +6,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename, isAbsolute } from 'node:path';
 import { runBenchmarks } from '../../src/benchmark/run';
-import { tuneFormats } from '../../src/benchmark/tuning';
+import { SEARCH_BUDGET, tuneFormats } from '../../src/benchmark/tuning';
 import { startEngine } from '../../src/gpu/backend';
 import type { BenchmarkRow } from '../../src/protocol/benchmark';
 import { useTuned } from '../../src/ops/product/choose';
-import type { Milliseconds } from '../../src/units';
 import { jaxPeer } from './jax';
 import { markdownOf } from './markdown';
 import { onnxPeer } from './onnx';
 import { readOptions } from './options';
-
-/** As in workers/tuning.ts, for each format. */
-const SEARCH: Milliseconds = 8000;
 
 const options = readOptions(process.argv.slice(2));
 const { names, formats, runs, budget } = options;
@@ -62,7 +58,7 @@ if (options.tuned) {
   const began = performance.now();
   const found = await tuneFormats(
     formats,
-    SEARCH,
+    SEARCH_BUDGET,
     ({ product, format, design, time, chosen }) => {
       if (chosen && time !== null)
         console.log(`search · ${product}, ${format}: ${design}, ${short(time)} ms`);

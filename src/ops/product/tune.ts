@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { repeated } from '../../gpu/dispatch';
 import { gpu, submit } from '../../gpu/inside';
 import { rehearse } from '../../gpu/rehearsal';
+import { WARM_UP } from '../../gpu/rest';
 import type { Milliseconds } from '../../units';
 import { linear, linearDx } from '../linear';
 import type { FrozenWeight } from '../weight';
@@ -50,8 +51,6 @@ const TOLERANCE = { f32: 1e-5, f16: 2e-3 };
 /** The parts of the time after which candidates are no longer waited for, and no longer judged. */
 const MAKING = 0.4;
 const JUDGED = 0.6;
-/** How long a card works before what it does is timed. */
-const WARM_UP: Milliseconds = 600;
 const RUNS = 3;
 /** What is built in stays where nothing is faster by more than this. */
 const CLEARLY = 1.05;
