@@ -40,10 +40,11 @@ interface Form {
   text(lanes: string, tiles: string): string;
 }
 
-/** Results of a lane in the `lanes` form: what a lane loads for them serves all keys of a round. */
-const OWNED = 2;
-/** Keys that a lane loads for a round. More of them save loads; with more than these a driver of four lanes compiles for minutes. */
-const partsOf = (lanes: number) => (lanes < 8 ? 2 : 3);
+/**
+ * Results of a lane in the `lanes` form, and keys that it loads for a round: what is loaded for one serves all of the other. More of
+ * them save loads; with more than these a driver of four lanes compiles for minutes, and one of eight keeps too much in memory.
+ */
+const sizesOf = (lanes: number) => (lanes < 8 ? { OWNED: 2, PARTS: 2 } : { OWNED: 4, PARTS: 3 });
 
 function formOf({ form, headDim }: AttentionAttrs): Form {
   const { software, fixedSubgroup } = gpu();
@@ -60,9 +61,9 @@ function formOf({ form, headDim }: AttentionAttrs): Form {
   }
   if (!fixedSubgroup)
     throw new Error('This device does not say how wide its subgroups are: use the form `tiles`.');
-  const parts = partsOf(fixedSubgroup);
-  const keys = parts * fixedSubgroup;
-  const counts = { LANES: fixedSubgroup, OWNED, PARTS: parts, KEYS: keys, TILE: keys * OWNED };
+  const { OWNED, PARTS } = sizesOf(fixedSubgroup);
+  const keys = PARTS * fixedSubgroup;
+  const counts = { LANES: fixedSubgroup, OWNED, PARTS, KEYS: keys, TILE: keys * OWNED };
   const rows = OWNED * fixedSubgroup;
   return {
     rows,

@@ -2,7 +2,7 @@
 import { gpu } from '../../gpu/inside';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { inBlocks } from './blocks';
-import { FEW_ROWS, PROCESSOR_DEPTH, suitsTall, type Design, type RowCount } from './choose';
+import { columnsForFew, FEW_ROWS, PROCESSOR_DEPTH, suitsTall, type Design, type RowCount } from './choose';
 import { rightForm } from './right';
 
 /** A kind of product: in training both directions, in generation forward for one sequence or for several. */
@@ -85,7 +85,10 @@ function forGeneration(rows: number, format: WeightFormat): Design[] {
   if (software && fixedSubgroup > 0) {
     const along = reduce(rows, rows === 1 ? 8 : 4, fixedSubgroup, true);
     const [wide, narrow] = [registers(rows, 4, fixedSubgroup), registers(rows, 2, fixedSubgroup)];
-    if (rows > 1) return [wide, along, narrow];
+    if (rows > 1) {
+      const built = columnsForFew(format, fixedSubgroup);
+      return [registers(rows, built, fixedSubgroup), along, built === 4 ? narrow : wide];
+    }
     if (!inBlocks(rightForm(format, true))) return [along, wide, narrow];
     return [...[narrow, wide].map((one) => ({ ...one, blocks: true })), along];
   }

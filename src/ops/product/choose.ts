@@ -99,13 +99,22 @@ export const PROCESSOR_DEPTH = 1024;
 /** Whether 32 rows may share the loads of w: with eight weights in a word the code would leave the cache it runs from. */
 export const suitsTall = ({ width }: RightForm) => width === 4;
 
+/**
+ * Columns of a lane for several rows of generation: what is read of the rows serves all of them, as long as the sums do not outgrow
+ * the processor's registers and the code its cache.
+ */
+export function columnsForFew(format: WeightFormat, broadcast: number): number {
+  if (broadcast < 8) return 4;
+  return format === 'q4' ? 6 : format === 'q8' ? 8 : 4;
+}
+
 /** `broadcast`: lanes of a subgroup that pass the left operand round; 0 for none. */
 function registers(shape: ProductShape, rows: number, width: number, broadcast: number): Registers {
   const own = shape.form === 'nt' ? 1 : shape.form === 'nn' ? rightOf(shape).width : shape.vector;
-  const most = shape.form === 'nt' ? 4 : 1;
+  const few = shape.form === 'nt' && rows <= FEW_ROWS;
+  const most = few ? columnsForFew(shape.format, broadcast) : shape.form === 'nt' ? 4 : 1;
   const cols = Math.max(1, Math.min(most, Math.ceil(width / ((broadcast || 64) * own))));
-  if (shape.form === 'nt' && rows <= FEW_ROWS)
-    return { design: 'registers', rows: rowsTogether(rows), cols, broadcast };
+  if (few) return { design: 'registers', rows: rowsTogether(rows), cols, broadcast };
   const tile = rows >= 16 && broadcast ? 16 : rows >= 8 ? 8 : rows >= 4 ? 4 : 1;
   if (!broadcast || rows < 32 || shape.form === 'tn' || !suitsTall(rightOf(shape)))
     return { design: 'registers', rows: tile, cols, broadcast };
