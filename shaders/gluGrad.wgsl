@@ -1,8 +1,8 @@
 // gluGrad: dgate = dy * up * (s + z * s * (1 - s) * dturn),  dup = dy * z * s,  z = gate, s = 1 / (1 + exp(-turn))
-//   silu: turn = z; with GELU  turn = 2 sqrt(2/pi) (z + 0.044715 z^3)   (see glu.wgsl)
+//   silu: turn = z; with GELU  turn = 2 sqrt(2/pi) (z + 0.044715 z^3)   (see shared/gated.wgsl)
 //
 // x, dx [rows, 2 * width]: gate, then up   dy [rows, width]   one invocation per element of dy
-// `alias Numbers` is put in front, as there.
+// `alias Numbers` is put in front, as in glu.wgsl.
 struct Shape { count: u32, width: u32 }
 
 @group(0) @binding(0) var<storage, read> x: array<Numbers>;

@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { attention } from '../ops/attention';
 import { embed } from '../ops/embed';
-import { glu } from '../ops/glu';
+import { glu, type Activation } from '../ops/glu';
 import { splitHeads } from '../ops/heads';
 import type { Weight } from '../ops/weight';
 import { branchedNorm, rmsNorm } from '../ops/rmsNorm';
@@ -15,11 +15,14 @@ import type { Projection } from './shapes';
 import type { Sight } from './sight';
 import type { LayerNorms } from './weights';
 
-/** Runs a projection on x [rows, in]; `residual` [rows, out] is added. `unread`: nobody reads the result, only its gradient. */
+/**
+ * Runs a projection on x [rows, in]; `residual` [rows, out] is added. `unread`: nobody reads the result, only its gradient. `gated`: the
+ * result is the gated unit of what the projection makes.
+ */
 export type Linear = (
   x: tf.Tensor,
   projection: Projection,
-  extra?: { residual?: tf.Tensor; unread?: boolean },
+  extra?: { residual?: tf.Tensor; unread?: boolean; gated?: Activation },
 ) => tf.Tensor;
 
 /** How queries, keys and values come out of their product: a cache puts keys and values away and hands back all it holds. */
@@ -30,7 +33,7 @@ export function embedTokens({ embeddingScale }: ModelConfig, table: Weight, ids:
   return embed(table, ids, embeddingScale);
 }
 
-/** x [rows, hidden] → [rows, hidden]; `index` is the layer's, `sight` the model's. */
+/** x [rows, hidden] → [rows, hidden]; `index` is the layer's, `sight` the model's. `untaped`: nobody asks for its gradient. */
 export function decoderLayer(
   config: ModelConfig,
   index: number,
@@ -38,7 +41,11 @@ export function decoderLayer(
   linear: Linear,
   x: tf.Tensor,
   sight: Sight,
-  { split = splitHeads, unread = false }: { split?: Split | undefined; unread?: boolean } = {},
+  {
+    split = splitHeads,
+    unread = false,
+    untaped = false,
+  }: { split?: Split | undefined; unread?: boolean; untaped?: boolean } = {},
 ): tf.Tensor {
   const { heads, kvHeads, headDim, norm } = config;
   const own = sight[config.kindOf[index] ?? -1];
@@ -67,6 +74,9 @@ export function decoderLayer(
   const attrs = { heads, kvHeads, headDim, together, scale: config.attentionScale };
   const h = add(attention(q, keys, values, ranges, attrs), 'o_proj', norms.attentionOut, x1);
   const [toFeedForward, h1] = branchedNorm(h, norms.feedForward, norm);
-  const a = glu(linear(toFeedForward, 'gate_up_proj'), config.activation);
+  const { activation } = config;
+  const a = untaped
+    ? linear(toFeedForward, 'gate_up_proj', { gated: activation })
+    : glu(linear(toFeedForward, 'gate_up_proj'), activation);
   return add(a, 'down_proj', norms.feedForwardOut, h1, unread);
 }

@@ -33,7 +33,7 @@ export function hiddenStates(
     const before = x;
     x = tf.tidy(() => {
       const { norms, linear: own } = layer(index);
-      return decoderLayer(config, index, norms, own, before, sight, { split: split?.(index) });
+      return decoderLayer(config, index, norms, own, before, sight, { split: split?.(index), untaped: true });
     });
     before.dispose();
     if (tf.getBackend() === 'webgpu' && ids.size >= MANY_ROWS) submit();

@@ -2,6 +2,7 @@
 import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import forwardCode from '../../shaders/glu.wgsl?raw';
 import backwardCode from '../../shaders/gluGrad.wgsl?raw';
+import gatedCode from '../../shaders/shared/gated.wgsl?raw';
 import { dispatch, foldGroups } from '../gpu/dispatch';
 import { output } from '../gpu/tensors';
 import { shaderText } from '../gpu/shaderText';
@@ -11,7 +12,7 @@ import type { GluAttrs } from './glu';
 export function gluKernel({ x }: NamedTensorInfoMap, attrs: GluAttrs): TensorInfo {
   const [rows, width] = [size(x, 0), size(x, 1) / 2];
   const a = output([rows, width]);
-  run('glu', forwardCode, [given(x), a], rows, width, attrs);
+  run('glu', `${gatedCode}\n${forwardCode}`, [given(x), a], rows, width, attrs);
   return a;
 }
 

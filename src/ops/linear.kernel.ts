@@ -2,28 +2,45 @@
 import type { NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
 import columnSumCode from '../../shaders/columnSum.wgsl?raw';
 import { dispatch } from '../gpu/dispatch';
-import { output } from '../gpu/tensors';
+import { output, release } from '../gpu/tensors';
+import { gluKernel } from './glu.kernel';
 import { given, size } from './sizes';
 import { lowRankDown, lowRankOuter, outerProductOf } from './product/lowRank';
-import { plainRight, product, type Right } from './product/product';
-import type { BlockAttrs, LinearAttrs } from './linear';
+import { canGate, plainRight, product, type Product, type Right } from './product/product';
+import type { BlockAttrs, GatedAttrs, LinearAttrs } from './linear';
 
 /** The frozen matrix, or a trained one as a single f32 part. */
 function rightOf(w: TensorInfo | undefined, { weight }: Pick<LinearAttrs, 'weight'>): Right {
   return weight ?? plainRight(given(w));
 }
 
-export function linearKernel(inputs: NamedTensorInfoMap, attrs: LinearAttrs): TensorInfo[] {
+/** The product, and u = x Aᵀ where there is an adapter. */
+function forward(inputs: NamedTensorInfoMap, attrs: LinearAttrs): { whole: Product; u: TensorInfo | null } {
   const { x, xa, w, bias, residual, a, b } = inputs;
-  const { scale, segments, unread } = attrs;
-  const right = rightOf(w, attrs);
+  const { scale, segments } = attrs;
   const m = size(x, 0);
   const u = a ? product({ form: 'nt', left: given(xa ?? x), m, right: plainRight(a) }) : null;
   const lora = u && b ? { low: u, up: b, segments } : undefined;
-  const y = unread
-    ? output([m, right.n])
-    : product({ form: 'nt', left: given(x), m, right, bias, add: residual, scale, lora });
+  const whole = { form: 'nt', left: given(x), m, right: rightOf(w, attrs), bias, scale, lora } as const;
+  return { whole: { ...whole, add: residual }, u };
+}
+
+export function linearKernel(inputs: NamedTensorInfoMap, attrs: LinearAttrs): TensorInfo[] {
+  const { whole, u } = forward(inputs, attrs);
+  const y = attrs.unread ? output([whole.m, whole.right.n]) : product(whole);
   return u ? [y, u] : [y];
+}
+
+export function gatedLinearKernel(inputs: NamedTensorInfoMap, attrs: GatedAttrs): TensorInfo {
+  const { activation } = attrs;
+  const { whole, u } = forward(inputs, attrs);
+  const together = canGate(whole);
+  const y = product(together ? { ...whole, gate: activation } : whole);
+  if (u) release(u);
+  if (together) return y;
+  const a = gluKernel({ x: y }, { activation });
+  release(y);
+  return a;
 }
 
 export function dxKernel({ dy, w, du, a }: NamedTensorInfoMap, attrs: LinearAttrs): TensorInfo {

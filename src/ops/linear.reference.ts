@@ -1,7 +1,8 @@
 /** The twins of linear.ts in stock TensorFlow.js. Weights are f32 here, whatever they were made from. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Inputs } from './define';
-import type { BlockAttrs, LinearAttrs } from './linear';
+import { gluReference } from './glu.reference';
+import type { BlockAttrs, GatedAttrs, LinearAttrs } from './linear';
 import { placed, type PlacedSegment, type Segment } from './segments';
 import type { FrozenWeight } from './weight';
 
@@ -52,6 +53,11 @@ export function linearReference(
     return tf.mul(tf.matMul(columns(u, low, rank), upOf(b, segment), false, true), segment.scale);
   });
   return [tf.add(y, low.length === 1 ? (low[0] ?? y) : tf.concat(low, 1)), u];
+}
+
+export function gatedLinearReference(inputs: Inputs, { activation, ...attrs }: GatedAttrs): tf.Tensor {
+  const [x] = linearReference(inputs, attrs);
+  return gluReference({ x: matrix(x) }, { activation });
 }
 
 export function dxReference({ dy, w, du, a }: Inputs, { weight, scale }: LinearAttrs): tf.Tensor {

@@ -8,12 +8,14 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { defineOperation, only, readAttrs } from './define';
+import { glu, type Activation } from './glu';
 import { addToGradient, unreadTensor, type GradientPlace } from './gradientPlace';
 import {
   blockOuterReference,
   columnSumReference,
   downReference,
   dxReference,
+  gatedLinearReference,
   linearReference,
   outerReference,
   plainDxReference,
@@ -23,12 +25,14 @@ import {
   columnSumKernel,
   downKernel,
   dxKernel,
+  gatedLinearKernel,
   linearKernel,
   outerKernel,
   plainDxKernel,
 } from './linear.kernel';
 import { lowRankOuter, outerProductOf } from './product/lowRank';
 import { ranksOf, type Segment } from './segments';
+import { wayOf } from './ways';
 import type { FrozenWeight, Weight } from './weight';
 
 export interface LowRank {
@@ -57,6 +61,10 @@ export interface LinearAttrs extends BlockAttrs {
   unread?: boolean;
 }
 
+export interface GatedAttrs extends LinearAttrs {
+  activation: Activation;
+}
+
 /** A packed weight's kernels are its own; everything else is a product with f32. */
 const part = ({ weight }: LinearAttrs) => `linear ${weight?.format ?? 'f32'}` as const;
 const operation = (name: string) =>
@@ -72,6 +80,13 @@ const trained = operation('TrainedLinear');
 const adapted = operation('AdaptedLinear');
 /** The adapter reads another input than the frozen matrix. */
 const dropped = operation('DroppedLinear');
+/** Its gradient is nobody's: whoever tapes runs the layer and the unit one after the other. */
+const gatedForward = defineOperation<GatedAttrs>({
+  name: 'GatedLinear',
+  operation: part,
+  reference: gatedLinearReference,
+  kernel: gatedLinearKernel,
+});
 const dx = defineOperation<LinearAttrs>({
   name: 'LinearDx',
   operation: part,
@@ -188,39 +203,49 @@ function ofAdded(g: tf.Tensor) {
   return { bias: () => only(columnSum({ dy: g }, {})), residual: () => tf.clone(g) };
 }
 
-/** x [m, k] → [m, n]. `bias` [n], `residual` [m, n]. */
-export function linear(
-  x: tf.Tensor,
-  weight: Weight,
-  extra: {
-    bias?: tf.Tensor | undefined;
-    residual?: tf.Tensor | undefined;
-    lora?: LowRank | undefined;
-    unread?: boolean | undefined;
-  } = {},
-): tf.Tensor {
-  const { n, k } = weight;
-  if (x.shape[1] !== k)
-    throw new Error(`A linear layer of width ${k} was given rows of width ${x.shape[1]}.`);
-  const { bias, residual, lora, unread = false } = extra;
-  const inputs = { x, bias, residual };
-  const attrs = { scale: 1, unread };
+interface Folded {
+  /** [n] */
+  bias?: tf.Tensor | undefined;
+  /** [m, n] */
+  residual?: tf.Tensor | undefined;
+  lora?: LowRank | undefined;
+  unread?: boolean | undefined;
+  /** W's rows make gates, then as many ups: the result is that of glu.ts on them, and has no gradient. */
+  gated?: Activation | undefined;
+}
+
+/** x [m, k] → [m, n], or [m, n / 2] of gates and ups. */
+export function linear(x: tf.Tensor, weight: Weight, folded: Folded = {}): tf.Tensor {
+  if (x.shape[1] !== weight.k)
+    throw new Error(`A linear layer of width ${weight.k} was given rows of width ${x.shape[1]}.`);
+  const { bias, residual, lora, unread = false, gated } = folded;
+  const { run, inputs, attrs } = wayFor(weight, lora);
+  const given = { x, bias, residual, ...inputs };
+  const own = { scale: 1, unread, ...attrs };
+  if (gated && wayOf('glu') === 'usual') return only(gatedForward(given, { ...own, activation: gated }));
+  const [y] = run(given, own);
+  if (!y) throw new Error('A linear layer gave no output.');
+  return gated ? glu(y, gated) : y;
+}
+
+/** The operation for a weight with or without an adapter, and what it is given besides. */
+function wayFor(weight: Weight, lora: LowRank | undefined) {
   if (weight.format === 'trained') {
     if (lora) throw new Error('A trained matrix takes no adapter.');
-    return only(trained({ ...inputs, w: weight.tensor }, { ...attrs, weight: null, segments: [] }));
+    return { run: trained, inputs: { w: weight.tensor }, attrs: { weight: null, segments: [] } };
   }
-  if (!lora) return only(frozen(inputs, { ...attrs, weight, segments: [] }));
+  if (!lora) return { run: frozen, inputs: {}, attrs: { weight, segments: [] } };
   const { a, b, segments, into } = lora;
   const rows = segments.reduce((sum, segment) => sum + segment.rows, 0);
-  if (rows !== n || a.shape[0] !== ranksOf(segments))
+  if (rows !== weight.n || a.shape[0] !== ranksOf(segments))
     throw new Error(
-      `An adapter for ${rows} rows with ${a.shape[0]} ranks does not fit a weight of ${n} rows.`,
+      `An adapter for ${rows} rows with ${a.shape[0]} ranks does not fit a weight of ${weight.n} rows.`,
     );
-  const run = lora.x ? dropped : adapted;
-  const own = { ...attrs, weight, segments, ...(into ? { into } : {}) };
-  const [y] = run({ ...inputs, xa: lora.x, a, b }, own);
-  if (!y) throw new Error('A linear layer gave no output.');
-  return y;
+  return {
+    run: lora.x ? dropped : adapted,
+    inputs: { xa: lora.x, a, b },
+    attrs: { weight, segments, ...(into ? { into } : {}) },
+  };
 }
 
 /** dy [m, n], W [n, k] → dx [m, k]: the product against a weight, for a gradient that is made by hand. */

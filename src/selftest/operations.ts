@@ -17,7 +17,7 @@ import { sampleToken } from '../ops/sampleToken';
 import type { OperationName } from '../protocol/detours';
 import { WEIGHT_FORMATS } from '../protocol/weightFormats';
 import { filler, flatState, given, gradients, ROWS } from './inputs';
-import { adapted, addedUp, embedding, trained } from './weightCases';
+import { adapted, addedUp, embedding, joined, trained } from './weightCases';
 
 /** One judgement of an operation. */
 export interface Case {
@@ -65,7 +65,16 @@ export function operationsToTest(): OperationToTest[] {
     },
     one('attention', 1e-4, attend),
     one('attentionApart', 1e-4, attendApart, 'attention, one by one'),
-    { operation: 'glu', cases: (['silu', 'gelu_tanh'] as const).map(gated) },
+    {
+      operation: 'glu',
+      cases: [
+        ...(['silu', 'gelu_tanh'] as const).map(gated),
+        ...(['f32', 'q4'] as const).map((format) => ({
+          ...{ name: `glu, in a product, ${format}`, tolerance: format === 'f32' ? 1e-4 : 2e-3 },
+          run: () => joined(format),
+        })),
+      ],
+    },
     one('dropout', 1e-6, drop),
     one('crossEntropy', 1e-4, lossRows),
     one('rows', 1e-6, pick),

@@ -43,6 +43,16 @@ export function adapted(format: WeightFormat): tf.Tensor[] {
   return outputs;
 }
 
+/** Gates and ups joined by the product that makes them, for one token and for three. */
+export function joined(format: WeightFormat): tf.Tensor[] {
+  const filled = filler();
+  const weight = madeWeight(format);
+  const bias = filled(N);
+  const outputs = [1, 3].map((rows) => linear(filled(rows, K), weight, { bias, gated: 'silu' }));
+  disposeWeight(weight);
+  return outputs;
+}
+
 /** The gradients of an adapter added where they belong in a flat buffer, twice: as micro-batches of one step do. */
 export function addedUp(): tf.Tensor[] {
   const filled = filler();

@@ -11,10 +11,10 @@ import { embed } from '../../src/ops/embed';
 import { linear, linearDx, outerProduct } from '../../src/ops/linear';
 import { preferDesign, type Design } from '../../src/ops/product/choose';
 import { disposeWeight } from '../../src/ops/weight';
-import { WEIGHT_FORMATS, type WeightFormat } from '../../src/protocol/weightFormats';
+import { WEIGHT_FORMATS } from '../../src/protocol/weightFormats';
 import { relativeL2 } from '../../src/selftest/distance';
 import { againstLoops, bothWays } from './productCases';
-import { DESIGNS, filled, made, times, transposed } from './products';
+import { DESIGNS, FEW, filled, made, times, transposed } from './products';
 
 vi.setConfig({ testTimeout: 240_000 });
 
@@ -25,24 +25,6 @@ beforeAll(async () => {
 afterEach(() => engine.check());
 
 againstLoops(DESIGNS);
-
-/** What generation may choose on some device: all rows of a step in one group, which tune.ts tries in these and other widths. */
-const FEW: Record<string, (rows: number, format: WeightFormat) => Design | null> = {
-  'the chosen design': () => null,
-  'lanes of a workgroup, each sum shared by several': (rows) => ({
-    design: 'reduce',
-    ...{ rows, cols: rows > 4 ? 4 : 8, lanes: 64, subgroup: false },
-  }),
-  'fewer lanes than sums': (rows) => ({ design: 'reduce', rows, cols: 8, lanes: 32, subgroup: false }),
-  'tiles of eight rows': () => ({ design: 'tiled', bm: 8, bn: 64, tm: 2, tn: 4, stage: 'f32' }),
-  // needs subgroups of one size, as every software driver has them
-  'registers, whole blocks passed round': (rows, format) => {
-    const { fixedSubgroup } = gpu();
-    if (fixedSubgroup === 0 || format === 'f32') return null;
-    return { design: 'registers', rows, cols: 2, broadcast: fixedSubgroup, blocks: true };
-  },
-  'registers, two columns': (rows) => ({ design: 'registers', rows, cols: 2, broadcast: 0 }),
-};
 
 describe.each(
   Object.keys(FEW).flatMap((design) =>

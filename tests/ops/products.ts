@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect } from 'vitest';
 import { decode, encode } from '../../src/checkpoint/planes';
 import { WeightBuilder } from '../../src/checkpoint/upload';
 import { gpu } from '../../src/gpu/inside';
-import { preferDesign } from '../../src/ops/product/choose';
+import { preferDesign, type Design } from '../../src/ops/product/choose';
 import { usableFormat, type WeightFormat } from '../../src/protocol/weightFormats';
 import { randomFrom } from '../../src/random';
 
@@ -109,6 +109,24 @@ export const DESIGNS: Designs = {
     broadcast: 0,
   }),
 };
+/** What generation may choose on some device: all rows of a step in one group, which tune.ts tries in these and other widths. */
+export const FEW: Record<string, (rows: number, format: WeightFormat) => Design | null> = {
+  'the chosen design': () => null,
+  'lanes of a workgroup, each sum shared by several': (rows) => ({
+    design: 'reduce',
+    ...{ rows, cols: rows > 4 ? 4 : 8, lanes: 64, subgroup: false },
+  }),
+  'fewer lanes than sums': (rows) => ({ design: 'reduce', rows, cols: 8, lanes: 32, subgroup: false }),
+  'tiles of eight rows': () => ({ design: 'tiled', bm: 8, bn: 64, tm: 2, tn: 4, stage: 'f32' }),
+  // needs subgroups of one size, as every software driver has them
+  'registers, whole blocks passed round': (rows, format) => {
+    const { fixedSubgroup } = gpu();
+    if (fixedSubgroup === 0 || format === 'f32') return null;
+    return { design: 'registers', rows, cols: 2, broadcast: fixedSubgroup, blocks: true };
+  },
+  'registers, two columns': (rows) => ({ design: 'registers', rows, cols: 2, broadcast: 0 }),
+};
+
 /** What this device misses for a design; null where it runs. */
 function missing(design: string): string | null {
   if (design in HALF_DESIGNS && !gpu().device.features.has('shader-f16')) return 'shader-f16';

@@ -89,6 +89,8 @@ describe('the self-test', () => {
       ['glu, gelu_tanh', undefined],
       ['glu, silu', 'stock'],
       ['glu, gelu_tanh', 'stock'],
+      ['glu, in a product, f32', 'stock'],
+      ['glu, in a product, q4', 'stock'],
     ]);
     expect(report.verdict.right).toBe(true);
   });

@@ -5,7 +5,9 @@
  *   nn   dx [m, k] = Σn dy [m, n] · w [n, k]     backward through a weight
  *   tn   g [n, k]  = Σm p [m, n] · q [m, k]      gradient of a weight
  */
+import gatedCode from '../../../shaders/shared/gated.wgsl?raw';
 import type { WeightFormat } from '../../protocol/weightFormats';
+import type { Activation } from '../glu';
 import { rightForm } from './right';
 
 export type ProductForm = 'nt' | 'nn' | 'tn';
@@ -27,6 +29,11 @@ export interface ProductShape {
   flip: boolean;
   /** nt with a low-rank part: how many segments (see ops/segments.ts) the columns fall into. */
   segments: number;
+  /**
+   * nt without `add`: the columns are gates and, after them, as many ups; the result [m, n / 2] is act(gate) · up. Designs that keep sums
+   * in an even number of columns can: half of them are gates, the other half the ups that go with them.
+   */
+  gate: Activation | null;
   /** nn and tn: products of one dispatch, each with sizes and places of its own. */
   batches: number;
 }
@@ -39,6 +46,7 @@ export const PLAIN = {
   accumulate: false,
   flip: false,
   segments: 1,
+  gate: null,
   batches: 1,
 };
 
@@ -78,9 +86,16 @@ export function operands(shape: ProductShape, word = rightOf(shape).word): strin
       ? `@group(0) @binding(${at + 1}) var<uniform> shapes: array<Shape, ${batches}>;`
       : `@group(0) @binding(${at + 1}) var<uniform> shape: Shape;`,
     segments > 1 ? segmentAt(segments) : '',
+    shape.gate ? `alias Numbers = f32;\nconst GELU = ${shape.gate === 'gelu_tanh'};\n${gatedCode}` : '',
     right.functions,
   ];
 }
+
+/** Of `cols` columns that an invocation keeps sums of, those that lie side by side: all, or the gates, whose ups are as many. */
+export const sideBySide = ({ gate }: ProductShape, cols: number): number => (gate ? cols / 2 : cols);
+
+/** nt: columns of the result. An up is this many columns of w after its gate. */
+export const resultColumns = ({ gate }: ProductShape): string => (gate ? 'shape.n / 2u' : 'shape.n');
 
 /** The first line of main: which product of the dispatch this is. */
 export function ownShape({ batches }: ProductShape): string[] {

@@ -8,6 +8,7 @@ import { dispatch, floatBits, foldGroups } from '../../gpu/dispatch';
 import { gpu } from '../../gpu/inside';
 import { release, output } from '../../gpu/tensors';
 import type { WeightFormat } from '../../protocol/weightFormats';
+import type { Activation } from '../glu';
 import { placed, ranksOf, type Segment } from '../segments';
 import { size } from '../sizes';
 import { chooseDesign, groupsOf, type Design } from './choose';
@@ -32,6 +33,8 @@ export interface Product {
   lora?: LowRankPart | undefined;
   bias?: TensorInfo | undefined;
   add?: TensorInfo | undefined;
+  /** nt, for a product that `canGate`: the columns are gates, then their ups. */
+  gate?: Activation | undefined;
 }
 
 /**
@@ -49,11 +52,22 @@ export function plainRight(matrix: TensorInfo): Right {
   return { format: 'f32', n, k, parts: [{ row: 0, rows: n, planes: [matrix] }] };
 }
 
-/** nt → [m, n], nn → [m, k] */
+/** Whether one dispatch makes this nt product and joins gates with ups. */
+export function canGate(p: Product): boolean {
+  const { right, m } = p;
+  if (right.parts.length > 1 || p.add) return false;
+  const design = chooseDesign(shapeOf(p, false), m, right.n, gpu());
+  return (
+    (design.design === 'reduce' || (design.design === 'registers' && design.depth === undefined)) &&
+    design.cols % 2 === 0
+  );
+}
+
+/** nt → [m, n], or [m, n / 2] of gates and ups; nn → [m, k] */
 export function product(p: Product): TensorInfo {
   const { form, right, m } = p;
   const nt = form === 'nt';
-  const result = output([m, nt ? right.n : right.k]);
+  const result = output([m, nt ? right.n / (p.gate ? 2 : 1) : right.k]);
   right.parts.forEach((part, index) => {
     const width = nt ? part.rows : right.k;
     // in nn every part adds to the same result
@@ -75,7 +89,7 @@ export function product(p: Product): TensorInfo {
 }
 
 /** `later`: adds to what is in the result; what is added once has come with the first. */
-function shapeOf({ form, right, lora, bias, add }: Product, later: boolean): ProductShape {
+function shapeOf({ form, right, lora, bias, add, gate }: Product, later: boolean): ProductShape {
   const nt = form === 'nt';
   // written out: this is asked for every product, and copying from another object takes several times as long
   return {
@@ -88,6 +102,7 @@ function shapeOf({ form, right, lora, bias, add }: Product, later: boolean): Pro
     add: !later && add !== undefined,
     flip: false,
     segments: later || !nt ? 1 : Math.max(1, lora?.segments.length ?? 0),
+    gate: gate ?? null,
     batches: 1,
   };
 }
@@ -162,7 +177,7 @@ function pass(
     loraScale: nt ? (only?.scale ?? 0) : 1,
     left: nt ? { row: k, at: from } : { row: n, at: row + from },
     right: { row: k, at: nt ? 0 : from * k },
-    result: nt ? { row: n, at: row } : { row: k, at: 0 },
+    result: nt ? { row: shape.gate ? n / 2 : n, at: row } : { row: k, at: 0 },
   });
   const bind = [left, ...planes];
   if (shape.lora && lora) bind.push(lora.low, lora.up);

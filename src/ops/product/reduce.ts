@@ -10,7 +10,9 @@ import {
   operands,
   ownShape,
   range,
+  resultColumns,
   rightOf,
+  sideBySide,
   type ProductShape,
 } from './operands';
 
@@ -33,32 +35,39 @@ export function reduceGroups(tile: Reduce, rows: number, width: number): [number
 export function reduceSource(tile: Tile): string {
   const { form, rows, cols, lanes, subgroup } = tile;
   if (tile.vector !== 4) throw new Error('This design reads vectors of four.');
-  const all = range(rows).flatMap((i) => range(cols).map((j) => ({ i, j, index: i * cols + j })));
+  const run = sideBySide(tile, cols);
+  const all = range(rows).flatMap((i) => range(run).map((j) => ({ i, j, index: i * run + j })));
   const name = (i: number, j: number) => (form === 'nt' ? `c_${i}_${j}` : `c_${i}_${j >> 2}[${j % 4}]`);
+  /** The sums of one result: its own, or its gate's and its up's. */
+  const names = (i: number, j: number) => (tile.gate ? [name(i, j), name(i, j + run)] : [name(i, j)]);
   const own = tile.batches > 1 ? 'shape, ' : '';
   const collect = subgroup
     ? all.map(({ i, j, index }) =>
         [
-          `let sum_${index} = subgroupAdd(${name(i, j)});`,
-          `if (lane == ${index % lanes}u) { finish(${own}row0 + ${i}u, col0 + ${j}u, sum_${index}); }`,
+          ...names(i, j).map((sum, part) => `let sum_${index}_${part} = subgroupAdd(${sum});`),
+          `if (lane == ${index % lanes}u) {`,
+          `finish(${own}row0 + ${i}u, col0 + ${j}u, ${names(i, j)
+            .map((_, part) => `sum_${index}_${part}`)
+            .join(', ')});`,
+          '}',
         ].join('\n'),
       )
     : inWorkgroup(
         tile,
         own,
-        all.map(({ i, j }) => name(i, j)),
+        all.map(({ i, j }) => names(i, j)),
       );
   return [
     subgroup ? 'enable subgroups;' : '',
     // results are written one by one, so nn binds its vectors as numbers
     ...operands(tile).map((line) => (form === 'nn' ? scalarResult(line) : line)),
-    subgroup ? '' : `var<workgroup> shared_sums: array<f32, ${all.length * (lanes + 1)}>;`,
+    subgroup ? '' : `var<workgroup> shared_sums: array<f32, ${rows * cols * (lanes + 1)}>;`,
     finish(tile),
     `@compute @workgroup_size(${lanes})`,
     'fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {',
     ...ownShape(tile),
     `let row0 = wg.x * ${rows}u;`,
-    `let col0 = wg.y * ${cols}u;`,
+    `let col0 = wg.y * ${run}u;`,
     'let width = shape.k / 4u;',
     `let words = shape.k / ${rightOf(tile).width}u;`,
     ...(form === 'nt' ? alongK(tile) : alongN(tile)),
@@ -71,18 +80,27 @@ export function reduceSource(tile: Tile): string {
  * Adds the lanes up in workgroup memory: several lanes share the sums of a result, then one adds those. The row of a result is one
  * number longer than the lanes, so that neighbouring lanes read from different banks.
  */
-function inWorkgroup({ rows, cols, lanes }: Tile, own: string, names: string[]): string[] {
-  const count = rows * cols;
+function inWorkgroup(tile: Tile, own: string, names: string[][]): string[] {
+  const { lanes } = tile;
+  const run = sideBySide(tile, tile.cols);
+  const count = names.length;
+  const parts = range(names[0]?.length ?? 0);
   const sharers = Math.max(1, Math.floor(lanes / count));
   const each = Math.ceil(lanes / sharers);
   const row = lanes + 1;
-  const finished = (sum: string) => `finish(${own}row0 + cell / ${cols}u, col0 + cell % ${cols}u, ${sum});`;
+  const held = (part: number, at: string) => `shared_sums[(cell + ${part * count}u) * ${row}u + ${at}]`;
+  const sums = parts.map((part) => `sum_${part}`);
+  const finished = `finish(${own}row0 + cell / ${run}u, col0 + cell % ${run}u, ${sums.join(', ')});`;
   const added = (from: string, to: string) => [
-    'var sum = 0.0;',
-    `for (var l = ${from}; l < ${to}; l++) { sum += shared_sums[cell * ${row}u + l]; }`,
+    ...sums.map((sum) => `var ${sum} = 0.0;`),
+    `for (var l = ${from}; l < ${to}; l++) {`,
+    ...parts.map((part) => `sum_${part} += ${held(part, 'l')};`),
+    '}',
   ];
   const write = [
-    ...names.map((name, index) => `shared_sums[${index * row}u + lane] = ${name};`),
+    ...names.flatMap((own, cell) =>
+      own.map((name, part) => `shared_sums[${(cell + part * count) * row}u + lane] = ${name};`),
+    ),
     'workgroupBarrier();',
   ];
   if (sharers === 1)
@@ -90,7 +108,7 @@ function inWorkgroup({ rows, cols, lanes }: Tile, own: string, names: string[]):
       ...write,
       `for (var cell = lane; cell < ${count}u; cell += ${lanes}u) {`,
       ...added('0u', `${lanes}u`),
-      finished('sum'),
+      finished,
       '}',
     ];
   return [
@@ -99,12 +117,13 @@ function inWorkgroup({ rows, cols, lanes }: Tile, own: string, names: string[]):
     `let share = lane / ${count}u;`,
     ...added(`share * ${each}u`, `min(share * ${each}u + ${each}u, ${lanes}u)`),
     'workgroupBarrier();',
-    `if (share < ${sharers}u) { shared_sums[cell * ${row}u + share] = sum; }`,
+    `if (share < ${sharers}u) {`,
+    ...parts.map((part) => `${held(part, 'share')} = sum_${part};`),
+    '}',
     'workgroupBarrier();',
     'if (share == 0u) {',
-    'var whole = 0.0;',
-    `for (var l = 0u; l < ${sharers}u; l++) { whole += shared_sums[cell * ${row}u + l]; }`,
-    finished('whole'),
+    ...added('0u', `${sharers}u`),
+    finished,
     '}',
   ];
 }
@@ -116,12 +135,16 @@ function scalarResult(line: string): string {
 /** Lanes over the words of k. */
 function alongK(tile: Tile): string[] {
   const { rows, cols, lanes } = tile;
+  const run = sideBySide(tile, cols);
   const right = rightOf(tile);
   const vectors = right.width / 4;
   const cells = range(rows).flatMap((i) => range(cols).map((j) => ({ i, j, name: `c_${i}_${j}` })));
   return [
     ...range(rows).map((i) => `let row_${i} = min(row0 + ${i}u, shape.m - 1u) * width;`),
-    ...range(cols).map((j) => `let col_${j} = min(col0 + ${j}u, shape.n - 1u) * words;`),
+    `let ends = ${resultColumns(tile)};`,
+    ...range(cols).map(
+      (j) => `let col_${j} = (min(col0 + ${j % run}u, ends - 1u)${j < run ? '' : ' + ends'}) * words;`,
+    ),
     ...cells.map(({ name }) => `var ${name} = 0.0;`),
     `for (var s = lane; s < words; s += ${lanes}u) {`,
     ...range(rows).flatMap((i) =>
@@ -169,14 +192,14 @@ function alongN(tile: Tile): string[] {
   ];
 }
 
-/** Scales one sum, adds what is folded in, and writes it. */
+/** Scales one sum, adds what is folded in, and writes it; with gates two of them, a gate's and its up's. */
 function finish(tile: Tile): string {
   const nt = tile.form === 'nt';
   const steps = nt ? lowRankColumns(tile, ['col'], 'col', 'col') : null;
   const up = steps ? steps.value(0) : 'shape.loraScale * up[s * shape.k + col]';
+  const [given, own] = tile.batches > 1 ? ['shape: Shape, ', 'shape, '] : ['', ''];
   return [
-    `fn finish(${tile.batches > 1 ? 'shape: Shape, ' : ''}row: u32, col: u32, sum: f32) {`,
-    `if (row >= shape.m || col >= ${nt ? 'shape.n' : 'shape.k'}) { return; }`,
+    `fn whole(${given}row: u32, col: u32, at: u32, sum: f32) -> f32 {`,
     'var value = sum * shape.scale;',
     ...(tile.lora
       ? [
@@ -184,8 +207,15 @@ function finish(tile: Tile): string {
           `for (var s = begin; s < end; s++) { value = fma(low[row * shape.rank + s], ${up}, value); }`,
         ]
       : []),
+    `return ${['value', ...extras(tile, 'at', 'col')].join(' + ')};`,
+    '}',
+    `fn finish(${given}row: u32, col: u32, sum: f32${tile.gate ? ', sum_of_up: f32' : ''}) {`,
+    `let ends = ${nt ? resultColumns(tile) : 'shape.k'};`,
+    'if (row >= shape.m || col >= ends) { return; }',
     'let at = row * shape.resultRow + shape.result0 + col;',
-    `result[at] = ${['value', ...extras(tile, 'at', 'col')].join(' + ')};`,
+    tile.gate
+      ? 'result[at] = gated(whole(row, col, at, sum), whole(row, col + ends, at, sum_of_up));'
+      : `result[at] = whole(${own}row, col, at, sum);`,
     '}',
   ].join('\n');
 }

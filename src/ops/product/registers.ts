@@ -11,7 +11,9 @@ import {
   operands,
   ownShape,
   range,
+  resultColumns,
   rightOf,
+  sideBySide,
   type ProductShape,
 } from './operands';
 
@@ -37,15 +39,15 @@ function lanesOf(tile: Registers): number {
   return tile.broadcast || 64;
 }
 
-/** Result columns that one workgroup covers. In nn and tn a lane owns whole words of columns. */
+/** Columns, in nt side by side, that one workgroup covers. In nn and tn a lane owns whole words of columns. */
 function columnsPerGroup(tile: Tile): number {
   const own = tile.form === 'nt' ? 1 : tile.form === 'nn' ? rightOf(tile).width : tile.vector;
-  return lanesOf(tile) * tile.cols * own;
+  return lanesOf(tile) * sideBySide(tile, tile.cols) * own;
 }
 
 /** Rows fastest: what was read of w stays in the cache for the next rows. */
 export function registersGroups(tile: Tile, rows: number, width: number): [number, number] {
-  return [Math.ceil(rows / tile.rows), Math.ceil(width / columnsPerGroup(tile))];
+  return [Math.ceil(rows / tile.rows), Math.ceil(sideBySide(tile, width) / columnsPerGroup(tile))];
 }
 
 export function registersSource(tile: Tile): string {
@@ -58,7 +60,7 @@ export function registersSource(tile: Tile): string {
     `fn main(@builtin(workgroup_id) wg: vec3u, @builtin(${broadcast ? 'subgroup_invocation_id' : 'local_invocation_index'}) lane: u32) {`,
     ...ownShape(tile),
     `  let row0 = wg.x * ${tile.rows}u;`,
-    `  let col0 = wg.y * ${lanes * tile.cols}u + lane;`,
+    `  let col0 = wg.y * ${lanes * sideBySide(tile, tile.cols)}u + lane;`,
     ...(tile.batches > 1 ? leaveEarly(tile) : []),
     form === 'nt' ? nt(tile) : form === 'nn' ? nn(tile) : tn(tile),
     '}',
@@ -104,6 +106,7 @@ function nt(tile: Tile): string {
   const right = rightOf(tile);
   const vectors = right.width === 1 ? 1 : right.width / 4;
   const all = cells(tile);
+  const run = sideBySide(tile, cols);
   /** One word of every column against the matching vectors of every row; `s` is the word's number in its row. */
   const step = [
     ...range(cols).map((j) => `let word_${j} = right[col_${j} * words + s];`),
@@ -130,7 +133,10 @@ function nt(tile: Tile): string {
           '}',
         ];
   const body = [
-    ...range(cols).map((j) => `let col_${j} = min(col0 + ${j * lanes}u, shape.n - 1u);`),
+    `let ends = ${resultColumns(tile)};`,
+    ...range(cols).map(
+      (j) => `let col_${j} = min(col0 + ${(j % run) * lanes}u, ends - 1u)${j < run ? '' : ' + ends'};`,
+    ),
     ...all.map(({ name }) => `var ${name} = 0.0;`),
     `let width = shape.k / ${vector}u;`,
     `let words = shape.k / ${right.width}u;`,
@@ -140,8 +146,9 @@ function nt(tile: Tile): string {
   ];
   if (lora) {
     const columns = range(cols).map((j) => `col_${j}`);
-    const across = lanes * cols;
-    const steps = lowRankColumns(tile, columns, `wg.y * ${across}u`, `wg.y * ${across}u + ${across - 1}u`);
+    const across = lanes * run;
+    const last = `wg.y * ${across}u + ${across - 1}u${tile.gate ? ' + ends' : ''}`;
+    const steps = lowRankColumns(tile, columns, `wg.y * ${across}u`, last);
     body.push(
       ...steps.head,
       'for (var s = begin; s < end; s++) {',
@@ -153,10 +160,11 @@ function nt(tile: Tile): string {
   }
   for (const i of range(tile.rows)) {
     body.push(`if (row0 + ${i}u < shape.m) {`);
-    for (const j of range(cols)) {
+    for (const j of range(run)) {
       const at = `(row0 + ${i}u) * shape.resultRow + shape.result0 + col0 + ${j * lanes}u`;
-      const sum = [`c_${i}_${j}`, ...extras(tile, at, `col_${j}`)];
-      body.push(`  if (col0 + ${j * lanes}u < shape.n) { result[${at}] = ${sum.join(' + ')}; }`);
+      const sum = (of: number) => [`c_${i}_${of}`, ...extras(tile, at, `col_${of}`)].join(' + ');
+      const value = tile.gate ? `gated(${sum(j)}, ${sum(j + run)})` : sum(j);
+      body.push(`  if (col0 + ${j * lanes}u < ends) { result[${at}] = ${value}; }`);
     }
     body.push('}');
   }
