@@ -1,6 +1,6 @@
 /**
  * What every benchmark is given, and the way a task becomes rows: ours is judged by the twins on the processor, peers by both,
- * and only what is right is timed.
+ * and only what is right is timed, in turns.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type {
@@ -13,10 +13,11 @@ import type {
 } from '../protocol/benchmark';
 import type { WeightFormat } from '../protocol/weightFormats';
 import { relativeL2 } from '../selftest/distance';
-import type { Limits } from './limits';
+import type { Milliseconds } from '../units';
+import type { Limits, Probe } from './limits';
 import { prepareOurs } from './ours';
 import type { Peer, Prepared, Task } from './task';
-import { time, type Patience } from './timing';
+import { inTurns, ratioIn, summary, type Patience, type Round } from './timing';
 
 export interface Bench {
   device: string;
@@ -41,6 +42,9 @@ export interface Case {
   figure(timing: Timing, format: WeightFormat): { ours: OwnFigure; limit: Limit };
 }
 
+export const BEST_PRODUCT = 'the best product of this device';
+export const COPYING = 'bytes moved, beside the rate at which this device copies';
+
 const PEER_TOLERANCE = 1e-4;
 /** f32 as for peers; a packed format is decoded by the kernel as the twin decodes it, up to half precision. */
 const toleranceOf = (format: WeightFormat) => (format === 'f32' ? 1e-4 : 2e-3);
@@ -57,54 +61,81 @@ export async function compare(bench: Bench, { formats, task, small, ...rest }: C
         `${rest.name} in ${format} is ${error.toExponential(1)} from its twin; ${toleranceOf(format)} is allowed. Nothing was timed.`,
       );
   }
-  const own = prepareOurs(task, 'f32');
-  const expected = await own.read();
+  const expected = await once(prepareOurs(task, 'f32'));
   bench.check();
-  let peers: Omit<PeerFigure, 'ratio'>[] = [];
-  for (const format of wanted) {
-    const mine = format === 'f32' ? own : prepareOurs(task, format);
-    const timing = await time(mine, bench.patience);
-    mine.dispose();
-    bench.check();
-    if (peers.length === 0) peers = await askPeers(bench, small, task, expected);
-    const { ours, limit } = rest.figure(timing, format);
-    const against = peers.map((peer) => ({ ...peer, ratio: peer.ms === null ? null : peer.ms / ours.ms }));
-    const shape = formats.length > 0 ? `${rest.shape}, ${format}` : rest.shape;
-    bench.emit({ ...base, shape, ours, limit, peers: against });
+  const ours = wanted.map((format) => prepareOurs(task, format));
+  try {
+    const { times, peers } = await besidePeers(bench, { small, task, expected, ours });
+    wanted.forEach((format, index) => {
+      const own = rest.figure(summary(times[index] ?? []), format);
+      const against = peers.map(({ ratios, ...peer }) => ({ ...peer, ratio: ratios[index] ?? null }));
+      const shape = formats.length > 0 ? `${rest.shape}, ${format}` : rest.shape;
+      bench.emit({ ...base, shape, ...own, peers: against });
+    });
+  } finally {
+    for (const work of ours) work.dispose();
   }
-  if (!wanted.includes('f32')) own.dispose();
 }
 
-async function askPeers(
+interface Contest {
+  small: Task;
+  task: Task;
+  /** What is right at full size. */
+  expected: ArrayLike<number>[];
+  /** Ours, one for each format. */
+  ours: readonly Prepared[];
+}
+
+/** A peer and, for each of ours, its time / ours; none where it was not timed. */
+type Against = Omit<PeerFigure, 'ratio'> & { ratios: number[] };
+
+/** All of ours in turns with each peer that is right. → every timing of ours, and the peers. */
+async function besidePeers(
   bench: Bench,
-  small: Task,
-  task: Task,
-  expected: ArrayLike<number>[],
-): Promise<Omit<PeerFigure, 'ratio'>[]> {
-  const truth = await onProcessor(() => once(prepareOurs(small, 'f32')));
-  const figures: Omit<PeerFigure, 'ratio'>[] = [];
+  { ours, ...contest }: Contest,
+): Promise<{ times: Milliseconds[][]; peers: Against[] }> {
+  const times: Milliseconds[][] = ours.map(() => []);
+  const keep = (rounds: readonly Round[]) =>
+    times.forEach((own, index) => own.push(...rounds.flatMap((round) => round[index] ?? [])));
+  const truth = await onProcessor(() => once(prepareOurs(contest.small, 'f32')));
+  const peers: Against[] = [];
   for (const peer of bench.peers) {
     bench.patience.signal.throwIfAborted();
-    const figure = { peer: peer.name, version: peer.version, ms: null, correct: null, relL2: null };
-    const little = await peer.prepare(small);
-    const large = typeof little === 'string' ? little : await peer.prepare(task);
-    if (typeof little === 'string' || typeof large === 'string') {
-      const why = [little, large].find((one) => typeof one === 'string');
-      figures.push({ ...figure, note: `not run: ${why ?? 'no reason given'}` });
-      continue;
-    }
-    const relL2 = Math.max(distance(await once(little), truth), distance(await large.read(), expected));
-    const correct = relL2 <= PEER_TOLERANCE;
-    if (!correct) figures.push({ ...figure, correct, relL2, note: 'wrong, so not timed' });
+    const { work, ...judged } = await judge(peer, contest, truth);
+    const figure = { peer: peer.name, version: peer.version, ms: null, ratios: [], ...judged };
+    if (!work) peers.push(figure);
     else {
-      const timing = await time(large, bench.patience);
-      const note = `${timing.least.toPrecision(3)} to ${timing.most.toPrecision(3)} ms in ${timing.runs} runs`;
-      figures.push({ ...figure, ms: timing.ms, correct, relL2, note });
+      const rounds = await inTurns([...ours, work], bench.patience);
+      keep(rounds);
+      const { ms, least, most, runs } = summary(rounds.flatMap((round) => round[ours.length] ?? []));
+      const note = `${least.toPrecision(3)} to ${most.toPrecision(3)} ms in ${runs} runs`;
+      const ratios = ours.map((_, index) => ratioIn(rounds, ours.length, index));
+      peers.push({ ...figure, ms, ratios, note });
+      work.dispose();
     }
-    large.dispose();
     bench.check();
   }
-  return figures;
+  if (times.every((own) => own.length === 0)) keep(await inTurns(ours, bench.patience));
+  bench.check();
+  return { times, peers };
+}
+
+/** A peer is asked at both sizes. `work`: what may be timed, null where it cannot do the task or is wrong. */
+async function judge(
+  peer: Peer,
+  { small, task, expected }: Omit<Contest, 'ours'>,
+  truth: ArrayLike<number>[],
+): Promise<Pick<PeerFigure, 'correct' | 'relL2' | 'note'> & { work: Prepared | null }> {
+  const little = await peer.prepare(small);
+  const large = typeof little === 'string' ? little : await peer.prepare(task);
+  if (typeof little === 'string' || typeof large === 'string') {
+    const why = [little, large].find((one) => typeof one === 'string');
+    return { work: null, correct: null, relL2: null, note: `not run: ${why ?? 'no reason given'}` };
+  }
+  const relL2 = Math.max(distance(await once(little), truth), distance(await large.read(), expected));
+  if (relL2 <= PEER_TOLERANCE) return { work: large, correct: true, relL2 };
+  large.dispose();
+  return { work: null, correct: false, relL2, note: 'wrong, so not timed' };
 }
 
 async function once(work: Prepared): Promise<ArrayLike<number>[]> {
@@ -134,13 +165,28 @@ export async function onProcessor<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Our rate beside a limit that was timed in turns with it: work `of` of the rounds did `amount`, work `at` is the probe's. */
+export function limitInTurns(
+  { amount, ...one }: { what: string; unit: string; amount: number },
+  probe: Probe,
+  rounds: readonly Round[],
+  { of, at }: { of: number; at: number },
+): Limit {
+  const { ms } = summary(rounds.flatMap((round) => round[at] ?? []));
+  return {
+    ...one,
+    value: probe.amount / ms / 1e6,
+    fraction: amount / probe.amount / ratioIn(rounds, of, at),
+  };
+}
+
 /** Our rate beside the best product of the device. */
 export function ofProduct(bench: Bench, timing: Timing, flops: number): { ours: OwnFigure; limit: Limit } {
   const rate = flops / (timing.ms / 1000);
   return {
     ours: { ...timing, gflops: rate / 1e9 },
     limit: {
-      what: 'the best product of this device',
+      what: BEST_PRODUCT,
       value: bench.limits.product / 1e9,
       unit: 'GFLOP/s',
       fraction: rate / bench.limits.product,
@@ -153,7 +199,7 @@ export function ofCopy(bench: Bench, timing: Timing, bytes: number): { ours: Own
   return {
     ours: { ...timing, bytes },
     limit: {
-      what: 'bytes moved, beside the rate at which this device copies',
+      what: COPYING,
       value: bench.limits.copy / 1e9,
       unit: 'GB/s',
       fraction: bytes / (timing.ms / 1000) / bench.limits.copy,

@@ -6,19 +6,28 @@ import * as tf from '@tensorflow/tfjs-core';
 import { submit } from '../gpu/inside';
 import { probeArithmetic, probeCopy } from '../gpu/probe';
 import { finished } from '../gpu/rest';
-import type { BenchmarkRow } from '../protocol/benchmark';
+import type { BenchmarkRow, Timing } from '../protocol/benchmark';
 import type { WeightFormat } from '../protocol/weightFormats';
 import { productFlops } from './flops';
 import { prepareOurs } from './ours';
-import { productTask } from './task';
-import { time, type Patience } from './timing';
+import { productTask, type Prepared } from './task';
+import { time, type Patience, type Work } from './timing';
+
+/** What a limit was measured with, to be run again beside what it bounds. */
+export interface Probe {
+  work: Work;
+  /** Bytes or floating-point operations of one run. */
+  amount: number;
+}
 
 export interface Limits {
   /** Bytes read and written a second by a copy. */
   copy: number;
   /** Floating-point operations a second of the best product. */
   product: number;
+  probes: { copy: Probe; product: Probe };
   rows: BenchmarkRow[];
+  dispose(): void;
 }
 
 const COPIED = 64 * 2 ** 20;
@@ -37,16 +46,14 @@ export async function measureLimits(
   const patience = { signal, runs: Math.min(10, wish.runs), budget: wish.budget / 3 };
   const from = tf.fill([COPIED / 4], 1.5);
   const seed = tf.tensor1d([0.999, 0.5, 0.25, 0.125]);
-  const copied = await time(
-    {
-      record: () => {
-        probeCopy(from, COPIED);
-        submit();
-      },
-      finish: finished,
+  const copying = {
+    record: () => {
+      probeCopy(from, COPIED);
+      submit();
     },
-    patience,
-  );
+    finish: finished,
+  };
+  const copied = await time(copying, patience);
   let operations = 0;
   const arithmetic = await time(
     {
@@ -58,26 +65,37 @@ export async function measureLimits(
     },
     patience,
   );
-  tf.dispose([from, seed]);
+  seed.dispose();
   check();
 
-  let best = { rate: 0, what: '', timing: copied };
+  let best: { rate: number; what: string; timing: Timing; amount: number; work: Prepared } | null = null;
   for (const [m, k, n] of SHAPES) {
     const task = productTask('nt', m, k, n);
     for (const format of formats) {
       const work = prepareOurs(task, format);
       const timing = await time(work, patience);
-      work.dispose();
-      const rate = productFlops(m, n, k) / (timing.least / 1000);
-      const what = `${m} × ${k} × ${n}, ${format}`;
-      if (rate > best.rate) best = { rate, what, timing };
+      const amount = productFlops(m, n, k);
+      const rate = amount / (timing.least / 1000);
+      if (best && rate <= best.rate) {
+        work.dispose();
+        continue;
+      }
+      best?.work.dispose();
+      best = { rate, what: `${m} × ${k} × ${n}, ${format}`, timing, amount, work };
     }
   }
+  if (!best) throw new Error('No product was timed.');
+  const { work, amount } = best;
   const copy = (2 * COPIED) / (copied.least / 1000);
   const row = { name: 'limits' as const, device, limit: null, peers: [] };
   return {
     copy,
     product: best.rate,
+    probes: { copy: { work: copying, amount: 2 * COPIED }, product: { work, amount } },
+    dispose: () => {
+      work.dispose();
+      from.dispose();
+    },
     rows: [
       {
         ...row,

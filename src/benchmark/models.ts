@@ -6,9 +6,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { frozenLayers } from '../adapter/full';
 import { loraTrainable } from '../adapter/lora';
 import { dispatchCount } from '../gpu/dispatch';
-import { gpu, submit } from '../gpu/inside';
+import { submit } from '../gpu/inside';
 import { allocatedBytes } from '../gpu/memory';
-import { finished, WARM_UP } from '../gpu/rest';
+import { finished } from '../gpu/rest';
 import { emptyPool } from '../gpu/tensors';
 import type { ModelConfig } from '../model/config';
 import type { Runnable } from '../model/forward';
@@ -24,14 +24,14 @@ import type { WeightFormat } from '../protocol/weightFormats';
 import { randomFrom } from '../random';
 import { disposeBatch, makeBatch } from '../training/batch';
 import { chunkRows } from '../training/chunkRows';
-import type { Milliseconds } from '../units';
+import type { Bytes, Milliseconds } from '../units';
 import { planRun } from '../training/plan';
 import { MicroBatches } from '../training/microBatches';
-import { ofCopy, ofProduct, type Bench } from './bench';
+import { BEST_PRODUCT, COPYING, limitInTurns, ofCopy, ofProduct, type Bench } from './bench';
 import { stepFlops } from './flops';
 import { qwen, RANK } from './shapes';
 import { matrixBytes, syntheticSource } from './synthetic';
-import { summary, time } from './timing';
+import { inTurns, ratioIn, summary, time, type Round } from './timing';
 
 /** The formats in which a model of half a billion weights is measured; f32 would be 2 GB. */
 const MODEL_FORMATS: readonly WeightFormat[] = ['f16', 'q4'];
@@ -46,17 +46,19 @@ async function withModel(
   bench: Bench,
   name: BenchmarkName,
   what: string,
-  work: (weights: ModelWeights, format: WeightFormat) => Promise<void>,
+  /** `held`: bytes that were there before the model. */
+  work: (weights: ModelWeights, format: WeightFormat, held: Bytes) => Promise<void>,
 ): Promise<void> {
   const config = qwen();
   for (const format of bench.formats.filter((one) => MODEL_FORMATS.includes(one))) {
     let weights: ModelWeights | null = null;
     try {
       emptyPool();
+      const held = allocatedBytes();
       weights = await loadWeights(config, syntheticSource(config), format);
       await finished();
       bench.check();
-      await work(weights, format);
+      await work(weights, format, held);
     } catch (error) {
       bench.patience.signal.throwIfAborted();
       const reason = error instanceof Error ? error.message : String(error);
@@ -90,7 +92,7 @@ export async function step(bench: Bench): Promise<void> {
   const length = 512;
   const what =
     'A whole training step of Qwen2.5-0.5B: forward, backward with every layer computed again, AdamW';
-  await withModel(bench, 'step', what, async (weights, format) => {
+  await withModel(bench, 'step', what, async (weights, format, held) => {
     const spec = {
       ...{ rank: RANK, alpha: 2 * RANK, rslora: false, dropout: 0 },
       ...{ targets: [...TARGETS], layers: config.layers },
@@ -114,13 +116,18 @@ export async function step(bench: Bench): Promise<void> {
       dispatches = dispatchCount() - before;
     };
     try {
-      const timing = await time({ record, finish: finished }, bench.patience);
+      const probe = bench.limits.probes.product;
+      const rounds = await inTurns([{ record, finish: finished }, probe.work], bench.patience);
       bench.check();
-      const { ours, limit } = ofProduct(bench, timing, stepFlops(config, length, RANK));
+      const timing = summary(rounds.flatMap(([own = []]) => own));
+      const amount = stepFlops(config, length, RANK);
+      const { ours } = ofProduct(bench, timing, amount);
+      const about = { what: `${BEST_PRODUCT}, in turns`, unit: 'GFLOP/s', amount };
+      const limit = limitInTurns(about, probe, rounds, { of: 0, at: 1 });
       const tokensPerSecond = (1000 * length) / timing.ms;
       bench.emit({
         ...{ name: 'step', what, shape: `T ${length}, r ${RANK}, ${format}`, device: bench.device },
-        ours: { ...ours, tokensPerSecond, bytes: allocatedBytes() },
+        ours: { ...ours, tokensPerSecond, bytes: allocatedBytes() - held },
         limit,
         peers: notRun(bench, 'has no trainer for this model'),
         details: {
@@ -146,11 +153,14 @@ function predictedBytes(config: ModelConfig, rows: PackedRows, weightFormat: Wei
 const BEFORE = 4;
 /** Tokens that are timed as one: on a graphics card several are under way at once, and come together. */
 const TOGETHER = 4;
+/** Prompts at once, and how often each number has its turn. */
+const PROMPTS = [1, 8];
+const TURNS = 5;
 
 /** How long after the one before it each token came. */
 async function timesOfTokens(bench: Bench, model: Runnable, prompts: Int32Array[]): Promise<Milliseconds[]> {
   const times: Milliseconds[] = [];
-  const greedy = { temperature: 0, topP: 1, random: () => 0, stopIds: [], maxTokens: BEFORE + 16 * TOGETHER };
+  const greedy = { temperature: 0, topP: 1, random: () => 0, stopIds: [], maxTokens: BEFORE + 4 * TOGETHER };
   let last = performance.now();
   for await (const _ of generate(model, prompts, greedy)) {
     bench.patience.signal.throwIfAborted();
@@ -176,22 +186,33 @@ export async function decode(bench: Bench): Promise<void> {
       throw new Error('The base model trains nothing.');
     };
     const model: Runnable = { config, outside: weights, layer: (index) => layer(index, nothing, null) };
-    for (const prompts of [1, 8]) {
-      const { ids } = randomRows(prompts, 16, config.vocab);
-      const each = Array.from({ length: prompts }, (_, index) => ids.slice(index * 16, (index + 1) * 16));
-      let times = await timesOfTokens(bench, model, each);
-      const began = performance.now();
-      while (!gpu().software && performance.now() - began < WARM_UP)
-        times = await timesOfTokens(bench, model, each);
-      bench.check();
-      const timing = summary(meansOf(times.slice(BEFORE), TOGETHER));
-      const bytes = matrixBytes(config, format);
+    const probe = bench.limits.probes.copy;
+    const rounds: Round[] = [];
+    for (let turn = 0; turn < TURNS; turn++) {
+      // a card is awake after it
+      const round = [[(await time(probe.work, { ...bench.patience, runs: 3 })).ms]];
+      for (const prompts of PROMPTS) {
+        const { ids } = randomRows(prompts, 16, config.vocab);
+        const each = Array.from({ length: prompts }, (_, index) => ids.slice(index * 16, (index + 1) * 16));
+        round.push(meansOf((await timesOfTokens(bench, model, each)).slice(BEFORE), TOGETHER));
+      }
+      rounds.push(round);
+    }
+    bench.check();
+    const bytes = matrixBytes(config, format);
+    PROMPTS.forEach((prompts, index) => {
+      const timing = summary(rounds.flatMap((round) => round[index + 1] ?? []));
+      const about = { what: `${COPYING}, in turns`, unit: 'GB/s', amount: bytes };
       bench.emit({
         ...{ name: 'decode', what, shape: `${prompts} at once, ${format}`, device: bench.device },
-        ...{ ...ofCopy(bench, timing, bytes), peers: notRun(bench, 'needs a model file') },
         ours: { ...timing, bytes, tokensPerSecond: (1000 * prompts) / timing.ms },
+        limit: limitInTurns(about, probe, rounds, { of: index + 1, at: 0 }),
+        peers: notRun(bench, 'needs a model file'),
+        ...(index > 0 && {
+          details: { 'times the tokens of one prompt': prompts / ratioIn(rounds, index + 1, 1) },
+        }),
       });
-    }
+    });
   });
 }
 

@@ -31,23 +31,22 @@ export async function runBenchmarks(
   check();
   limits.rows.forEach(emit);
   const bench = { device, limits, peers: [stock, ...peers], formats, patience, emit, check };
-  for (const name of names) {
+  try {
+    for (const name of names) await one(bench, name);
+  } finally {
+    limits.dispose();
+  }
+}
+
+async function one(bench: Bench, name: BenchmarkName): Promise<void> {
+  const { patience, device, emit } = bench;
+  patience.signal.throwIfAborted();
+  try {
+    await BENCHES[name](bench);
+  } catch (error) {
     patience.signal.throwIfAborted();
-    try {
-      await BENCHES[name](bench);
-    } catch (error) {
-      patience.signal.throwIfAborted();
-      const reason = error instanceof Error ? error.message : String(error);
-      emit({
-        name,
-        what: 'Not measured to the end',
-        shape: '',
-        device,
-        ours: null,
-        limit: null,
-        peers: [],
-        reason,
-      });
-    }
+    const reason = error instanceof Error ? error.message : String(error);
+    const nothing = { shape: '', device, ours: null, limit: null, peers: [] };
+    emit({ name, what: 'Not measured to the end', ...nothing, reason });
   }
 }

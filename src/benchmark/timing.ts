@@ -1,7 +1,7 @@
 /**
  * Times work that is recorded on the main thread and done elsewhere. Warm-up first, since drivers compile at the first submit and cards
- * are slow after a pause;
- * then single timings, whose median counts. Short work is repeated within one timing. Decides nothing about what is timed.
+ * are slow after a pause; then single timings, whose median counts. Short work is repeated within one timing. Decides nothing about what
+ * is timed.
  */
 import { restful, WARM_UP } from '../gpu/rest';
 import type { Timing } from '../protocol/benchmark';
@@ -27,7 +27,39 @@ const FEWEST = 3;
 /** A page's clock steps by 0.1 ms; nothing is taken to be shorter. */
 const TICK: Milliseconds = 0.1;
 
-export async function time(work: Work, { runs, budget, signal }: Patience): Promise<Timing> {
+export async function time(work: Work, patience: Patience): Promise<Timing> {
+  const rounds = await inTurns([work], patience);
+  return summary(rounds.flatMap(([own = []]) => own));
+}
+
+/** Timings of one round: for each work its own. */
+export type Round = Milliseconds[][];
+
+/**
+ * Several works in turns, since a machine that others use, or that grows warm, is not equally fast for long: what is compared lies side by
+ * side in each round. As many rounds as the slowest is wanted times; in each the others are timed more than once.
+ */
+export async function inTurns(works: readonly Work[], patience: Patience): Promise<Round[]> {
+  const paced: Paced[] = [];
+  for (const work of works) paced.push(await pace(work, patience));
+  const rounds = Math.min(...paced.map(({ wanted }) => wanted()));
+  const made: Round[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const times: Round = [];
+    for (const { wanted, timings } of paced) times.push(await timings(Math.ceil(wanted() / rounds)));
+    made.push(times);
+  }
+  return made;
+}
+
+interface Paced {
+  /** Timings that its length allows. */
+  wanted(): number;
+  timings(count: number): Promise<Milliseconds[]>;
+}
+
+/** Warms a work up and learns how long it takes. */
+async function pace(work: Work, { runs, budget, signal }: Patience): Promise<Paced> {
   /** null where the clock measured the sleep and not the work. */
   const batch = async (count: number, rest = restful()): Promise<Milliseconds | null> => {
     signal.throwIfAborted();
@@ -46,15 +78,25 @@ export async function time(work: Work, { runs, budget, signal }: Patience): Prom
   const count = together();
   const rest = restful();
   let shortest = (await batch(count, rest)) ?? TICK;
-  const wanted = () => Math.min(runs, Math.max(FEWEST, Math.floor(budget / Math.max(shortest, TICK))));
-  const times: Milliseconds[] = [];
-  while (times.length < wanted()) {
-    const took = await batch(count, rest);
-    if (took === null) continue;
-    shortest = Math.min(shortest, took);
-    times.push(took / count);
-  }
-  return summary(times);
+  return {
+    wanted: () => Math.min(runs, Math.max(FEWEST, Math.floor(budget / Math.max(shortest, TICK)))),
+    async timings(wanted) {
+      const times: Milliseconds[] = [];
+      while (times.length < wanted) {
+        const took = await batch(count, rest);
+        if (took === null) continue;
+        shortest = Math.min(shortest, took);
+        times.push(took / count);
+      }
+      return times;
+    },
+  };
+}
+
+/** How many times as long one of the works took as another: of each round the medians, and the median of all rounds. */
+export function ratioIn(rounds: readonly Round[], of: number, to: number): number {
+  const inRound = (round: Round) => summary(round[of] ?? []).ms / summary(round[to] ?? []).ms;
+  return summary(rounds.map(inRound)).ms;
 }
 
 export function summary(times: readonly Milliseconds[]): Timing {

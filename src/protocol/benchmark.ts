@@ -49,7 +49,7 @@ export interface PeerFigure {
   version: string;
   /** null where it was not timed; `note` says why. */
   ms: Milliseconds | null;
-  /** Its time / ours. */
+  /** Its time / ours, timed in turns: the median of all rounds. */
   ratio: number | null;
   /** null where it did not run. */
   correct: boolean | null;

@@ -81,7 +81,8 @@ const show = (row: BenchmarkRow): void => {
     console.log(
       `    ${short(100 * limit.fraction)} % of ${short(limit.value)} ${limit.unit} (${limit.what})`,
     );
-  for (const [name, value] of Object.entries(row.details ?? {})) console.log(`    ${name}: ${value}`);
+  for (const [name, value] of Object.entries(row.details ?? {}))
+    console.log(`    ${name}: ${Number.isInteger(value) ? value : short(value)}`);
   for (const peer of row.peers) {
     const said =
       peer.ms === null ? (peer.note ?? '') : `${short(peer.ms)} ms, ${short(peer.ratio ?? NaN)} × ours`;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { attentionFlops, headFlops, layerFlops } from '../../src/benchmark/flops';
 import { qwen } from '../../src/benchmark/shapes';
-import { summary, time } from '../../src/benchmark/timing';
+import { inTurns, ratioIn, summary, time } from '../../src/benchmark/timing';
 import { markdownOf } from '../bench/markdown';
 
 const patience = (runs: number) => ({ runs, budget: 60_000, signal: new AbortController().signal });
@@ -42,6 +42,44 @@ describe('time', () => {
   it('the middle of an even number of timings is the mean of the two middle ones', () => {
     expect(summary([4, 1, 3, 10])).toEqual({ ms: 3.5, least: 1, most: 10, runs: 4 });
     expect(() => summary([])).toThrow('Nothing was timed');
+  });
+});
+
+describe('works in turns', () => {
+  const lasting = (ms: number, order: string[], name: string) => ({
+    record: () => void order.push(name),
+    finish: () => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+  });
+
+  it('the quick one is timed as often as it is wanted, around each timing of the slow one', async () => {
+    const order: string[] = [];
+    const works = [lasting(25, order, 'quick'), lasting(100, order, 'slow')];
+    // 100 ms: three times at least; 25 ms: 250 / 25, ten at most
+    const rounds = await inTurns(works, { ...patience(10), budget: 250 });
+    expect(rounds).toHaveLength(3);
+    for (const [quick = [], slow = []] of rounds) {
+      expect(slow).toHaveLength(1);
+      expect(quick.length).toBeGreaterThanOrEqual(3);
+      expect(quick.length).toBeLessThanOrEqual(4);
+    }
+    // the last of each is the slow one's, and its others lie rounds apart
+    const slowAt = order.flatMap((name, at) => (name === 'slow' ? [at] : [])).slice(-3);
+    expect(slowAt.at(-1)).toBe(order.length - 1);
+    expect((slowAt[1] ?? 0) - (slowAt[0] ?? 0)).toBeGreaterThan(2);
+  });
+
+  it('a ratio is that of the rounds, whatever the machine does between them', () => {
+    // twice as slow in the second round and ten times in the third: 3, 3 and 2.5 times
+    const rounds = [
+      [[10, 12, 11], [33]],
+      [[20, 24, 22], [66]],
+      [
+        [100, 100],
+        [200, 300],
+      ],
+    ];
+    expect(ratioIn(rounds, 1, 0)).toBe(3);
+    expect(ratioIn(rounds, 0, 1)).toBeCloseTo(1 / 3, 12);
   });
 });
 
