@@ -44,14 +44,16 @@ export class Benchmarking {
   async benchmark(
     names: readonly BenchmarkName[],
     onRow: (row: BenchmarkRow) => void,
+    onNow: (what: string) => void,
   ): Promise<BenchmarkRow[]> {
     return this.#alone(async (signal) => {
       const rows: BenchmarkRow[] = [];
       const engine = await machine();
-      await runBenchmarks(engine, names, [], { runs: RUNS, budget: BUDGET, signal }, (row) => {
-        rows.push(row);
-        onRow(row);
-      });
+      const row = (made: BenchmarkRow) => {
+        rows.push(made);
+        onRow(made);
+      };
+      await runBenchmarks(engine, names, [], { runs: RUNS, budget: BUDGET, signal }, { row, now: onNow });
       return rows;
     });
   }

@@ -115,7 +115,7 @@ export function connectTrainer(start: () => Worker, watcher: Watcher): Connectio
     importAdapter: (id, files) => call((remote) => remote.importAdapter(id, moved(files))),
     answer: (request, onText) => call((remote) => remote.answer(request, proxy(onText))),
     score: (request, onProgress) => call((remote) => remote.score(request, proxy(onProgress))),
-    benchmark: (names, onRow) => call((remote) => remote.benchmark(names, proxy(onRow))),
+    benchmark: (names, onRow, onNow) => call((remote) => remote.benchmark(names, proxy(onRow), proxy(onNow))),
     tune: (onTrial) => call((remote) => remote.tune(proxy(onTrial))),
     verdict: () => call((remote) => remote.verdict()),
     selfTest: (onCheck) => call((remote) => remote.selfTest(proxy(onCheck))),

@@ -138,7 +138,7 @@ export function trainerService(
         shelf.noteScores(request.adapterId, scores);
         return scores;
       }),
-    benchmark: (names, onRow) => onDevice(() => benchmarking.benchmark(names, onRow)),
+    benchmark: (names, onRow, onNow) => onDevice(() => benchmarking.benchmark(names, onRow, onNow)),
     tune: (onTrial) => onDevice(() => benchmarking.tune(onTrial)),
     verdict: () => attempt(async () => (await machine(), verdicts.current)),
     selfTest: (onCheck) => onDevice(() => benchmarking.selfTest(onCheck)),

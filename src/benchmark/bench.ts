@@ -26,6 +26,8 @@ export interface Bench {
   formats: readonly WeightFormat[];
   patience: Patience;
   emit(row: BenchmarkRow): void;
+  /** Says what is being measured from now on. */
+  now(what: string): void;
   /** Throws when the device reported an error. */
   check(): void;
 }
@@ -51,6 +53,7 @@ const toleranceOf = (format: WeightFormat) => (format === 'f32' ? 1e-4 : 2e-3);
 
 export async function compare(bench: Bench, { formats, task, small, ...rest }: Case): Promise<void> {
   const base = { name: rest.name, what: rest.what, device: bench.device };
+  bench.now(`${rest.what}, ${rest.shape}`);
   const wanted: readonly WeightFormat[] = formats.length > 0 ? formats : ['f32'];
   for (const format of wanted) {
     const truth = await onProcessor(() => once(prepareOurs(small, format)));

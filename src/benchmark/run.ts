@@ -15,22 +15,30 @@ const BENCHES: Record<BenchmarkName, (bench: Bench) => Promise<void>> = {
   ...{ matmul, layer, head, adamw, attention, step, decode, load, drift },
 };
 
-/** Rows go to `emit` as they are made. `peers` come after TensorFlow.js, which is always there. The limits are those of all formats. */
+export interface Listener {
+  row(row: BenchmarkRow): void;
+  /** What is being measured from now on. */
+  now(what: string): void;
+}
+
+/** What is made is told to `listener`. `peers` come after TensorFlow.js, which is always there. The limits are those of all formats. */
 export async function runBenchmarks(
   engine: Engine,
   names: readonly BenchmarkName[],
   peers: readonly Peer[],
   patience: Patience,
-  emit: (row: BenchmarkRow) => void,
+  listener: Listener,
   formats: readonly WeightFormat[] = WEIGHT_FORMATS,
 ): Promise<void> {
   if (!engine.gpu) throw new Error('Benchmarks need WebGPU, and this browser offers none.');
   const device = engine.gpu.name;
   const check = () => engine.check();
+  const { row: emit, now } = listener;
+  now('What this device can do at best');
   const limits = await measureLimits(device, WEIGHT_FORMATS, patience, check);
   check();
   limits.rows.forEach(emit);
-  const bench = { device, limits, peers: [stock, ...peers], formats, patience, emit, check };
+  const bench = { device, limits, peers: [stock, ...peers], formats, patience, emit, now, check };
   try {
     for (const name of names) await one(bench, name);
   } finally {

@@ -276,13 +276,17 @@ export interface TrainerApi extends ModelsApi {
   importAdapter(modelId: string, files: NamedFile[]): Promise<Result<AdapterSummary>>;
   answer(request: AnswerRequest, onText: (text: string) => void): Promise<Result<Answer>>;
   score(request: ScoreRequest, onProgress: (done: number, of: number) => void): Promise<Result<Scores>>;
-  /** Measures this machine; each row is handed over as it is made. */
-  benchmark(names: BenchmarkName[], onRow: (row: BenchmarkRow) => void): Promise<Result<BenchmarkRow[]>>;
-  /** Compares every operation and a tiny model with what they should give. */
+  /** Measures this machine; each row is handed over as it is made, and what is being measured is said. */
+  benchmark(
+    names: BenchmarkName[],
+    onRow: (row: BenchmarkRow) => void,
+    onNow: (what: string) => void,
+  ): Promise<Result<BenchmarkRow[]>>;
   /** Tries every kernel of a product in every weight format, and uses and keeps the fastest. */
   tune(onTrial: (trial: KernelTrial) => void): Promise<Result<KernelReport>>;
   /** Of the last self-test on this device in this browser; null where none was run. */
   verdict(): Promise<Result<Verdict | null>>;
+  /** Compares every operation and a tiny model with what they should give. */
   selfTest(onCheck: (check: SelfTestCheck) => void): Promise<Result<SelfTestReport>>;
   /** Ends a running answer, scoring, benchmark or self-test. */
   cancel(): Promise<void>;

@@ -19,6 +19,8 @@ export class BenchmarkState {
   working: 'benchmark' | 'self-test' | 'kernels' | null = $state(null);
   chosen: BenchmarkName[] = $state([...USUAL]);
   rows = $state.raw<readonly BenchmarkRow[]>([]);
+  /** What is being measured, in words. */
+  now = $state('');
   checks = $state.raw<readonly SelfTestCheck[]>([]);
   report = $state.raw<SelfTestReport | null>(null);
   /** Of the last whole self-test on this device, which may be one of an earlier visit. */
@@ -52,12 +54,19 @@ export class BenchmarkState {
   async measure(): Promise<void> {
     if (this.working !== null || this.chosen.length === 0) return;
     this.rows = [];
+    this.now = '';
     this.complete = false;
     const names = [...this.chosen];
     await this.#work('benchmark', 'The benchmark', async (fresh) => {
-      const result = await this.remote.benchmark(names, (row) => {
-        if (fresh()) this.rows = [...this.rows, row];
-      });
+      const result = await this.remote.benchmark(
+        names,
+        (row) => {
+          if (fresh()) this.rows = [...this.rows, row];
+        },
+        (what) => {
+          if (fresh()) this.now = what;
+        },
+      );
       if (!fresh()) return;
       if (!result.ok) this.failure = result.failure;
       else {

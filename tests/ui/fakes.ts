@@ -122,7 +122,8 @@ export class FakeTrainer extends FakeModels implements TrainerApi {
     onProgress(60, 60);
     return ok(scores);
   };
-  benchmark: TrainerApi['benchmark'] = async (_names, onRow) => {
+  benchmark: TrainerApi['benchmark'] = async (_names, onRow, onNow) => {
+    onNow('One decoder layer, T 64');
     benchmarkRows.forEach(onRow);
     return ok(benchmarkRows);
   };

@@ -114,6 +114,24 @@ it('a measurement: figures beside their limit, a wrong peer said to be wrong, th
   await expect.element(checks.nth(2)).not.toHaveTextContent('failed');
 });
 
+it('a measurement under way: what is measured and how many figures there are', async () => {
+  const { session, trainer } = await show('fresh', '#/benchmark');
+  const whole = trainer.benchmark;
+  let end: () => void = () => undefined;
+  trainer.benchmark = async (...args) => {
+    const result = await whole(...args);
+    await new Promise<void>((resolve) => (end = resolve));
+    return result;
+  };
+  const over = session.benchmark.measure();
+  await expect
+    .element(page.getByText('One decoder layer, T 64; '))
+    .toHaveTextContent(/; \d+ figures so far…/);
+  end();
+  await over;
+  await expect.element(page.getByText('One decoder layer, T 64; ')).not.toBeInTheDocument();
+});
+
 it('a verdict of an earlier visit: what was wrong, when, and the way to test again', async () => {
   const detours = [...verdict.detours, { operation: 'linear q4', way: null } as const];
   const { session } = await show('fresh', '#/benchmark', { ...verdict, detours });
