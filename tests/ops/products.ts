@@ -122,7 +122,7 @@ export const FEW: Record<string, (rows: number, format: WeightFormat) => Design 
   'registers, whole blocks passed round': (rows, format) => {
     const { fixedSubgroup } = gpu();
     if (fixedSubgroup === 0 || format === 'f32') return null;
-    return { design: 'registers', rows, cols: 2, broadcast: fixedSubgroup, blocks: true };
+    return { design: 'registers', rows, cols: rows === 1 ? 4 : 2, broadcast: fixedSubgroup, blocks: true };
   },
   'registers, two columns': (rows) => ({ design: 'registers', rows, cols: 2, broadcast: 0 }),
 };

@@ -84,7 +84,8 @@ function forFewRows(shape: ProductShape, rows: number, width: number, gpu: Gpu):
   // the sums of several rows and columns are too many for one lane to go on with beside what it reads
   if (rows > 1 || fixedSubgroup === 0) return registers(shape, rows, width, fixedSubgroup);
   if (!inBlocks(rightOf(shape))) return reduce(shape, rows, fixedSubgroup, true);
-  return { design: 'registers', rows, cols: 2, broadcast: fixedSubgroup, blocks: true };
+  const cols = columnsForOne(shape.format, width);
+  return { design: 'registers', rows, cols, broadcast: fixedSubgroup, blocks: true };
 }
 
 /** Rows of a group: powers of two, so that few kernels are compiled. */
@@ -98,6 +99,13 @@ export const PROCESSOR_DEPTH = 1024;
 
 /** Whether 32 rows may share the loads of w: with eight weights in a word the code would leave the cache it runs from. */
 export const suitsTall = ({ width }: RightForm) => width === 4;
+
+/** Columns from which on a product has groups enough, though each has twice as many of them. */
+export const MANY_COLUMNS = 4096;
+
+/** Columns of a lane that goes through whole blocks for one row. More of them share what is read of the row. */
+export const columnsForOne = (format: WeightFormat, width: number): number =>
+  format === 'q4' && width >= MANY_COLUMNS ? 4 : 2;
 
 /**
  * Columns of a lane for several rows of generation: what is read of the rows serves all of them, as long as the sums do not outgrow
