@@ -37,7 +37,8 @@ export type Round = Milliseconds[][];
 
 /**
  * Several works in turns, since a machine that others use, or that grows warm, is not equally fast for long: what is compared lies side by
- * side in each round. As many rounds as the slowest is wanted times; in each the others are timed more than once.
+ * side in each round. They come forth in one round and back in the next, so that none always follows the same other. As many rounds as the
+ * slowest is wanted times; in each the others are timed more than once.
  */
 export async function inTurns(works: readonly Work[], patience: Patience): Promise<Round[]> {
   const paced: Paced[] = [];
@@ -45,8 +46,10 @@ export async function inTurns(works: readonly Work[], patience: Patience): Promi
   const rounds = Math.min(...paced.map(({ wanted }) => wanted()));
   const made: Round[] = [];
   for (let round = 0; round < rounds; round++) {
-    const times: Round = [];
-    for (const { wanted, timings } of paced) times.push(await timings(Math.ceil(wanted() / rounds)));
+    const times: Round = works.map(() => []);
+    const order = round % 2 === 0 ? [...paced.entries()] : [...paced.entries()].reverse();
+    for (const [index, { wanted, timings }] of order)
+      times[index] = await timings(Math.ceil(wanted() / rounds));
     made.push(times);
   }
   return made;
