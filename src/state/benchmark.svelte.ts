@@ -58,10 +58,11 @@ export class BenchmarkState {
     this.complete = false;
     const names = [...this.chosen];
     await this.#work('benchmark', 'The benchmark', async (fresh) => {
+      let whole = false; // rows come by a way of their own and may be later than the whole of them
       const result = await this.remote.benchmark(
         names,
         (row) => {
-          if (fresh()) this.rows = [...this.rows, row];
+          if (fresh() && !whole) this.rows = [...this.rows, row];
         },
         (what) => {
           if (fresh()) this.now = what;
@@ -70,6 +71,7 @@ export class BenchmarkState {
       if (!fresh()) return;
       if (!result.ok) this.failure = result.failure;
       else {
+        whole = true;
         this.rows = result.value;
         this.complete = true;
       }
