@@ -32,7 +32,7 @@ const TURN = 10;
 const COMPARED = 300;
 
 export async function drift(bench: Bench): Promise<void> {
-  bench.now('A thousand steps of a tiny model');
+  bench.now('a thousand steps of a tiny model');
   emptyPool();
   const old = await begin(bench);
   let young: Paced | null = null;

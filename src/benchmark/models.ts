@@ -224,7 +224,7 @@ export async function load(bench: Bench): Promise<void> {
   for (const name of source.names()) values.set(name, await source.read(name));
   const ready = { ...source, read: async (name: string) => (values.get(name) ?? new Float32Array()).slice() };
   for (const format of bench.formats) {
-    bench.now(`Converting weights, ${format}`);
+    bench.now(`converting weights, ${format}`);
     let weights: ModelWeights | null = null;
     const timing = await time(
       {

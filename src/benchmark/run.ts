@@ -34,7 +34,7 @@ export async function runBenchmarks(
   const device = engine.gpu.name;
   const check = () => engine.check();
   const { row: emit, now } = listener;
-  now('What this device can do at best');
+  now('what this device can do at best');
   const limits = await measureLimits(device, WEIGHT_FORMATS, patience, check);
   check();
   limits.rows.forEach(emit);

@@ -15,7 +15,10 @@ import { bytes, date, percent, plural } from '../numbers';
 export const CHOICES: Record<BenchmarkName, { label: string; note: string }> = {
   matmul: { label: 'Matrix products', note: 'what training mostly consists of' },
   layer: { label: 'One layer', note: 'forward and backward, at the size of a half-billion model' },
-  head: { label: 'Vocabulary and loss', note: 'the largest matrix; up to 600\u00a0MB' },
+  head: {
+    label: 'Vocabulary and loss',
+    note: 'the largest matrix, in every format at once; up to 1.8\u00a0GB',
+  },
   adamw: { label: 'Optimiser', note: '4.4 million numbers updated' },
   attention: { label: 'Attention', note: 'at 512 and 2,048 tokens' },
   step: { label: 'A whole step', note: 'a model of half a billion random weights; 1\u00a0GB' },
