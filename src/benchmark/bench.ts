@@ -66,8 +66,9 @@ export async function compare(bench: Bench, { formats, task, small, ...rest }: C
   }
   const expected = await once(prepareOurs(task, 'f32'));
   bench.check();
-  const ours = wanted.map((format) => prepareOurs(task, format));
+  const ours: Prepared[] = [];
   try {
+    for (const format of wanted) ours.push(prepareOurs(task, format));
     const { times, peers } = await besidePeers(bench, { small, task, expected, ours });
     wanted.forEach((format, index) => {
       const own = rest.figure(summary(times[index] ?? []), format);
