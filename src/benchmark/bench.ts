@@ -13,11 +13,10 @@ import type {
 } from '../protocol/benchmark';
 import type { WeightFormat } from '../protocol/weightFormats';
 import { relativeL2 } from '../selftest/distance';
-import type { Milliseconds } from '../units';
 import type { Limits, Probe } from './limits';
 import { prepareOurs } from './ours';
 import type { Peer, Prepared, Task } from './task';
-import { inTurns, ratioIn, summary, type Patience, type Round } from './timing';
+import { inTurns, ratioIn, timingOf, type Patience, type Round } from './timing';
 
 export interface Bench {
   device: string;
@@ -41,11 +40,15 @@ export interface Case {
   task: Task;
   /** Those tried here; empty for a task without weights, which is then done in f32. */
   formats: readonly WeightFormat[];
-  figure(timing: Timing, format: WeightFormat): { ours: OwnFigure; limit: Limit };
+  figure(timing: Timing): OwnFigure;
+  bound: Bound;
 }
 
-export const BEST_PRODUCT = 'the best product of this device';
-export const COPYING = 'bytes moved, beside the rate at which this device copies';
+/** What a figure is held against: as much of what the probe does as the work does in one run. */
+export interface Bound {
+  probe: Probe;
+  amount: number;
+}
 
 const PEER_TOLERANCE = 1e-4;
 /** f32 as for peers; a packed format is decoded by the kernel as the twin decodes it, up to half precision. */
@@ -69,12 +72,22 @@ export async function compare(bench: Bench, { formats, task, small, ...rest }: C
   const ours: Prepared[] = [];
   try {
     for (const format of wanted) ours.push(prepareOurs(task, format));
-    const { times, peers } = await besidePeers(bench, { small, task, expected, ours });
+    const { rounds, peers } = await besidePeers(bench, {
+      small,
+      task,
+      expected,
+      ours,
+      probe: rest.bound.probe,
+    });
     wanted.forEach((format, index) => {
-      const own = rest.figure(summary(times[index] ?? []), format);
       const against = peers.map(({ ratios, ...peer }) => ({ ...peer, ratio: ratios[index] ?? null }));
-      const shape = formats.length > 0 ? `${rest.shape}, ${format}` : rest.shape;
-      bench.emit({ ...base, shape, ...own, peers: against });
+      bench.emit({
+        ...base,
+        shape: formats.length > 0 ? `${rest.shape}, ${format}` : rest.shape,
+        ours: rest.figure(timingOf(rounds, index)),
+        limit: limitOf(rest.bound, rounds, { of: index, at: ours.length }),
+        peers: against,
+      });
     });
   } finally {
     for (const work of ours) work.dispose();
@@ -88,19 +101,19 @@ interface Contest {
   expected: ArrayLike<number>[];
   /** Ours, one for each format. */
   ours: readonly Prepared[];
+  probe: Probe;
 }
 
 /** A peer and, for each of ours, its time / ours; none where it was not timed. */
 type Against = Omit<PeerFigure, 'ratio'> & { ratios: number[] };
 
-/** All of ours in turns with each peer that is right. → every timing of ours, and the peers. */
+/** All of ours and what bounds them, in turns with each peer that is right. → the rounds (ours, then the probe), and the peers. */
 async function besidePeers(
   bench: Bench,
-  { ours, ...contest }: Contest,
-): Promise<{ times: Milliseconds[][]; peers: Against[] }> {
-  const times: Milliseconds[][] = ours.map(() => []);
-  const keep = (rounds: readonly Round[]) =>
-    times.forEach((own, index) => own.push(...rounds.flatMap((round) => round[index] ?? [])));
+  { ours, probe, ...contest }: Contest,
+): Promise<{ rounds: Round[]; peers: Against[] }> {
+  const works = [...ours, probe.work];
+  const all: Round[] = [];
   const truth = await onProcessor(() => once(prepareOurs(contest.small, 'f32')));
   const peers: Against[] = [];
   for (const peer of bench.peers) {
@@ -109,25 +122,25 @@ async function besidePeers(
     const figure = { peer: peer.name, version: peer.version, ms: null, ratios: [], ...judged };
     if (!work) peers.push(figure);
     else {
-      const rounds = await inTurns([...ours, work], bench.patience);
-      keep(rounds);
-      const { ms, least, most, runs } = summary(rounds.flatMap((round) => round[ours.length] ?? []));
+      const rounds = await inTurns([...works, work], bench.patience);
+      all.push(...rounds);
+      const { ms, least, most, runs } = timingOf(rounds, works.length);
       const note = `${least.toPrecision(3)} to ${most.toPrecision(3)} ms in ${runs} runs`;
-      const ratios = ours.map((_, index) => ratioIn(rounds, ours.length, index));
+      const ratios = ours.map((_, index) => ratioIn(rounds, works.length, index));
       peers.push({ ...figure, ms, ratios, note });
       work.dispose();
     }
     bench.check();
   }
-  if (times.every((own) => own.length === 0)) keep(await inTurns(ours, bench.patience));
+  if (all.length === 0) all.push(...(await inTurns(works, bench.patience)));
   bench.check();
-  return { times, peers };
+  return { rounds: all, peers };
 }
 
 /** A peer is asked at both sizes. `work`: what may be timed, null where it cannot do the task or is wrong. */
 async function judge(
   peer: Peer,
-  { small, task, expected }: Omit<Contest, 'ours'>,
+  { small, task, expected }: Omit<Contest, 'ours' | 'probe'>,
   truth: ArrayLike<number>[],
 ): Promise<Pick<PeerFigure, 'correct' | 'relL2' | 'note'> & { work: Prepared | null }> {
   const little = await peer.prepare(small);
@@ -169,44 +182,21 @@ export async function onProcessor<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Our rate beside a limit that was timed in turns with it: work `of` of the rounds did `amount`, work `at` is the probe's. */
-export function limitInTurns(
-  { amount, ...one }: { what: string; unit: string; amount: number },
-  probe: Probe,
+/** Work `of` of the rounds beside its bound, whose probe is work `at` of them. */
+export function limitOf(
+  { probe, amount }: Bound,
   rounds: readonly Round[],
   { of, at }: { of: number; at: number },
 ): Limit {
-  const { ms } = summary(rounds.flatMap((round) => round[at] ?? []));
+  const { what, unit } = probe;
+  const { ms } = timingOf(rounds, at);
   return {
-    ...one,
-    value: probe.amount / ms / 1e6,
+    ...{ what, unit, value: unit === 'ms' ? ms : probe.amount / ms / 1e6 },
     fraction: amount / probe.amount / ratioIn(rounds, of, at),
   };
 }
 
-/** Our rate beside the best product of the device. */
-export function ofProduct(bench: Bench, timing: Timing, flops: number): { ours: OwnFigure; limit: Limit } {
-  const rate = flops / (timing.ms / 1000);
-  return {
-    ours: { ...timing, gflops: rate / 1e9 },
-    limit: {
-      what: BEST_PRODUCT,
-      value: bench.limits.product / 1e9,
-      unit: 'GFLOP/s',
-      fraction: rate / bench.limits.product,
-    },
-  };
-}
-
-/** Our bytes a second beside what the device copies. */
-export function ofCopy(bench: Bench, timing: Timing, bytes: number): { ours: OwnFigure; limit: Limit } {
-  return {
-    ours: { ...timing, bytes },
-    limit: {
-      what: COPYING,
-      value: bench.limits.copy / 1e9,
-      unit: 'GB/s',
-      fraction: bytes / (timing.ms / 1000) / bench.limits.copy,
-    },
-  };
-}
+export const withFlops = (timing: Timing, flops: number): OwnFigure => ({
+  ...timing,
+  gflops: flops / timing.ms / 1e6,
+});

@@ -34,14 +34,15 @@ const COMPARED = 300;
 export async function drift(bench: Bench): Promise<void> {
   bench.now('a thousand steps of a tiny model');
   emptyPool();
+  const held = allocatedBytes();
   const old = await begin(bench);
   let young: Paced | null = null;
   const buffers = countBuffers();
   try {
     await old.advance(SETTLED);
-    const [bytesBefore, madeBefore] = [allocatedBytes(), buffers.made];
+    const [bytesBefore, madeBefore] = [allocatedBytes() - held, buffers.made];
     await old.advance(STEPS - SETTLED);
-    const [bytes, made] = [allocatedBytes(), buffers.made - madeBefore];
+    const [bytes, made] = [allocatedBytes() - held, buffers.made - madeBefore];
     const first = summary(old.times.slice(SETTLED, SETTLED + HUNDRED));
     const last = summary(old.times.slice(-HUNDRED));
 

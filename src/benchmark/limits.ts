@@ -13,19 +13,21 @@ import { prepareOurs } from './ours';
 import { productTask, type Prepared } from './task';
 import { time, type Patience, type Work } from './timing';
 
-/** What a limit was measured with, to be run again beside what it bounds. */
+/** Work that shows what a figure is bounded by, to be run in turns with it. */
 export interface Probe {
+  /** What the limit is, in words. */
+  what: string;
+  /** Rates come as 10⁹ a second. */
+  unit: 'GFLOP/s' | 'GB/s' | 'ms';
   work: Work;
-  /** Bytes or floating-point operations of one run. */
+  /** Floating-point operations or bytes of one run; 1 where its time is the limit. */
   amount: number;
 }
 
 export interface Limits {
-  /** Bytes read and written a second by a copy. */
-  copy: number;
-  /** Floating-point operations a second of the best product. */
-  product: number;
-  probes: { copy: Probe; product: Probe };
+  /** The best product of the device, and a copy of many bytes. */
+  product: Probe;
+  copy: Probe;
   rows: BenchmarkRow[];
   dispose(): void;
 }
@@ -86,12 +88,13 @@ export async function measureLimits(
   }
   if (!best) throw new Error('No product was timed.');
   const { work, amount } = best;
-  const copy = (2 * COPIED) / (copied.least / 1000);
   const row = { name: 'limits' as const, device, limit: null, peers: [] };
   return {
-    copy,
-    product: best.rate,
-    probes: { copy: { work: copying, amount: 2 * COPIED }, product: { work, amount } },
+    product: { what: 'the best product of this device', unit: 'GFLOP/s', work, amount },
+    copy: {
+      what: 'bytes moved, beside the rate at which this device copies',
+      ...{ unit: 'GB/s', work: copying, amount: 2 * COPIED },
+    },
     dispose: () => {
       work.dispose();
       from.dispose();

@@ -27,11 +27,11 @@ import { chunkRows } from '../training/chunkRows';
 import type { Bytes, Milliseconds } from '../units';
 import { planRun } from '../training/plan';
 import { MicroBatches } from '../training/microBatches';
-import { BEST_PRODUCT, COPYING, limitInTurns, ofCopy, ofProduct, type Bench } from './bench';
+import { limitOf, withFlops, type Bench } from './bench';
 import { stepFlops } from './flops';
 import { qwen, RANK } from './shapes';
 import { matrixBytes, syntheticSource } from './synthetic';
-import { inTurns, ratioIn, summary, time, type Round } from './timing';
+import { inTurns, ratioIn, time, timingOf, type Round, type Work } from './timing';
 
 /** The formats in which a model of half a billion weights is measured; f32 would be 2 GB. */
 const MODEL_FORMATS: readonly WeightFormat[] = ['f16', 'q4'];
@@ -117,18 +117,16 @@ export async function step(bench: Bench): Promise<void> {
       dispatches = dispatchCount() - before;
     };
     try {
-      const probe = bench.limits.probes.product;
+      const probe = bench.limits.product;
       const rounds = await inTurns([{ record, finish: finished }, probe.work], bench.patience);
       bench.check();
-      const timing = summary(rounds.flatMap(([own = []]) => own));
+      const timing = timingOf(rounds, 0);
       const amount = stepFlops(config, length, RANK);
-      const { ours } = ofProduct(bench, timing, amount);
-      const about = { what: `${BEST_PRODUCT}, in turns`, unit: 'GFLOP/s', amount };
-      const limit = limitInTurns(about, probe, rounds, { of: 0, at: 1 });
+      const limit = limitOf({ probe, amount }, rounds, { of: 0, at: 1 });
       const tokensPerSecond = (1000 * length) / timing.ms;
       bench.emit({
         ...{ name: 'step', what, shape: `T ${length}, r ${RANK}, ${format}`, device: bench.device },
-        ours: { ...ours, tokensPerSecond, bytes: allocatedBytes() - held },
+        ours: { ...withFlops(timing, amount), tokensPerSecond, bytes: allocatedBytes() - held },
         limit,
         peers: notRun(bench, 'has no trainer for this model'),
         details: {
@@ -187,7 +185,7 @@ export async function decode(bench: Bench): Promise<void> {
       throw new Error('The base model trains nothing.');
     };
     const model: Runnable = { config, outside: weights, layer: (index) => layer(index, nothing, null) };
-    const probe = bench.limits.probes.copy;
+    const probe = bench.limits.copy;
     const rounds: Round[] = [];
     for (let turn = 0; turn < TURNS; turn++) {
       // a card is awake after it
@@ -202,12 +200,11 @@ export async function decode(bench: Bench): Promise<void> {
     bench.check();
     const bytes = matrixBytes(config, format);
     PROMPTS.forEach((prompts, index) => {
-      const timing = summary(rounds.flatMap((round) => round[index + 1] ?? []));
-      const about = { what: `${COPYING}, in turns`, unit: 'GB/s', amount: bytes };
+      const timing = timingOf(rounds, index + 1);
       bench.emit({
         ...{ name: 'decode', what, shape: `${prompts} at once, ${format}`, device: bench.device },
         ours: { ...timing, bytes, tokensPerSecond: (1000 * prompts) / timing.ms },
-        limit: limitInTurns(about, probe, rounds, { of: index + 1, at: 0 }),
+        limit: limitOf({ probe, amount: bytes }, rounds, { of: index + 1, at: 0 }),
         peers: notRun(bench, 'needs a model file'),
         ...(index > 0 && {
           details: { 'times the tokens of one prompt': prompts / ratioIn(rounds, index + 1, 1) },
@@ -223,24 +220,25 @@ export async function load(bench: Bench): Promise<void> {
   const values = new Map<string, Float32Array<ArrayBuffer>>();
   for (const name of source.names()) values.set(name, await source.read(name));
   const ready = { ...source, read: async (name: string) => (values.get(name) ?? new Float32Array()).slice() };
+  const bytes = matrixBytes(config, 'f32');
   for (const format of bench.formats) {
     bench.now(`converting weights, ${format}`);
     let weights: ModelWeights | null = null;
-    const timing = await time(
-      {
-        record: async () => {
-          if (weights) disposeWeights(weights);
-          weights = await loadWeights(config, ready, format);
-        },
-        finish: finished,
+    const loading: Work = {
+      record: async () => {
+        if (weights) disposeWeights(weights);
+        weights = await loadWeights(config, ready, format);
       },
-      bench.patience,
-    );
+      finish: finished,
+    };
+    const probe = bench.limits.copy;
+    const rounds = await inTurns([loading, probe.work], bench.patience);
     if (weights) disposeWeights(weights);
     bench.check();
     bench.emit({
       ...{ name: 'load', what: 'f32 weights converted and handed to the device, one layer of Qwen2.5-0.5B' },
-      ...{ shape: format, device: bench.device, ...ofCopy(bench, timing, matrixBytes(config, 'f32')) },
+      ...{ shape: format, device: bench.device, ours: { ...timingOf(rounds, 0), bytes } },
+      limit: limitOf({ probe, amount: bytes }, rounds, { of: 0, at: 1 }),
       peers: notRun(bench, 'has no loader of its own for this format'),
     });
   }

@@ -1,10 +1,10 @@
 /** The benchmarks of single pieces, each of which a peer can do too: products, one layer, head and loss, AdamW, attention. */
 import { adamwTask, attentionTask, headTask, layerTask, productTask, type ProductTask } from './task';
-import { compare, ofCopy, ofProduct, type Bench } from './bench';
+import { compare, withFlops, type Bench, type Bound } from './bench';
 import { attentionFlops, headFlops, layerFlops, productFlops } from './flops';
 import { prepareOurs } from './ours';
 import { qwen, RANK, smallQwen } from './shapes';
-import { time } from './timing';
+import type { Timing } from '../protocol/benchmark';
 
 /** m, k, n as in x [m, k] · Wᵀ [k, n]. */
 type Sizes = readonly [m: number, k: number, n: number];
@@ -24,6 +24,15 @@ const TAILS: readonly { odd: Sizes; padded: Sizes }[] = [
   { odd: [512, 900, 4864], padded: [512, 928, 4864] },
 ];
 
+/** A figure counted in floating-point operations, beside the best product; with `tokens` their rate too. */
+const byFlops = (bench: Bench, flops: number, tokens?: number) => ({
+  figure: (timing: Timing) => ({
+    ...withFlops(timing, flops),
+    ...(tokens !== undefined && { tokensPerSecond: (1000 * tokens) / timing.ms }),
+  }),
+  bound: { probe: bench.limits.product, amount: flops } satisfies Bound,
+});
+
 export async function matmul(bench: Bench): Promise<void> {
   const small = (form: ProductTask['form']) => productTask(form, 17, 64, 36);
   for (const form of ['nt', 'nn'] as const) {
@@ -36,7 +45,7 @@ export async function matmul(bench: Bench): Promise<void> {
         small: small(form),
         task: productTask(form, m, k, n),
         formats,
-        figure: (timing) => ofProduct(bench, timing, productFlops(m, n, k)),
+        ...byFlops(bench, productFlops(m, n, k)),
       });
     await one([512, 896, 4864], bench.formats);
     for (const sizes of PROJECTIONS) await one(sizes, ['f32']);
@@ -44,25 +53,22 @@ export async function matmul(bench: Bench): Promise<void> {
   for (const { odd, padded } of TAILS) {
     const [m, k, n] = padded;
     const neighbour = prepareOurs(productTask('nt', m, k, n), 'f32');
-    const whole = await time(neighbour, bench.patience);
-    neighbour.dispose();
-    await compare(bench, {
-      name: 'matmul',
-      what: 'Matrix product that fills no tile',
-      shape: odd.join(' × '),
-      small: small('nt'),
-      task: productTask('nt', ...odd),
-      formats: ['f32'],
-      figure: (timing) => ({
-        ours: { ...timing, gflops: productFlops(odd[0], odd[2], odd[1]) / timing.ms / 1e6 },
-        limit: {
-          what: `time of ${padded.join(' × ')}, which fills them`,
-          value: whole.ms,
-          unit: 'ms',
-          fraction: whole.ms / timing.ms,
-        },
-      }),
-    });
+    const what = `time of ${padded.join(' × ')}, which fills them`;
+    const flops = productFlops(odd[0], odd[2], odd[1]);
+    try {
+      await compare(bench, {
+        name: 'matmul',
+        what: 'Matrix product that fills no tile',
+        shape: odd.join(' × '),
+        small: small('nt'),
+        task: productTask('nt', ...odd),
+        formats: ['f32'],
+        figure: (timing) => withFlops(timing, flops),
+        bound: { probe: { what, unit: 'ms', work: neighbour, amount: 1 }, amount: 1 },
+      });
+    } finally {
+      neighbour.dispose();
+    }
   }
 }
 
@@ -77,13 +83,7 @@ export async function layer(bench: Bench): Promise<void> {
       small: layerTask(smallQwen(), 24, 4),
       task: layerTask(config, rows, RANK),
       formats: bench.formats,
-      figure: (timing) => ({
-        ...ofProduct(bench, timing, forward + backward),
-        ours: {
-          ...ofProduct(bench, timing, forward + backward).ours,
-          tokensPerSecond: (1000 * rows) / timing.ms,
-        },
-      }),
+      ...byFlops(bench, forward + backward, rows),
     });
   }
 }
@@ -98,12 +98,14 @@ export async function head(bench: Bench): Promise<void> {
     small: headTask(7, 64, 260),
     task: headTask(rows, hidden, vocab),
     formats: bench.formats,
-    figure: (timing) => ofProduct(bench, timing, headFlops(rows, hidden, vocab)),
+    ...byFlops(bench, headFlops(rows, hidden, vocab)),
   });
 }
 
 export async function adamw(bench: Bench): Promise<void> {
   const count = 4_400_000;
+  // the norm reads the gradient once; the update reads and writes parameters, gradient and both moments
+  const bytes = 4 * count * 9;
   await compare(bench, {
     name: 'adamw',
     what: 'Gradient norm and AdamW update',
@@ -111,8 +113,8 @@ export async function adamw(bench: Bench): Promise<void> {
     small: adamwTask(1088),
     task: adamwTask(count),
     formats: [],
-    // the norm reads the gradient once; the update reads and writes parameters, gradient and both moments
-    figure: (timing) => ofCopy(bench, timing, 4 * count * 9),
+    figure: (timing) => ({ ...timing, bytes }),
+    bound: { probe: bench.limits.copy, amount: bytes },
   });
 }
 
@@ -127,7 +129,7 @@ export async function attention(bench: Bench): Promise<void> {
       small: attentionTask(37, 4, 2, 16),
       task: attentionTask(rows, heads, kvHeads, headDim),
       formats: [],
-      figure: (timing) => ofProduct(bench, timing, forward + backward),
+      ...byFlops(bench, forward + backward),
     });
   }
 }

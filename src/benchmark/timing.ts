@@ -28,8 +28,7 @@ const FEWEST = 3;
 const TICK: Milliseconds = 0.1;
 
 export async function time(work: Work, patience: Patience): Promise<Timing> {
-  const rounds = await inTurns([work], patience);
-  return summary(rounds.flatMap(([own = []]) => own));
+  return timingOf(await inTurns([work], patience), 0);
 }
 
 /** Timings of one round: for each work its own. */
@@ -41,13 +40,13 @@ export type Round = Milliseconds[][];
  * slowest is wanted times; in each the others are timed more than once.
  */
 export async function inTurns(works: readonly Work[], patience: Patience): Promise<Round[]> {
-  const paced: Paced[] = [];
-  for (const work of works) paced.push(await pace(work, patience));
-  const rounds = Math.min(...paced.map(({ wanted }) => wanted()));
+  const warm: Warm[] = [];
+  for (const work of works) warm.push(await pace(work, patience));
+  const rounds = Math.min(...warm.map(({ wanted }) => wanted()));
   const made: Round[] = [];
   for (let round = 0; round < rounds; round++) {
     const times: Round = works.map(() => []);
-    const order = round % 2 === 0 ? [...paced.entries()] : [...paced.entries()].reverse();
+    const order = round % 2 === 0 ? [...warm.entries()] : [...warm.entries()].reverse();
     for (const [index, { wanted, timings }] of order)
       times[index] = await timings(Math.ceil(wanted() / rounds));
     made.push(times);
@@ -55,14 +54,14 @@ export async function inTurns(works: readonly Work[], patience: Patience): Promi
   return made;
 }
 
-interface Paced {
+interface Warm {
   /** Timings that its length allows. */
   wanted(): number;
   timings(count: number): Promise<Milliseconds[]>;
 }
 
 /** Warms a work up and learns how long it takes. */
-async function pace(work: Work, { runs, budget, signal }: Patience): Promise<Paced> {
+async function pace(work: Work, { runs, budget, signal }: Patience): Promise<Warm> {
   /** null where the clock measured the sleep and not the work. */
   const batch = async (count: number, rest = restful()): Promise<Milliseconds | null> => {
     signal.throwIfAborted();
@@ -95,6 +94,10 @@ async function pace(work: Work, { runs, budget, signal }: Patience): Promise<Pac
     },
   };
 }
+
+/** All timings of a work together. */
+export const timingOf = (rounds: readonly Round[], of: number): Timing =>
+  summary(rounds.flatMap((round) => round[of] ?? []));
 
 /** How many times as long one of the works took as another: of each round the medians, and the median of all rounds. */
 export function ratioIn(rounds: readonly Round[], of: number, to: number): number {
