@@ -21,8 +21,7 @@ const HEAD = [
   'Every figure is measured; a run replaces the section of its device. Do not edit by hand what a run has made.',
   '',
   '- Median of the timings after a warm-up; in brackets the least, the most and how many.',
-  '- A limit is what this adapter did best in the same run; “in turns”: what it did in turns with ours.',
-  '- A peer and ours are timed in turns, since a machine is not equally fast for long. A peer’s ratio is its time divided by ours: of each round the medians, and of the rounds the median.',
+  '- A limit is what this adapter does at best, measured in the same run. A peer’s ratio is its time divided by ours.',
   '- A peer is timed only after its results lie within 1e-4 (relative L2) of the processor’s at a small size and of ours at this one.',
   '- A software driver says what is right and ranks kernels for processors; it says nothing about graphics cards.',
   '',
@@ -50,6 +49,7 @@ function sectionOf(rows: readonly BenchmarkRow[], about: Circumstances): string 
     '',
     `- Device: ${about.device}; ${about.features}`,
     `- Machine: ${about.machine}`,
+    '- Limits and peers were timed in turns with ours: of each round the medians are compared, and of the rounds the median is given.',
     `- ${skipped.length} peer figures are “not run”, with the reason; ${wrong.length} peer figures were wrong.`,
     '',
     ...names.flatMap((name) => [

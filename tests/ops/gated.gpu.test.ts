@@ -10,9 +10,10 @@ import type { Activation } from '../../src/ops/glu';
 import { linear } from '../../src/ops/linear';
 import { preferDesign } from '../../src/ops/product/choose';
 import { disposeWeight } from '../../src/ops/weight';
-import { WEIGHT_FORMATS, type WeightFormat } from '../../src/protocol/weightFormats';
+import type { WeightFormat } from '../../src/protocol/weightFormats';
 import { relativeL2 } from '../../src/selftest/distance';
-import { FEW, filled, made, times } from './products';
+import { ACTIVATIONS } from './activations';
+import { FEW_CASES, filled, made, times, useFew } from './products';
 
 vi.setConfig({ testTimeout: 240_000 });
 
@@ -24,11 +25,6 @@ afterEach(() => {
   preferDesign(null);
   engine.check();
 });
-
-const ACTIVATIONS: Record<Activation, (z: number) => number> = {
-  silu: (z) => z / (1 + Math.exp(-z)),
-  gelu_tanh: (z) => 0.5 * z * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z ** 3))),
-};
 
 /** → what came out, what is right, and how many kernels it took. */
 async function run(
@@ -74,17 +70,12 @@ async function run(
   return { values, expected, dispatches };
 }
 
-describe.each(
-  Object.keys(FEW).flatMap((design) =>
-    WEIGHT_FORMATS.filter((format) => design === 'the chosen design' || format === 'q4').map(
-      (format) => [design, format] as const,
-    ),
-  ),
-)('gates and ups by %s, %s', (design, format) => {
+describe.each(FEW_CASES)('gates and ups by %s, %s', (design, format) => {
+  const use = useFew(design);
+
   // one sequence and several; 68 gates end inside a group of every design
   it.each([1, 5])('%i rows', async (m) => {
-    const together = 2 ** Math.ceil(Math.log2(m));
-    preferDesign((shape) => (shape.vector === 4 ? (FEW[design]?.(together, shape.format) ?? null) : null));
+    use(m);
     for (const [activation, adapted] of [
       ['silu', true],
       ['gelu_tanh', false],

@@ -2,18 +2,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { glu, type Activation } from '../../src/ops/glu';
+import { glu } from '../../src/ops/glu';
 import { relativeL2 } from '../../src/selftest/distance';
+import { ACTIVATIONS } from './activations';
 import { differences, filled, numbers } from './numbers';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
 });
-
-const ACTIVATIONS: Record<Activation, (z: number) => number> = {
-  silu: (z) => z / (1 + Math.exp(-z)),
-  gelu_tanh: (z) => 0.5 * z * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z ** 3))),
-};
 
 describe.each(['silu', 'gelu_tanh'] as const)('%s', (activation) => {
   const gate = filled(15, 3).map((value) => value * 4);

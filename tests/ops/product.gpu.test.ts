@@ -14,7 +14,7 @@ import { disposeWeight } from '../../src/ops/weight';
 import { WEIGHT_FORMATS } from '../../src/protocol/weightFormats';
 import { relativeL2 } from '../../src/selftest/distance';
 import { againstLoops, bothWays } from './productCases';
-import { DESIGNS, FEW, filled, made, times, transposed } from './products';
+import { DESIGNS, FEW_CASES, filled, made, times, transposed, useFew } from './products';
 
 vi.setConfig({ testTimeout: 240_000 });
 
@@ -26,20 +26,13 @@ afterEach(() => engine.check());
 
 againstLoops(DESIGNS);
 
-describe.each(
-  Object.keys(FEW).flatMap((design) =>
-    WEIGHT_FORMATS.filter((format) => design === 'the chosen design' || format === 'q4').map(
-      (format) => [design, format] as const,
-    ),
-  ),
-)('a step of generation by %s, %s', (design, format) => {
-  afterEach(() => preferDesign(null));
+describe.each(FEW_CASES)('a step of generation by %s, %s', (design, format) => {
+  const use = useFew(design);
 
   // one sequence, two, four, and numbers of them between; columns that end inside a group and past a part; more words than lanes
   it.each([1, 2, 3, 5, 8])('%i rows', async (m) => {
     const [n, k, rank, scale] = [132, 640, 3, 0.5];
-    const together = 2 ** Math.ceil(Math.log2(m));
-    preferDesign((shape) => (shape.vector === 4 ? (FEW[design]?.(together, shape.format) ?? null) : null));
+    use(m);
     const { weight, values } = made(format, n, k, 64);
     const [x, bias, residual] = [filled(m * k), filled(n), filled(m * n)];
     const [a, b] = [filled(rank * k), filled(n * rank)];

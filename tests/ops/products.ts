@@ -4,7 +4,7 @@ import { decode, encode } from '../../src/checkpoint/planes';
 import { WeightBuilder } from '../../src/checkpoint/upload';
 import { gpu } from '../../src/gpu/inside';
 import { preferDesign, type Design } from '../../src/ops/product/choose';
-import { usableFormat, type WeightFormat } from '../../src/protocol/weightFormats';
+import { usableFormat, WEIGHT_FORMATS, type WeightFormat } from '../../src/protocol/weightFormats';
 import { randomFrom } from '../../src/random';
 
 const random = randomFrom(11);
@@ -109,8 +109,9 @@ export const DESIGNS: Designs = {
     broadcast: 0,
   }),
 };
+
 /** What generation may choose on some device: all rows of a step in one group, which tune.ts tries in these and other widths. */
-export const FEW: Record<string, (rows: number, format: WeightFormat) => Design | null> = {
+const FEW: Record<string, (rows: number, format: WeightFormat) => Design | null> = {
   'the chosen design': () => null,
   'lanes of a workgroup, each sum shared by several': (rows) => ({
     design: 'reduce',
@@ -118,19 +119,22 @@ export const FEW: Record<string, (rows: number, format: WeightFormat) => Design 
   }),
   'fewer lanes than sums': (rows) => ({ design: 'reduce', rows, cols: 8, lanes: 32, subgroup: false }),
   'tiles of eight rows': () => ({ design: 'tiled', bm: 8, bn: 64, tm: 2, tn: 4, stage: 'f32' }),
-  // needs subgroups of one size, as every software driver has them
-  'registers, whole blocks passed round': (rows, format) => {
-    const { fixedSubgroup } = gpu();
-    if (fixedSubgroup === 0 || format === 'f32') return null;
-    return { design: 'registers', rows, cols: rows === 1 ? 4 : 2, broadcast: fixedSubgroup, blocks: true };
-  },
+  // an adapter's numbers lie in no blocks
+  'registers, whole blocks passed round': (rows, format) =>
+    format === 'f32'
+      ? null
+      : {
+          design: 'registers',
+          ...{ rows, cols: rows === 1 ? 4 : 2, broadcast: gpu().fixedSubgroup, blocks: true },
+        },
   'registers, two columns': (rows) => ({ design: 'registers', rows, cols: 2, broadcast: 0 }),
 };
 
 /** What this device misses for a design; null where it runs. */
 function missing(design: string): string | null {
   if (design in HALF_DESIGNS && !gpu().device.features.has('shader-f16')) return 'shader-f16';
-  if (design.endsWith('added by the subgroup') && gpu().fixedSubgroup === 0) return 'subgroups of one size';
+  if (/added by the subgroup|passed round/.test(design) && gpu().fixedSubgroup === 0)
+    return 'subgroups of one size';
   return null;
 }
 
@@ -139,10 +143,31 @@ export const limitOf = (design: string): number => (design in HALF_DESIGNS ? 2e-
 
 /** Within a describe: its tests run by this design, and are skipped, which is counted, where the device cannot. */
 export function useDesign(design: string, designs: Designs): void {
+  skipWhereMissing(design);
+  beforeEach(() => preferDesign(designs[design] ?? null));
+  afterEach(() => preferDesign(null));
+}
+
+function skipWhereMissing(design: string): void {
   beforeEach((test) => {
     const lacks = missing(design);
     if (lacks !== null) test.skip(`This device has no ${lacks}.`);
-    preferDesign(designs[design] ?? null);
   });
+}
+
+/** Steps of generation: each design with q4, the chosen one with every format. */
+export const FEW_CASES = Object.keys(FEW).flatMap((design) =>
+  WEIGHT_FORMATS.filter((format) => design === 'the chosen design' || format === 'q4').map(
+    (format) => [design, format] as const,
+  ),
+);
+
+/** As `useDesign`. → to be called with the rows of a step, which tests have several numbers of. */
+export function useFew(design: string): (rows: number) => void {
+  skipWhereMissing(design);
   afterEach(() => preferDesign(null));
+  return (rows) => {
+    const together = 2 ** Math.ceil(Math.log2(rows));
+    preferDesign((shape) => (shape.vector === 4 ? (FEW[design]?.(together, shape.format) ?? null) : null));
+  };
 }

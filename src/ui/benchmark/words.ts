@@ -17,7 +17,7 @@ export const CHOICES: Record<BenchmarkName, { label: string; note: string }> = {
   layer: { label: 'One layer', note: 'forward and backward, at the size of a half-billion model' },
   head: {
     label: 'Vocabulary and loss',
-    note: 'the largest matrix, in every format at once; up to 1.8\u00a0GB',
+    note: 'the largest matrix, in every format at once: 1.7\u00a0GB of weights',
   },
   adamw: { label: 'Optimiser', note: '4.4 million numbers updated' },
   attention: { label: 'Attention', note: 'at 512 and 2,048 tokens' },
