@@ -5,7 +5,6 @@
 import type { ModelConfig } from '../model/config';
 import { linearName, linearShape, membersOf, PROJECTIONS, type Projection } from '../model/shapes';
 import type { ModelWeights } from '../model/weights';
-import { dropout } from '../ops/dropout';
 import { linear } from '../ops/linear';
 import type { Segment } from '../ops/segments';
 import { randomFrom } from '../random';
@@ -86,8 +85,8 @@ export function loraTrainable(
           };
           if (!seed || spec.dropout === 0) return linear(x, base, { ...added, lora });
           // layers that read the same input drop the same numbers of it
-          const dropped = dropout(x, seed, spec.dropout, placeOf(index, projection));
-          return linear(x, base, { ...added, lora: { ...lora, x: dropped } });
+          const drop = { seed, p: spec.dropout, place: placeOf(index, projection) };
+          return linear(x, base, { ...added, lora: { ...lora, drop } });
         },
       };
     },

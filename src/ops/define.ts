@@ -40,7 +40,27 @@ export function defineOperation<Attrs extends object>(operation: Operation<Attrs
     backendName: 'cpu',
     kernelFunc: ({ inputs, attrs }) => twin(tensorsOf(inputs), readAttrs<Attrs>(attrs)),
   });
-  return (inputs: Record<string, tf.Tensor | undefined>, attrs: Attrs): tf.Tensor[] => {
+  return runner<Attrs>(name);
+}
+
+/** Several operations as one for the tape, each by its own way; of what runs inside, nothing is taped. */
+export function defineComposite<Attrs extends object>(
+  name: string,
+  run: (inputs: Inputs, attrs: Attrs) => tf.Tensor[],
+) {
+  for (const backendName of ['webgpu', 'cpu'])
+    tf.registerKernel({
+      kernelName: name,
+      backendName,
+      kernelFunc: ({ inputs, attrs }) => tf.tidy(() => run(tensorsOf(inputs), readAttrs<Attrs>(attrs))),
+    });
+  return runner<Attrs>(name);
+}
+
+/** Runs what is registered under a name, with the inputs that there are. */
+const runner =
+  <Attrs extends object>(name: string) =>
+  (inputs: Record<string, tf.Tensor | undefined>, attrs: Attrs): tf.Tensor[] => {
     const given = Object.entries(inputs).filter(
       (entry): entry is [string, tf.Tensor] => entry[1] !== undefined,
     );
@@ -49,7 +69,6 @@ export function defineOperation<Attrs extends object>(operation: Operation<Attrs
       .runKernel(name, Object.fromEntries(given), { ...attrs } as NamedAttrMap) as unknown;
     return Array.isArray(result) ? (result as tf.Tensor[]) : [result as tf.Tensor];
   };
-}
 
 /** The attributes of a kernel as the type they were given with. */
 export function readAttrs<Attrs extends object>(attrs: NamedAttrMap | undefined): Attrs {

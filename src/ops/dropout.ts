@@ -1,10 +1,10 @@
 /**
  * Dropout from a counter: element i survives when a hash of (seed, i) is at least p, and is divided by 1 − p. The same
- * seed gives the same mask, so the gradient is the same operation and a resumed run repeats itself.
- * x any shape; seed [1] int32, new for every step and place.
+ * seed gives the same mask, so a resumed run repeats itself. The gradient is the same operation; whoever tapes runs it (linear.ts).
+ * x any shape; seed [1] int32, new for every micro-batch; place tells the layers apart.
  */
-import * as tf from '@tensorflow/tfjs-core';
-import { defineOperation, only, readAttrs } from './define';
+import type * as tf from '@tensorflow/tfjs-core';
+import { defineOperation, only } from './define';
 import { dropoutReference } from './dropout.reference';
 import { dropoutKernel } from './dropout.kernel';
 
@@ -20,14 +20,6 @@ const operation = defineOperation<DropoutAttrs>({
   operation: 'dropout',
   reference: dropoutReference,
   kernel: dropoutKernel,
-});
-
-tf.registerGradient({
-  kernelName: 'CounterDropout',
-  inputsToSave: ['seed'],
-  gradFunc: (dy, [seed], attrs) => ({
-    x: () => only(operation({ x: dy as tf.Tensor, seed }, readAttrs<DropoutAttrs>(attrs))),
-  }),
 });
 
 export function dropout(x: tf.Tensor, seed: tf.Tensor, p: number, place: number): tf.Tensor {

@@ -43,10 +43,11 @@ export function gatedLinearKernel(inputs: NamedTensorInfoMap, attrs: GatedAttrs)
   return a;
 }
 
-export function dxKernel({ dy, w, du, a }: NamedTensorInfoMap, attrs: LinearAttrs): TensorInfo {
+export function dxKernel({ dy, w, du, a, added }: NamedTensorInfoMap, attrs: LinearAttrs): TensorInfo {
   const { scale, segments } = attrs;
   const lora = du && a ? { low: du, up: a, segments } : undefined;
-  return product({ form: 'nn', left: given(dy), right: rightOf(w, attrs), m: size(dy, 0), scale, lora });
+  const right = rightOf(w, attrs);
+  return product({ form: 'nn', left: given(dy), right, m: size(dy, 0), scale, lora, add: added });
 }
 
 export function plainDxKernel({ dy, w }: NamedTensorInfoMap): TensorInfo {

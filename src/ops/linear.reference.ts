@@ -60,9 +60,10 @@ export function gatedLinearReference(inputs: Inputs, { activation, ...attrs }: G
   return gluReference({ x: matrix(x) }, { activation });
 }
 
-export function dxReference({ dy, w, du, a }: Inputs, { weight, scale }: LinearAttrs): tf.Tensor {
-  const dx = tf.mul(tf.matMul(matrix(dy), referenceMatrix(w, weight)), scale);
-  return du ? tf.add(dx, tf.matMul(matrix(du), matrix(a))) : dx;
+export function dxReference({ dy, w, du, a, added }: Inputs, { weight, scale }: LinearAttrs): tf.Tensor {
+  let dx: tf.Tensor = tf.mul(tf.matMul(matrix(dy), referenceMatrix(w, weight)), scale);
+  if (du) dx = tf.add(dx, tf.matMul(matrix(du), matrix(a)));
+  return added ? tf.add(dx, added) : dx;
 }
 
 export function plainDxReference({ dy, w }: Inputs): tf.Tensor {

@@ -7,7 +7,8 @@
  * segments.ts.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { defineOperation, only, readAttrs } from './define';
+import { defineComposite, defineOperation, only, readAttrs } from './define';
+import { dropout, type DropoutAttrs } from './dropout';
 import { glu, type Activation } from './glu';
 import { addToGradient, unreadTensor, type GradientPlace } from './gradientPlace';
 import {
@@ -41,10 +42,15 @@ export interface LowRank {
   /** Σ rows · rank numbers: B [rows, rank] of one segment after the other. */
   b: tf.Tensor;
   segments: readonly Segment[];
-  /** What A reads in the place of x: x after dropout. */
-  x?: tf.Tensor;
+  /** A reads x after dropout. */
+  drop?: Drop;
   /** Where the gradients are added; the tape then hands on tensors without content. */
   into?: { a: GradientPlace; b: GradientPlace };
+}
+
+export interface Drop extends DropoutAttrs {
+  /** [1] int32 */
+  seed: tf.Tensor;
 }
 
 export interface BlockAttrs {
@@ -59,6 +65,10 @@ export interface LinearAttrs extends BlockAttrs {
   into?: LowRank['into'];
   /** Nobody reads y, only its gradient is wanted: on the GPU the product is not run. */
   unread?: boolean;
+}
+
+interface DroppedAttrs extends LinearAttrs {
+  drop: DropoutAttrs;
 }
 
 export interface GatedAttrs extends LinearAttrs {
@@ -78,8 +88,6 @@ const operation = (name: string) =>
 const frozen = operation('FrozenLinear');
 const trained = operation('TrainedLinear');
 const adapted = operation('AdaptedLinear');
-/** The adapter reads another input than the frozen matrix. */
-const dropped = operation('DroppedLinear');
 /** Its gradient is nobody's: whoever tapes runs the layer and the unit one after the other. */
 const gatedForward = defineOperation<GatedAttrs>({
   name: 'GatedLinear',
@@ -147,31 +155,64 @@ tf.registerGradient({
   },
 });
 
-/** The adapter reads the frozen matrix' own input, or another one: that is kept then, and x is not. */
-for (const [kernelName, read] of [
-  ['AdaptedLinear', 'x'],
-  ['DroppedLinear', 'xa'],
-] as const)
-  tf.registerGradient({
-    kernelName,
-    inputsToSave: [read, 'a', 'b'],
-    outputsToSave: [false, true],
-    gradFunc: (dy, saved, attrs) => {
-      const own = readAttrs<LinearAttrs>(attrs);
-      const { segments, into } = own;
-      const [x, a, b, u] = pick(saved, 4);
-      const g = single(dy);
-      // made here, not in a thunk: tfjs tidies every thunk, and two of them read it
-      const du = only(down({ dy: g, b }, { segments }));
-      return {
-        x: () => only(dx(read === 'x' ? { dy: g, du, a } : { dy: g }, own)),
-        xa: () => only(plainDx({ dy: du, w: a }, {})),
-        a: () => gradientOfA(du, x, a, into?.a),
-        b: () => gradientOfB(u, g, segments, b, into?.b),
-        ...ofAdded(g),
-      };
-    },
-  });
+tf.registerGradient({
+  kernelName: 'AdaptedLinear',
+  inputsToSave: ['x', 'a', 'b'],
+  outputsToSave: [false, true],
+  gradFunc: (dy, saved, attrs) => {
+    const own = readAttrs<LinearAttrs>(attrs);
+    const [x, a, b, u] = pick(saved, 4);
+    const g = single(dy);
+    // made here, not in a thunk: tfjs tidies every thunk, and two of them read it
+    const du = only(down({ dy: g, b }, own));
+    return {
+      x: () => only(dx({ dy: g, du, a }, own)),
+      ...ofAdapter({ dy: g, du, x, u, a, b }, own),
+      ...ofAdded(g),
+    };
+  },
+});
+
+/**
+ * The adapter reads x after dropout. One node of the tape with one gradient of x: two would be added by TensorFlow.js, and a step with a
+ * kernel of its own in it is not recorded (gpu/recorder.ts). → y, u and what A has read
+ */
+const dropped = defineComposite<DroppedAttrs>('DroppedLinear', ({ seed, ...inputs }, { drop, ...attrs }) => {
+  const { x } = inputs;
+  if (!x || !seed) throw new Error('A layer with dropout misses its input or its seed.');
+  const xa = dropout(x, seed, drop.p, drop.place);
+  return [...adapted({ ...inputs, xa }, attrs), xa];
+});
+
+tf.registerGradient({
+  kernelName: 'DroppedLinear',
+  inputsToSave: ['a', 'b', 'seed'],
+  outputsToSave: [false, true, true],
+  gradFunc: (dy, saved, attrs) => {
+    const { drop, ...own } = readAttrs<DroppedAttrs>(attrs);
+    const [a, b, seed, u, x] = pick(saved, 5);
+    const g = single(dy);
+    const du = only(down({ dy: g, b }, own));
+    return {
+      x: () => {
+        const low = dropout(only(plainDx({ dy: du, w: a }, {})), seed, drop.p, drop.place);
+        return only(dx({ dy: g, added: low }, own));
+      },
+      ...ofAdapter({ dy: g, du, x, u, a, b }, own),
+      ...ofAdded(g),
+    };
+  },
+});
+
+type Backward = Record<'dy' | 'du' | 'x' | 'u' | 'a' | 'b', tf.Tensor>;
+
+/** `x`: what A has read. */
+function ofAdapter({ dy, du, x, u, a, b }: Backward, { segments, into }: LinearAttrs) {
+  return {
+    a: () => gradientOfA(du, x, a, into?.a),
+    b: () => gradientOfB(u, dy, segments, b, into?.b),
+  };
+}
 
 /** duᵀ x [Σ rank, k] */
 function gradientOfA(du: tf.Tensor, x: tf.Tensor, a: tf.Tensor, into: GradientPlace | undefined): tf.Tensor {
@@ -222,7 +263,8 @@ export function linear(x: tf.Tensor, weight: Weight, folded: Folded = {}): tf.Te
   const { run, inputs, attrs } = wayFor(weight, lora);
   const given = { x, bias, residual, ...inputs };
   const own = { scale: 1, unread, ...attrs };
-  if (gated && wayOf('glu') === 'usual') return only(gatedForward(given, { ...own, activation: gated }));
+  if (gated && !lora?.drop && wayOf('glu') === 'usual')
+    return only(gatedForward(given, { ...own, activation: gated }));
   const [y] = run(given, own);
   if (!y) throw new Error('A linear layer gave no output.');
   return gated ? glu(y, gated) : y;
@@ -235,17 +277,17 @@ function wayFor(weight: Weight, lora: LowRank | undefined) {
     return { run: trained, inputs: { w: weight.tensor }, attrs: { weight: null, segments: [] } };
   }
   if (!lora) return { run: frozen, inputs: {}, attrs: { weight, segments: [] } };
-  const { a, b, segments, into } = lora;
+  const { a, b, segments, into, drop } = lora;
   const rows = segments.reduce((sum, segment) => sum + segment.rows, 0);
   if (rows !== weight.n || a.shape[0] !== ranksOf(segments))
     throw new Error(
       `An adapter for ${rows} rows with ${a.shape[0]} ranks does not fit a weight of ${weight.n} rows.`,
     );
-  return {
-    run: lora.x ? dropped : adapted,
-    inputs: { xa: lora.x, a, b },
-    attrs: { weight, segments, ...(into ? { into } : {}) },
-  };
+  const attrs = { weight, segments, ...(into ? { into } : {}) };
+  if (!drop) return { run: adapted, inputs: { a, b }, attrs };
+  const { seed, p, place } = drop;
+  const run: typeof adapted = (inputs, own) => dropped(inputs, { ...own, drop: { p, place } });
+  return { run, inputs: { a, b, seed }, attrs };
 }
 
 /** dy [m, n], W [n, k] → dx [m, k]: the product against a weight, for a gradient that is made by hand. */

@@ -17,7 +17,7 @@ import { sampleToken } from '../ops/sampleToken';
 import type { OperationName } from '../protocol/detours';
 import { WEIGHT_FORMATS } from '../protocol/weightFormats';
 import { filler, flatState, given, gradients, ROWS } from './inputs';
-import { adapted, addedUp, embedding, joined, trained } from './weightCases';
+import { adapted, addedUp, dropped, embedding, joined, trained } from './weightCases';
 
 /** One judgement of an operation. */
 export interface Case {
@@ -48,6 +48,7 @@ export function operationsToTest(): OperationToTest[] {
       cases: [
         ...(f32?.cases ?? []),
         { name: 'linear, into the gradient', tolerance: 1e-4, run: addedUp },
+        { name: 'linear, under dropout', tolerance: 1e-4, run: dropped },
         { name: 'linear, trained', tolerance: 1e-4, run: trained },
       ],
     },

@@ -67,6 +67,19 @@ export function addedUp(): tf.Tensor[] {
   return [state.gradient];
 }
 
+/** What the adapter reads is masked, and so is its share of the gradient. */
+export function dropped(): tf.Tensor[] {
+  const filled = filler();
+  const weight = madeWeight('f32');
+  const [x, a, b, dy] = [filled(ROWS, K), filled(9, K), filled(UP), filled(ROWS, N)];
+  const drop = { seed: tf.tensor1d([12345], 'int32'), p: 0.25, place: 3 };
+  const run = (...[x1, a1, b1]: tf.Tensor[]) =>
+    linear(given(x1), weight, { lora: { a: given(a1), b: given(b1), segments: SEGMENTS, drop } });
+  const outputs = [run(x, a, b), ...gradients(run, [x, a, b], dy)];
+  disposeWeight(weight);
+  return outputs;
+}
+
 export function trained(): tf.Tensor[] {
   const filled = filler();
   const [x, w, bias, dy] = [filled(ROWS, K), filled(N, K), filled(N), filled(ROWS, N)];

@@ -73,19 +73,19 @@ export function layerBackward(pool: Pool, work: LayerWork): Bytes[] {
   };
   const linear = (projection: Projection) => {
     const { in: width, out, rank } = sides(work, projection);
+    const low = rank > 0 && work.dropout ? rowsOf(tokens, width) : 0;
     if (rank > 0) run(rowsOf(tokens, rank));
+    if (low > 0) {
+      pool.run(low); // du A
+      pool.run(low); // after dropout, added to the gradient of the input
+    }
     run(rowsOf(tokens, width));
+    if (low > 0) pool.drop(low, low);
     if (work.trained === 'all') pool.run(rowsOf(out, width));
     if (rank === 0) return;
-    if (work.dropout) run(rowsOf(tokens, width));
     // the adapter's own gradients go to the flat buffer
     pool.run();
     pool.run();
-    if (!work.dropout) return;
-    run(rowsOf(tokens, width));
-    // the two gradients of one input: the first is freed at once
-    pool.runStock(rowsOf(tokens, width));
-    pool.drop(rowsOf(tokens, width));
   };
   const gain = (size: number) => {
     if (work.trained === 'all') pool.run(rowsOf(1, size));

@@ -37,6 +37,11 @@ export function rowsOfStep(
   return order.slice(at, at + rowsPerStep);
 }
 
+/** The seed of dropout for the micro-batch that begins with row `at` of a step: each has masks of its own. */
+export function dropoutSeedOf({ rowsPerStep }: StepPlan, step: number, at: number, seed: number): number {
+  return seed + 31 * (step * rowsPerStep + at);
+}
+
 /** Fisher–Yates */
 function shuffled(count: number, seed: number): number[] {
   const random = randomFrom(seed);

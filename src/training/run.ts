@@ -18,7 +18,7 @@ import type { Settings } from '../protocol/settings';
 import { disposeBatch, makeBatch, supervisedIn, type Batch } from './batch';
 import { chunkRows } from './chunkRows';
 import { heldOutLoss } from './heldOut';
-import { planSteps, rowsOfStep } from './order';
+import { dropoutSeedOf, planSteps, rowsOfStep } from './order';
 import { microRows } from './plan';
 import { MicroBatches } from './microBatches';
 import { learningRateAt } from './schedule';
@@ -165,12 +165,14 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   function recordStep(): void {
     const rows = rowsOfStep(train.rows, steps, step, settings.seed);
     const supervised = supervisedIn(train, rows);
-    if (settings.dropout > 0)
-      dropoutSeed = refill(dropoutSeed, Int32Array.of(settings.seed + step * 31), [1]);
     const sums: tf.Tensor[] = [];
     for (let at = 0; at < rows.length; at += rowsAtOnce) {
       const micro = rows.slice(at, at + rowsAtOnce);
       batch = makeBatch(train, micro, rowsAtOnce, 1 / supervised, config, tables, chunk, batch);
+      if (settings.dropout > 0) {
+        const seed = dropoutSeedOf(steps, step, at, settings.seed);
+        dropoutSeed = refill(dropoutSeed, Int32Array.of(seed), [1]);
+      }
       if (tf.getBackend() === 'webgpu') orderFreeBuffers();
       sums.push(tf.sum(passes.run(batch, dropoutSeed ?? null)));
     }

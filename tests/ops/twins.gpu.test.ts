@@ -69,6 +69,44 @@ describe('linear', () => {
     const u = tf.matMul(x as tf.Tensor2D, a as tf.Tensor2D, false, true);
     await close(db, outerReference({ p: dy, q: u }, { scale }), 1e-5);
   });
+
+  // one element past a tile, widths that are no multiple of 4, two layers in one product of which the second has an adapter
+  it.each([
+    [17, 20, 33],
+    [65, 896, 128],
+  ])(
+    'under dropout what A reads is masked and so is its share of the gradient: %i × %i → %i',
+    async (m, k, n) => {
+      const segments = [
+        { rows: n - 20, rank: 0, scale: 0 },
+        { rows: 20, rank: 4, scale: 1.5 },
+      ];
+      const [x, w, a, b, dy] = [filled(m, k), filled(n, k), filled(4, k), filled(20, 4), filled(m, n)];
+      const drop = { p: 0.25, place: 3, seed: tf.tensor1d([7], 'int32') };
+      const mask = dropoutReference({ x: tf.ones([m, k]), seed: tf.tensor1d([7], 'int32') }, drop);
+      const run = (...[x1, a1, b1]: tf.Tensor[]) => {
+        if (!x1 || !a1 || !b1) throw new Error('An input is missing.');
+        return linear(x1, plainWeight(w), { lora: { a: a1, b: b1, segments, drop } });
+      };
+      // stock operations: y = x Wᵀ + [0 | 1.5 · (mask x Aᵀ) Bᵀ], differentiated by TensorFlow.js
+      const stock = (...[x1, a1, b1]: tf.Tensor[]) => {
+        if (!x1 || !a1 || !b1) throw new Error('An input is missing.');
+        const u = tf.matMul(tf.mul(x1, mask) as tf.Tensor2D, a1 as tf.Tensor2D, false, true);
+        const low = tf.mul(tf.matMul(u, b1 as tf.Tensor2D, false, true), 1.5);
+        return tf.add(
+          tf.matMul(x1 as tf.Tensor2D, w as tf.Tensor2D, false, true),
+          tf.pad(low, [
+            [0, 0],
+            [n - 20, 0],
+          ]),
+        );
+      };
+      await close(run(x, a, b), stock(x, a, b), 1e-5);
+      const ours = tf.grads((...inputs) => run(...(inputs as tf.Tensor[])))([x, a, b], dy);
+      const theirs = tf.grads((...inputs) => stock(...(inputs as tf.Tensor[])))([x, a, b], dy);
+      for (const [index, own] of ours.entries()) await close(own, theirs[index], 1e-5);
+    },
+  );
 });
 
 describe('rmsNorm', () => {

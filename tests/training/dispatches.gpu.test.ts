@@ -86,6 +86,7 @@ async function dispatchesOf(config: ModelConfig, dropout: number): Promise<numbe
  * Computed again 12: the product of down is not run.
  * Backward 23: for each of 4 products dU, dX, dA, dB = 16; gated unit 1; norms 2; attention 3; join heads 1.
  * On a graphics card 1 more: dK and dV of so few keys are made head by head, then added up.
+ * Dropout: of what an adapter reads, twice; on the way back du A by itself, and its mask. 4 more for each of 4 products.
  * Gemma norms both results: 2 more each forward, again (the last norm is not run, the product before it is) and backward.
  */
 const PLAIN = 13 + 12 + 23;
@@ -104,4 +105,10 @@ it.each(LAYERS)('a layer of %s with all its adapters takes %i dispatches', async
   const each = (await dispatchesOf(four, 0)) - (await dispatchesOf(three, 0));
   expect(each).toBe(expected + (gpu().software ? 0 : 1));
   expect(each).toBeLessThanOrEqual(60);
+});
+
+it('under dropout 16 more', async () => {
+  const [three, four] = [withLayers('llama', 3), withLayers('llama', 4)];
+  const each = (await dispatchesOf(four, 0.1)) - (await dispatchesOf(three, 0.1));
+  expect(each).toBe(PLAIN + 16 + (gpu().software ? 0 : 1));
 });
