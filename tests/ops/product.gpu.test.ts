@@ -69,6 +69,11 @@ it.each(['f32', 'nf4'] as const)(
   },
 );
 
+// 12 words in a row of w: lanes of a subgroup read past its end. 64 rows: the tallest tile
+it.each([17, 64])('the chosen design, words that end inside a subgroup, %i rows', async (m) => {
+  await bothWays('q4', [m, 132, 96, 64], 2e-6);
+});
+
 const TILES = { design: 'tiled', bm: 64, bn: 64, tm: 4, tn: 4, stage: 'f32', ahead: true } as const;
 
 describe.each(['f32', 'q4'] as const)('tiles that share a long contraction, %s', (format) => {

@@ -102,6 +102,10 @@ export const DESIGNS: Designs = {
     design: 'registers',
     ...{ rows: 4, cols: shape.form === 'nt' ? 2 : 1, broadcast: 0, depth: 64 },
   })),
+  'registers, a vector of a word at a time': fours((shape) => ({
+    design: 'registers',
+    ...{ rows: 4, cols: shape.form === 'nt' ? 2 : 1, broadcast: 0, byVector: true },
+  })),
   'registers without subgroups': (shape) => ({
     design: 'registers',
     rows: 4,

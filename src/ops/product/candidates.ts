@@ -7,8 +7,7 @@ import {
   columnsForOne,
   FEW_ROWS,
   MANY_COLUMNS,
-  PROCESSOR_DEPTH,
-  suitsTall,
+  processorTile,
   type Design,
   type RowCount,
 } from './choose';
@@ -49,21 +48,13 @@ function forTraining(form: 'nt' | 'nn', format: WeightFormat): Design[] {
   const { software, fixedSubgroup, device } = gpu();
   const nt = form === 'nt';
   if (software && fixedSubgroup > 0) {
-    const tall = suitsTall(rightForm(format, true));
-    const most = tall ? 32 : 16;
-    const sizes: [number, number][] = nt
-      ? [
-          [most, 4],
-          [most / 2, 4],
-          [16, 2],
-        ]
-      : [
-          [most, 1],
-          [most / 2, 1],
-          [8, 2],
-        ];
-    const depth = tall ? { depth: PROCESSOR_DEPTH } : {};
-    return sizes.map(([rows, cols]) => ({ ...registers(rows, cols, fixedSubgroup), ...depth }));
+    const built = processorTile(form, format, fixedSubgroup);
+    const { rows } = built;
+    return [
+      built,
+      { ...built, rows: rows / 2 },
+      { ...built, ...(nt ? { rows: 16, cols: 2 } : { rows: 8, cols: 2 }) },
+    ];
   }
   if (software) return [registers(8, nt ? 4 : 1, 0), registers(4, nt ? 4 : 2, 0)];
   const rounded = format !== 'f32' && device.features.has('shader-f16');

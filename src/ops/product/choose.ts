@@ -3,9 +3,9 @@ import type { Gpu } from '../../gpu/device';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { wayOf } from '../ways';
 import { inBlocks } from './blocks';
-import { rightOf, type ProductShape } from './operands';
+import { rightOf, type ProductForm, type ProductShape } from './operands';
 import { reduceGroups, reduceSource, type Reduce } from './reduce';
-import type { RightForm } from './right';
+import { rightForm } from './right';
 import { registersGroups, registersSource, type Registers } from './registers';
 import { slicedGroups, slicedSource, type Sliced } from './sliced';
 import { tiledGroups, tiledSource, type Tiled } from './tiled';
@@ -97,8 +97,24 @@ const rowsTogether = (rows: number) => 2 ** Math.ceil(Math.log2(rows));
  */
 export const PROCESSOR_DEPTH = 1024;
 
-/** Whether 32 rows may share the loads of w: with eight weights in a word the code would leave the cache it runs from. */
-export const suitsTall = ({ width }: RightForm) => width === 4;
+/**
+ * The largest tile on a processor. What is read of w serves all its rows and what is read of x all its columns, as long as the code stays
+ * in the cache that it runs from; with four lanes (SwiftShader) loops cost more than that. Measured: see BENCHMARKS.md.
+ */
+export function processorTile(form: ProductForm, format: WeightFormat, lanes: number): Registers {
+  const { width } = rightForm(format, true);
+  const nt = form === 'nt';
+  const eight = lanes >= 8;
+  const tall = !eight || (nt ? format !== 'q4' : format === 'f16' || format === 'q8');
+  return {
+    design: 'registers',
+    rows: tall ? 32 : 16,
+    cols: nt ? (tall ? 4 : 6) : 1,
+    broadcast: lanes,
+    ...(nt && width > 4 && eight ? { byVector: true } : {}),
+    ...(width === 4 ? { depth: PROCESSOR_DEPTH } : {}),
+  };
+}
 
 /** Columns from which on a product has groups enough, though each has twice as many of them. */
 export const MANY_COLUMNS = 4096;
@@ -118,15 +134,19 @@ export function columnsForFew(format: WeightFormat, broadcast: number): number {
 
 /** `broadcast`: lanes of a subgroup that pass the left operand round; 0 for none. */
 function registers(shape: ProductShape, rows: number, width: number, broadcast: number): Registers {
-  const own = shape.form === 'nt' ? 1 : shape.form === 'nn' ? rightOf(shape).width : shape.vector;
-  const few = shape.form === 'nt' && rows <= FEW_ROWS;
-  const most = few ? columnsForFew(shape.format, broadcast) : shape.form === 'nt' ? 4 : 1;
-  const cols = Math.max(1, Math.min(most, Math.ceil(width / ((broadcast || 64) * own))));
-  if (few) return { design: 'registers', rows: rowsTogether(rows), cols, broadcast };
+  const { form, format, vector } = shape;
+  const own = form === 'nt' ? 1 : form === 'nn' ? rightOf(shape).width : vector;
+  const fitting = (most: number) => Math.max(1, Math.min(most, Math.ceil(width / ((broadcast || 64) * own))));
+  if (form === 'nt' && rows <= FEW_ROWS) {
+    const cols = fitting(columnsForFew(format, broadcast));
+    return { design: 'registers', rows: rowsTogether(rows), cols, broadcast };
+  }
+  if (broadcast && rows >= 32 && form !== 'tn' && vector === 4) {
+    const largest = processorTile(form, format, broadcast);
+    return { ...largest, cols: fitting(largest.cols) };
+  }
   const tile = rows >= 16 && broadcast ? 16 : rows >= 8 ? 8 : rows >= 4 ? 4 : 1;
-  if (!broadcast || rows < 32 || shape.form === 'tn' || !suitsTall(rightOf(shape)))
-    return { design: 'registers', rows: tile, cols, broadcast };
-  return { design: 'registers', rows: 32, cols, broadcast, depth: PROCESSOR_DEPTH };
+  return { design: 'registers', rows: tile, cols: fitting(form === 'nt' ? 4 : 1), broadcast };
 }
 
 function reduce(shape: ProductShape, rows: number, lanes: number, subgroup: boolean): Reduce {

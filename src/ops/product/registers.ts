@@ -4,6 +4,7 @@
  * 3 to 5 times faster on processor drivers (no shared memory, no barriers). Without it any device runs it.
  */
 import { blockLoop } from './blocks';
+import { readsTogether, wordsApart, wordsTogether } from './words';
 import {
   dotInto,
   extras,
@@ -28,6 +29,11 @@ export interface Registers {
    * adds to what is there. What a group reads of w is then small enough to lie in a processor's cache when the next rows want it.
    */
   depth?: number;
+  /**
+   * nt: the vectors of a word are a loop and not written out. Half as much code leaves room for more rows or columns in a processor's
+   * cache of instructions.
+   */
+  byVector?: boolean;
   /** nt with `broadcast`: a step goes through a whole block of a packed weight (blocks.ts). */
   blocks?: boolean;
 }
@@ -55,7 +61,7 @@ export function registersSource(tile: Tile): string {
   const lanes = lanesOf(tile);
   return [
     broadcast ? 'enable subgroups;' : '',
-    ...operands(tile, tile.blocks ? 'vec4u' : undefined),
+    ...operands(tile, tile.blocks || readsTogether(tile) ? 'vec4u' : undefined),
     `@compute @workgroup_size(${lanes})`,
     `fn main(@builtin(workgroup_id) wg: vec3u, @builtin(${broadcast ? 'subgroup_invocation_id' : 'local_invocation_index'}) lane: u32) {`,
     ...ownShape(tile),
@@ -73,27 +79,42 @@ function leaveEarly(tile: Tile): string[] {
   return [`if (row0 >= ${rows} || wg.y * ${columnsPerGroup(tile)}u >= shape.k) { return; }`];
 }
 
-/**
- * Text that defines a_0 … a_(rows-1): element `at(row)` of the left operand for each row of the tile.
- * Rows past `limit` read the last row; their results are never written.
- */
-function leftRows(tile: Tile, at: (row: string) => string, limit: string, name = 'a'): string[] {
+/** Loads that bring the rows of the left operand: one a row, or with `broadcast` one for as many of them as there are lanes. */
+const leftLoads = ({ rows, broadcast }: Tile) => range(broadcast ? Math.ceil(rows / broadcast) : rows);
+
+/** Which row each load reads: `row_0` … Rows past `limit` read the last one; their results are never written. */
+function leftRows(tile: Tile, limit: string): string[] {
   const { rows, broadcast } = tile;
-  const clamp = (row: string) => `min(${row}, ${limit} - 1u)`;
-  if (!broadcast) return range(rows).map((i) => `let ${name}_${i} = ${at(clamp(`row0 + ${i}u`))};`);
-  const loads = range(Math.ceil(rows / broadcast)).map(
-    (l) =>
-      `let own${name}_${l} = ${at(clamp(`row0 + ${l * broadcast}u + lane % ${Math.min(rows, broadcast)}u`))};`,
+  const lane = broadcast ? ` + lane % ${Math.min(rows, broadcast)}u` : '';
+  return leftLoads(tile).map(
+    (load) => `let row_${load} = min(row0 + ${load * (broadcast || 1)}u${lane}, ${limit} - 1u);`,
   );
-  const shares = range(rows).map(
-    (i) =>
-      `let ${name}_${i} = subgroupBroadcast(own${name}_${Math.floor(i / broadcast)}, ${i % broadcast}u);`,
-  );
-  return [...loads, ...shares];
 }
 
-/** Sums of the tile: names and their zero. */
-const cells = (tile: Tile, parts = 1) =>
+/** Reads `at(load)` of the left operand in each load. */
+const readLeft = (tile: Tile, at: (load: number) => string) =>
+  leftLoads(tile).map((load) => `let own_${load} = ${at(load)};`);
+
+/** For each row its number a_i out of what was read, and right after it the sums that it is added to: few numbers are held at a time. */
+function addRows(tile: Tile, all: Cell[], sum: (cell: Cell) => string): string[] {
+  const { rows, broadcast } = tile;
+  return range(rows).flatMap((i) => {
+    const from = broadcast
+      ? `subgroupBroadcast(own_${Math.floor(i / broadcast)}, ${i % broadcast}u)`
+      : `own_${i}`;
+    return [`let a_${i} = ${from};`, ...all.filter((cell) => cell.i === i).map(sum)];
+  });
+}
+
+interface Cell {
+  i: number;
+  j: number;
+  v: number;
+  name: string;
+}
+
+/** Sums of the tile and their names. */
+const cells = (tile: Tile, parts = 1): Cell[] =>
   range(tile.rows).flatMap((i) =>
     range(tile.cols).flatMap((j) =>
       range(parts).map((v) => ({ i, j, v, name: parts === 1 ? `c_${i}_${j}` : `c_${i}_${j}_${v}` })),
@@ -105,18 +126,27 @@ function nt(tile: Tile): string {
   const lanes = lanesOf(tile);
   const right = rightOf(tile);
   const vectors = right.width === 1 ? 1 : right.width / 4;
+  const byVector = tile.byVector === true && vectors > 1;
   const all = cells(tile);
   const run = sideBySide(tile, cols);
-  /** One word of every column against the matching vectors of every row; `s` is the word's number in its row. */
+  /** Vector `v` of the words, whose weights are b(column), against the matching vectors of every row. */
+  const against = (v: string, b: (j: number) => string) => [
+    ...readLeft(tile, (load) => `left[start_${load} + s * ${vectors}u + ${v}]`),
+    ...range(cols).map((j) => `let b_${j} = ${b(j)};`),
+    ...addRows(tile, all, ({ i, j, name }) => dotInto(name, `a_${i}`, `b_${j}`, vector)),
+  ];
+  const vectorOf = (j: number, v: number) => right.vectors(`word_${j}`, `scale_${j}`)[v] ?? '';
+  /** One word of every column; `s` is its number in its row. */
   const step = [
-    ...range(cols).map((j) => `let word_${j} = right[col_${j} * words + s];`),
-    ...range(vectors).flatMap((v) => [
-      '{',
-      ...leftRows(tile, (row) => `left[${row} * width + s * ${vectors}u + ${v}u]`, 'shape.m'),
-      ...range(cols).map((j) => `let b_${j} = ${right.vectors(`word_${j}`, `scale_${j}`)[v] ?? ''};`),
-      ...all.map(({ i, j, name }) => dotInto(name, `a_${i}`, `b_${j}`, vector)),
-      '}',
-    ]),
+    ...range(cols).map((j) => `${byVector ? 'var' : 'let'} word_${j} = right[col_${j} * words + s];`),
+    ...(byVector
+      ? [
+          `for (var v = 0u; v < ${vectors}u; v++) {`,
+          ...against('v', (j) => vectorOf(j, 0)),
+          ...range(cols).map((j) => `word_${j} >>= 16u;`),
+          '}',
+        ]
+      : range(vectors).flatMap((v) => ['{', ...against(`${v}u`, (j) => vectorOf(j, v)), '}'])),
   ];
   const { wordsPerBlock } = right;
   const loop =
@@ -139,6 +169,8 @@ function nt(tile: Tile): string {
     ),
     ...all.map(({ name }) => `var ${name} = 0.0;`),
     `let width = shape.k / ${vector}u;`,
+    ...leftRows(tile, 'shape.m'),
+    ...leftLoads(tile).map((load) => `let start_${load} = row_${load} * width;`),
     `let words = shape.k / ${right.width}u;`,
     `let stop = (shape.left0 + shape.chunk) / ${right.width}u;`,
     ...(tile.blocks ? blockLoop(tile) : loop),
@@ -152,9 +184,9 @@ function nt(tile: Tile): string {
     body.push(
       ...steps.head,
       'for (var s = begin; s < end; s++) {',
-      ...leftRows(tile, (row) => `low[${row} * shape.rank + s]`, 'shape.m'),
+      ...readLeft(tile, (load) => `low[row_${load} * shape.rank + s]`),
       ...range(cols).map((j) => `let b_${j} = ${steps.value(j)};`),
-      ...all.map(({ i, j, name }) => `${name} = fma(a_${i}, b_${j}, ${name});`),
+      ...addRows(tile, all, ({ i, j, name }) => `${name} = fma(a_${i}, b_${j}, ${name});`),
       '}',
     );
   }
@@ -186,39 +218,46 @@ function nn(tile: Tile): string {
     ...all.map(({ name }) => `var ${name} = ${vector === 4 ? 'vec4f()' : '0.0'};`),
     // n and the places of dy's rows are multiples of `vector` here, so dy is read in vectors too
     `let steps = shape.n / ${vector}u;`,
+    ...leftRows(tile, 'shape.m'),
+    ...leftLoads(tile).map(
+      (load) => `let start_${load} = (row_${load} * shape.leftRow + shape.left0) / ${vector}u;`,
+    ),
     'for (var s = 0u; s < steps; s++) {',
-    ...leftRows(tile, (row) => `left[(${row} * shape.leftRow + shape.left0) / ${vector}u + s]`, 'shape.m'),
+    ...readLeft(tile, (load) => `left[start_${load} + s]`),
   ];
   // all the rows of w that a vector of dy meets are read first, so that a sum is fetched and put away once for four steps
-  parts.forEach((_, p) => {
-    body.push(`let n_${p} = shape.right0 / ${right.width}u + (s * ${vector}u + ${p}u) * words;`);
-    for (const j of range(cols)) {
-      body.push(`let own_${j}_${p} = right[n_${p} + word_${j}];`);
-      if (right.wordsPerBlock > 0)
-        body.push(`let scale_${j}_${p} = ${right.scale(`(n_${p} + word_${j}) / ${right.wordsPerBlock}u`)};`);
-      right
-        .vectors(`own_${j}_${p}`, `scale_${j}_${p}`)
-        .forEach((text, v) => body.push(`let b_${j}_${v}_${p} = ${text};`));
-    }
-  });
-  for (const { i, j, v, name } of all) {
-    const sum = parts.reduceRight(
-      (inner, part, p) => `fma(${splat(`a_${i}${part}`)}, b_${j}_${v}_${p}, ${inner})`,
-      name,
-    );
-    body.push(`${name} = ${sum};`);
-  }
+  body.push(
+    ...(readsTogether(tile) ? wordsTogether(tile) : wordsApart(tile)),
+    ...parts.flatMap((_, p) =>
+      range(cols).flatMap((j) =>
+        right
+          .vectors(`word_${j}_${p}`, `scale_${j}_${p}`)
+          .map((text, v) => `let b_${j}_${v}_${p} = ${text};`),
+      ),
+    ),
+    ...addRows(tile, all, ({ i, j, v, name }) => {
+      const sum = parts.reduceRight(
+        (inner, part, p) => `fma(${splat(`a_${i}${part}`)}, b_${j}_${v}_${p}, ${inner})`,
+        name,
+      );
+      return `${name} = ${sum};`;
+    }),
+  );
   body.push('}', ...all.map(({ name }) => `${name} *= shape.scale;`));
   if (lora)
     body.push(
       'for (var s = 0u; s < shape.rank; s++) {',
-      ...leftRows(tile, (row) => `low[${row} * shape.rank + s]`, 'shape.m'),
+      ...readLeft(tile, (load) => `low[row_${load} * shape.rank + s]`),
       ...range(cols).flatMap((j) =>
         range(vectors).map(
           (v) => `let b_${j}_${v} = shape.loraScale * up[s * width + word_${j} * ${vectors}u + ${v}u];`,
         ),
       ),
-      ...all.map(({ i, j, v, name }) => `${name} = fma(${splat(`a_${i}`)}, b_${j}_${v}, ${name});`),
+      ...addRows(
+        tile,
+        all,
+        ({ i, j, v, name }) => `${name} = fma(${splat(`a_${i}`)}, b_${j}_${v}, ${name});`,
+      ),
       '}',
     );
   body.push(...writeVectors(tile, 'shape.m', 'words', vectors));
@@ -234,11 +273,12 @@ function tn(tile: Tile): string {
     `let width = shape.k / ${vector}u;`,
     ...range(cols).map((j) => `let col_${j} = min(col0 + ${j * lanes}u, width - 1u);`),
     ...all.map(({ name }) => `var ${name} = ${vector === 4 ? 'vec4f()' : '0.0'};`),
+    ...leftRows(tile, 'shape.n'),
     'for (var s = 0u; s < shape.m; s++) {',
-    ...leftRows(tile, (row) => `left[s * shape.leftRow + shape.left0 + ${row}]`, 'shape.n'),
+    ...readLeft(tile, (load) => `left[s * shape.leftRow + shape.left0 + row_${load}]`),
     `let start = (s * shape.rightRow + shape.right0) / ${vector}u;`,
     ...range(cols).map((j) => `let b_${j} = right[start + col_${j}];`),
-    ...all.map(({ i, j, name }) => `${name} = fma(${left(i)}, b_${j}, ${name});`),
+    ...addRows(tile, all, ({ i, j, name }) => `${name} = fma(${left(i)}, b_${j}, ${name});`),
     '}',
     ...all.map(({ name }) => `${name} *= shape.scale;`),
     `let part = shape.result0${tile.flip ? '' : ` / ${vector}u`};`,
