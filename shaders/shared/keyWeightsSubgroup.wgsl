@@ -1,7 +1,9 @@
-// The same three functions as keyWeights.wgsl where the lanes are exactly one subgroup: no memory, no barrier.
-fn keepWeight(weight: f32, lane: u32) {}
+// The same functions as keyWeights.wgsl where the lanes are exactly one subgroup: no memory, no barrier.
+fn queryOf(own: vec4f, i: u32, index: u32) -> vec4f { return subgroupShuffle(own, i); }
 
-fn weightOf(own: f32, i: u32) -> f32 { return subgroupShuffle(own, i); }
+fn keepWeight(weight: f32, lane: u32, head: u32) {}
+
+fn weightOf(own: f32, i: u32, head: u32) -> f32 { return subgroupShuffle(own, i); }
 
 fn overSlices(sum: vec4f, lane: u32) -> vec4f {
   if (SLICES == 1u) { return sum; }

@@ -97,14 +97,14 @@ export function attentionKernel(inputs: NamedTensorInfoMap, attrs: AttentionAttr
       groups: foldGroups(Math.ceil(rows / form.rows) * attrs.heads),
     });
   } else {
-    const { code, constants } = apartForm(attrs);
+    const { code, constants, together } = apartForm(attrs);
     dispatch({
       name: 'attentionApart',
       code,
       constants,
       bind,
       uniforms,
-      groups: foldGroups(rows * attrs.heads),
+      groups: foldGroups((rows * attrs.heads) / together),
     });
   }
   return [o, lse];
@@ -113,8 +113,19 @@ export function attentionKernel(inputs: NamedTensorInfoMap, attrs: AttentionAttr
 /** Lanes that share the keys of a query on a graphics card: enough for heads of up to 512. */
 const APART_LANES = 128;
 
+interface Apart {
+  code: string;
+  constants: Constants;
+  /** Heads of a workgroup. */
+  together: number;
+}
+
+/** Of the query heads that share keys, those that a processor's subgroup takes at once: each key and value is then read once for all. */
+const headsTogether = (sharing: number, lanes: number): number =>
+  [8, 7, 6, 5, 4, 3, 2].find((count) => sharing % count === 0 && count <= lanes) ?? 1;
+
 /** Lanes of a query and head: a subgroup on a processor driver, one lane where it has none, a workgroup elsewhere. */
-function apartForm({ form, headDim }: AttentionAttrs): { code: string; constants: Constants } {
+function apartForm({ form, heads, kvHeads, headDim }: AttentionAttrs): Apart {
   const { software, fixedSubgroup } = gpu();
   const wished = form === undefined ? software : form === 'lanes';
   const subgroup = fixedSubgroup > 0 && wished && wayOf('attentionApart') !== 'single';
@@ -122,7 +133,8 @@ function apartForm({ form, headDim }: AttentionAttrs): { code: string; constants
   const D4 = headDim / 4;
   const ACROSS = Math.min(D4, lanes);
   const SLICES = Math.floor(lanes / ACROSS);
-  const written = { OWNED: Math.ceil(D4 / ACROSS), SLICES };
+  const together = subgroup ? headsTogether(heads / kvHeads, lanes) : 1;
+  const written = { OWNED: Math.ceil(D4 / ACROSS), SLICES, TOGETHER: together };
   const [reduce, weights] = subgroup ? [subgroupCode, weightsSubgroupCode] : [reduceCode, weightsCode];
   const code = shaderText(apartCode, `${subgroup} ${Object.values(written).join()}`, () =>
     unroll(`${reduce}\n${weights}\n${apartCode}`, written),
@@ -130,6 +142,7 @@ function apartForm({ form, headDim }: AttentionAttrs): { code: string; constants
   return {
     code,
     constants: { ...written, D4, ACROSS, LANES: lanes, ROWS: 1, ROUNDS: Math.ceil(lanes / SLICES) },
+    together,
   };
 }
 

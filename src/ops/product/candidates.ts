@@ -2,15 +2,7 @@
 import { gpu } from '../../gpu/inside';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { inBlocks } from './blocks';
-import {
-  columnsForFew,
-  columnsForOne,
-  FEW_ROWS,
-  MANY_COLUMNS,
-  processorTile,
-  type Design,
-  type RowCount,
-} from './choose';
+import { columnsForFew, columnsForOne, FEW_ROWS, processorTile, type Design, type RowCount } from './choose';
 import { rightForm } from './right';
 
 /** A kind of product: in training both directions, in generation forward for one sequence or for several. */
@@ -90,7 +82,7 @@ function forGeneration(rows: number, format: WeightFormat): Design[] {
       return [registers(rows, built, fixedSubgroup), along, built === 4 ? narrow : wide];
     }
     if (!inBlocks(rightForm(format, true))) return [along, wide, narrow];
-    const built = columnsForOne(format, MANY_COLUMNS) === 4 ? [wide, narrow] : [narrow, wide];
+    const built = columnsForOne(format) === 4 ? [wide, narrow] : [narrow, wide];
     return [...built.map((one) => ({ ...one, blocks: true })), along];
   }
   if (software) return [registers(rows, 4, 0), registers(rows, 2, 0)];

@@ -84,7 +84,7 @@ function forFewRows(shape: ProductShape, rows: number, width: number, gpu: Gpu):
   // the sums of several rows and columns are too many for one lane to go on with beside what it reads
   if (rows > 1 || fixedSubgroup === 0) return registers(shape, rows, width, fixedSubgroup);
   if (!inBlocks(rightOf(shape))) return reduce(shape, rows, fixedSubgroup, true);
-  const cols = columnsForOne(shape.format, width);
+  const cols = columnsForOne(shape.format);
   return { design: 'registers', rows, cols, broadcast: fixedSubgroup, blocks: true };
 }
 
@@ -116,12 +116,8 @@ export function processorTile(form: ProductForm, format: WeightFormat, lanes: nu
   };
 }
 
-/** Columns from which on a product has groups enough, though each has twice as many of them. */
-export const MANY_COLUMNS = 4096;
-
 /** Columns of a lane that goes through whole blocks for one row. More of them share what is read of the row. */
-export const columnsForOne = (format: WeightFormat, width: number): number =>
-  format === 'q4' && width >= MANY_COLUMNS ? 4 : 2;
+export const columnsForOne = (format: WeightFormat): number => (format === 'q4' ? 4 : 2);
 
 /**
  * Columns of a lane for several rows of generation: what is read of the rows serves all of them, as long as the sums do not outgrow
