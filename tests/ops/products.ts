@@ -104,7 +104,7 @@ export const DESIGNS: Designs = {
   })),
   'registers, a vector of a word at a time': fours((shape) => ({
     design: 'registers',
-    ...{ rows: 4, cols: shape.form === 'nt' ? 2 : 1, broadcast: 0, byVector: true },
+    ...{ rows: 4, cols: shape.form === 'nt' ? 2 : 1, broadcast: 0, rolled: true },
   })),
   'registers without subgroups': (shape) => ({
     design: 'registers',
@@ -130,6 +130,13 @@ const FEW: Record<string, (rows: number, format: WeightFormat) => Design | null>
       : {
           design: 'registers',
           ...{ rows, cols: rows === 1 ? 4 : 2, broadcast: gpu().fixedSubgroup, blocks: true },
+        },
+  'registers, whole blocks passed round, load by load': (rows, format) =>
+    format === 'f32'
+      ? null
+      : {
+          design: 'registers',
+          ...{ rows, cols: 2, broadcast: gpu().fixedSubgroup, blocks: true, rolled: true },
         },
   'registers, two columns': (rows) => ({ design: 'registers', rows, cols: 2, broadcast: 0 }),
 };
@@ -159,11 +166,11 @@ function skipWhereMissing(design: string): void {
   });
 }
 
-/** Steps of generation: each design with q4, the chosen one with every format. */
+/** Steps of generation: each design with q4, where blocks have more loads than one with q8; the chosen one with every format. */
 export const FEW_CASES = Object.keys(FEW).flatMap((design) =>
-  WEIGHT_FORMATS.filter((format) => design === 'the chosen design' || format === 'q4').map(
-    (format) => [design, format] as const,
-  ),
+  WEIGHT_FORMATS.filter(
+    (format) => design === 'the chosen design' || format === (design.endsWith('load by load') ? 'q8' : 'q4'),
+  ).map((format) => [design, format] as const),
 );
 
 /** As `useDesign`. → to be called with the rows of a step, which tests have several numbers of. */

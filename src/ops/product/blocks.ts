@@ -11,6 +11,8 @@ interface BlockTile extends ProductShape {
   cols: number;
   /** Lanes of the subgroup. */
   broadcast: number;
+  /** The loads of a block are a loop and not written out. */
+  rolled?: boolean;
 }
 
 /** Whether a weight lies in blocks of words, which this loop is for. */
@@ -23,30 +25,43 @@ export function blockLoop(tile: BlockTile): string[] {
   if (!inBlocks(right)) throw new Error(`A weight in ${tile.format} does not lie in blocks.`);
   const { packed, wordsPerBlock, width } = right;
   const loads = wordsPerBlock / 4;
-  const vectors = (wordsPerBlock * width) / 4;
+  const rolled = tile.rolled === true && loads > 1;
+  // vectors of a row that a block and a step meet; what the lanes can hold of a block at once is read once for all its steps
+  const ofBlock = loads * width;
+  const ofStep = rolled ? width : ofBlock;
+  const atOnce = rolled && rows * ofBlock <= lanes;
   const cells = range(rows).flatMap((i) => range(cols).map((j) => ({ i, j })));
+  const start = rolled && !atOnce ? `(block * ${loads}u + load) * ${width}u` : `block * ${ofBlock}u`;
+  const held = rows * (atOnce ? ofBlock : ofStep);
   // vector v of row i is number v · rows + i; lanes hold one number each, in as many loads as that takes
-  const number = (i: number, v: number) => v * rows + i;
-  const shared = (name: string, at: number) =>
-    `subgroupBroadcast(${name}_${Math.floor(at / lanes)}, ${at % lanes}u)`;
-  const own = range(Math.ceil((rows * vectors) / lanes)).flatMap((l) => [
-    `let number_${l} = ${rows * vectors < lanes ? `lane % ${rows * vectors}u` : `lane + ${l * lanes}u`};`,
-    `let own_${l} = left[min(row0 + number_${l} % ${rows}u, shape.m - 1u) * width + block * ${vectors}u + number_${l} / ${rows}u];`,
+  const own = range(Math.ceil(held / lanes)).flatMap((l) => [
+    `let number_${l} = ${held < lanes ? `lane % ${held}u` : `lane + ${l * lanes}u`};`,
+    `let own_${l} = left[min(row0 + number_${l} % ${rows}u, shape.m - 1u) * width + ${start} + number_${l} / ${rows}u];`,
     packed.offset ? `let total_${l} = (own_${l}.x + own_${l}.y) + (own_${l}.z + own_${l}.w);` : '',
     `let placed_${l} = ${packed.place ? `own_${l} * ${packed.place}` : `own_${l}`};`,
   ]);
-  const totals = range(rows).map(
-    (i) =>
-      `let total_of_${i} = ${range(vectors)
-        .map((v) => shared('total', number(i, v)))
-        .join(' + ')};`,
-  );
-  const steps = range(vectors).flatMap((v) => {
+  const shared = (name: string, i: number, v: number) => {
+    const number = v * rows + i;
+    return atOnce
+      ? `subgroupShuffle(${name}_0, load * ${rows * ofStep}u + ${number}u)`
+      : `subgroupBroadcast(${name}_${Math.floor(number / lanes)}, ${number % lanes}u)`;
+  };
+  const totals = range(packed.offset ? rows : 0).map((i) => {
+    const parts = range(ofStep).map((v) => shared('total', i, v));
+    return `total_of_${i} += ${parts.join(' + ')};`;
+  });
+  const scaleOf = (j: number) => `let scale_${j} = ${right.scale(`col_${j} * blocks + block`)};`;
+  const wordsOf = (j: number) =>
+    range(rolled ? 1 : loads).map(
+      (l) =>
+        `let block_${j}_${l} = right[(col_${j} * blocks + block) * ${loads}u + ${rolled ? 'load' : `${l}u`}];`,
+    );
+  const steps = range(ofStep).flatMap((v) => {
     const word = Math.floor((4 * v) / width);
     const half = width === 8 ? v % 2 : 0;
     return [
       '{',
-      ...range(rows).map((i) => `let a_${i} = ${shared('placed', number(i, v))};`),
+      ...range(rows).map((i) => `let a_${i} = ${shared('placed', i, v)};`),
       ...range(cols).map(
         (j) => `let b_${j} = ${packed.codes(`block_${j}_${Math.floor(word / 4)}[${word % 4}]`)[half] ?? ''};`,
       ),
@@ -54,19 +69,23 @@ export function blockLoop(tile: BlockTile): string[] {
       '}',
     ];
   });
+  const looped = [
+    ...range(cols).map(scaleOf),
+    ...(atOnce ? own : []),
+    `for (var load = 0u; load < ${loads}u; load++) {`,
+    ...(atOnce ? [] : own),
+    ...totals,
+    ...range(cols).flatMap(wordsOf),
+    ...steps,
+    '}',
+  ];
+  const straight = [...own, ...totals, ...range(cols).flatMap((j) => [scaleOf(j), ...wordsOf(j)]), ...steps];
   return [
     `let blocks = words / ${wordsPerBlock}u;`,
     `for (var block = shape.left0 / ${wordsPerBlock * width}u; block < stop / ${wordsPerBlock}u; block++) {`,
-    ...own,
-    ...(packed.offset ? totals : []),
-    ...range(cols).flatMap((j) => [
-      `let scale_${j} = ${right.scale(`col_${j} * blocks + block`)};`,
-      ...range(loads).map(
-        (l) => `let block_${j}_${l} = right[(col_${j} * blocks + block) * ${loads}u + ${l}u];`,
-      ),
-    ]),
     ...cells.map(({ i, j }) => `var sum_${i}_${j} = 0.0;`),
-    ...steps,
+    ...range(packed.offset ? rows : 0).map((i) => `var total_of_${i} = 0.0;`),
+    ...(rolled ? looped : straight),
     ...cells.map(({ i, j }) =>
       packed.offset
         ? `c_${i}_${j} = fma(scale_${j}.x, sum_${i}_${j}, fma(scale_${j}.y, total_of_${i}, c_${i}_${j}));`

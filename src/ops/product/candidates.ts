@@ -2,7 +2,15 @@
 import { gpu } from '../../gpu/inside';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { inBlocks } from './blocks';
-import { columnsForFew, columnsForOne, FEW_ROWS, processorTile, type Design, type RowCount } from './choose';
+import {
+  blocksOfOne,
+  columnsForFew,
+  columnsForOne,
+  FEW_ROWS,
+  processorTile,
+  type Design,
+  type RowCount,
+} from './choose';
 import { rightForm } from './right';
 
 /** A kind of product: in training both directions, in generation forward for one sequence or for several. */
@@ -82,8 +90,8 @@ function forGeneration(rows: number, format: WeightFormat): Design[] {
       return [registers(rows, built, fixedSubgroup), along, built === 4 ? narrow : wide];
     }
     if (!inBlocks(rightForm(format, true))) return [along, wide, narrow];
-    const built = columnsForOne(format) === 4 ? [wide, narrow] : [narrow, wide];
-    return [...built.map((one) => ({ ...one, blocks: true })), along];
+    const columns = columnsForOne(format) === 4 ? [4, 2] : [2, 4];
+    return [...columns.map((cols) => blocksOfOne(fixedSubgroup, cols)), along];
   }
   if (software) return [registers(rows, 4, 0), registers(rows, 2, 0)];
   // the sums of all lanes must fit into 16 KB of workgroup memory

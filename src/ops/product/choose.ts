@@ -85,7 +85,7 @@ function forFewRows(shape: ProductShape, rows: number, width: number, gpu: Gpu):
   if (rows > 1 || fixedSubgroup === 0) return registers(shape, rows, width, fixedSubgroup);
   if (!inBlocks(rightOf(shape))) return reduce(shape, rows, fixedSubgroup, true);
   const cols = columnsForOne(shape.format);
-  return { design: 'registers', rows, cols, broadcast: fixedSubgroup, blocks: true };
+  return blocksOfOne(fixedSubgroup, cols);
 }
 
 /** Rows of a group: powers of two, so that few kernels are compiled. */
@@ -97,24 +97,34 @@ const rowsTogether = (rows: number) => 2 ** Math.ceil(Math.log2(rows));
  */
 export const PROCESSOR_DEPTH = 1024;
 
+/** A driver of four lanes (SwiftShader) keeps what a loop changes in memory: there it costs more than the code it saves. */
+const LANES_FOR_LOOPS = 8;
+
 /**
- * The largest tile on a processor. What is read of w serves all its rows and what is read of x all its columns, as long as the code stays
- * in the cache that it runs from; with four lanes (SwiftShader) loops cost more than that. Measured: see BENCHMARKS.md.
+ * The largest tile on a processor, by measurement: what is read of w serves all its rows and what is read of x all its columns, as long
+ * as the code stays in the cache that it runs from.
  */
 export function processorTile(form: ProductForm, format: WeightFormat, lanes: number): Registers {
   const { width } = rightForm(format, true);
   const nt = form === 'nt';
-  const eight = lanes >= 8;
-  const tall = !eight || (nt ? format !== 'q4' : format === 'f16' || format === 'q8');
+  const loops = lanes >= LANES_FOR_LOOPS;
+  const tall = !loops || (nt ? format !== 'q4' : format === 'f16' || format === 'q8');
   return {
     design: 'registers',
     rows: tall ? 32 : 16,
     cols: nt ? (tall ? 4 : 6) : 1,
     broadcast: lanes,
-    ...(nt && width > 4 && eight ? { byVector: true } : {}),
+    ...(nt && width > 4 && loops ? { rolled: true } : {}),
     ...(width === 4 ? { depth: PROCESSOR_DEPTH } : {}),
   };
 }
+
+/** Whole blocks of a packed weight for one row. */
+export const blocksOfOne = (lanes: number, cols: number): Registers => ({
+  design: 'registers',
+  ...{ rows: 1, cols, broadcast: lanes, blocks: true },
+  ...(lanes >= LANES_FOR_LOOPS ? { rolled: true } : {}),
+});
 
 /** Columns of a lane that goes through whole blocks for one row. More of them share what is read of the row. */
 export const columnsForOne = (format: WeightFormat): number => (format === 'q4' ? 4 : 2);
@@ -124,8 +134,8 @@ export const columnsForOne = (format: WeightFormat): number => (format === 'q4' 
  * the processor's registers and the code its cache.
  */
 export function columnsForFew(format: WeightFormat, broadcast: number): number {
-  if (broadcast < 8) return 4;
-  return format === 'q4' ? 6 : format === 'q8' ? 8 : 4;
+  if (broadcast < 8 || format === 'f32' || format === 'f16') return 4;
+  return format === 'q8' ? 8 : 6;
 }
 
 /** `broadcast`: lanes of a subgroup that pass the left operand round; 0 for none. */

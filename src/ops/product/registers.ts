@@ -30,10 +30,10 @@ export interface Registers {
    */
   depth?: number;
   /**
-   * nt: the vectors of a word are a loop and not written out. Half as much code leaves room for more rows or columns in a processor's
-   * cache of instructions.
+   * nt: the vectors of a word, or the loads of a block, are a loop and not written out. Half as much code leaves room for more rows or
+   * columns in a processor's cache of instructions.
    */
-  byVector?: boolean;
+  rolled?: boolean;
   /** nt with `broadcast`: a step goes through a whole block of a packed weight (blocks.ts). */
   blocks?: boolean;
 }
@@ -126,7 +126,7 @@ function nt(tile: Tile): string {
   const lanes = lanesOf(tile);
   const right = rightOf(tile);
   const vectors = right.width === 1 ? 1 : right.width / 4;
-  const byVector = tile.byVector === true && vectors > 1;
+  const rolled = tile.rolled === true && vectors > 1;
   const all = cells(tile);
   const run = sideBySide(tile, cols);
   /** Vector `v` of the words, whose weights are b(column), against the matching vectors of every row. */
@@ -138,8 +138,8 @@ function nt(tile: Tile): string {
   const vectorOf = (j: number, v: number) => right.vectors(`word_${j}`, `scale_${j}`)[v] ?? '';
   /** One word of every column; `s` is its number in its row. */
   const step = [
-    ...range(cols).map((j) => `${byVector ? 'var' : 'let'} word_${j} = right[col_${j} * words + s];`),
-    ...(byVector
+    ...range(cols).map((j) => `${rolled ? 'var' : 'let'} word_${j} = right[col_${j} * words + s];`),
+    ...(rolled
       ? [
           `for (var v = 0u; v < ${vectors}u; v++) {`,
           ...against('v', (j) => vectorOf(j, 0)),
