@@ -4,7 +4,7 @@
  * fetch, then the download as q4, with the worker's memory), `kill` (a tab closed at 60 % goes on and ends byte-equal; after
  * `stream`), `train` (opens the kept model without the hub, three LoRA steps). They share a profile; `stream` begins it anew.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -37,6 +37,8 @@ const profile = join(tmpdir(), 'loratory-full-size');
 const notes = join(profile, 'hashes.json');
 if (stage === 'stream') rmSync(profile, { recursive: true, force: true });
 mkdirSync(profile, { recursive: true });
+if (stage === 'kill' && !existsSync(notes))
+  throw new Error('The stage kill compares with what the stage stream has kept: run that first.');
 
 const ATTACH = { autoAttach: true, waitForDebuggerOnStart: false, flatten: false };
 const made = syntheticRepository(synthetic(model));
