@@ -49,8 +49,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     var s: array<f32, TOGETHER>;
     for (var h = 0u; h < TOGETHER; h++) { s[h] = 0.0; }
     for (var c = 0u; c < OWNED; c++) {
-      // shape.d4 and not D4: drivers write out a loop whose length they know, here to more code than a cache holds
-      for (var l = 0u; l < min(ACROSS, shape.d4 - c * ACROSS); l++) {
+      for (var l = 0u; l < min(ACROSS, vectorsOfHead() - c * ACROSS); l++) {
         let one = k[key + c * ACROSS + l];
         for (var h = 0u; h < TOGETHER; h++) {
           s[h] += dot(queryOf(own[h * OWNED + c], l, at + h * D4 + c * ACROSS + l), one);

@@ -3,6 +3,9 @@
 var<workgroup> shared_weights: array<f32, LANES * TOGETHER>;
 var<workgroup> shared_sums: array<vec4f, LANES>;
 
+// How many vectors a head has.
+fn vectorsOfHead() -> u32 { return D4; }
+
 // Vector `index` of the queries; `own` is the one that lies in this lane, and in lane `i` the one that is wanted.
 fn queryOf(own: vec4f, i: u32, index: u32) -> vec4f { return q[index]; }
 

@@ -4,6 +4,7 @@
  * 3 to 5 times faster on processor drivers (no shared memory, no barriers). Without it any device runs it.
  */
 import { blockLoop } from './blocks';
+import { addRows, leftLoads, leftRows, readLeft, type Cell } from './left';
 import { readsTogether, wordsApart, wordsTogether } from './words';
 import {
   dotInto,
@@ -77,40 +78,6 @@ export function registersSource(tile: Tile): string {
 function leaveEarly(tile: Tile): string[] {
   const rows = tile.form === 'tn' ? 'shape.n' : 'shape.m';
   return [`if (row0 >= ${rows} || wg.y * ${columnsPerGroup(tile)}u >= shape.k) { return; }`];
-}
-
-/** Loads that bring the rows of the left operand: one a row, or with `broadcast` one for as many of them as there are lanes. */
-const leftLoads = ({ rows, broadcast }: Tile) => range(broadcast ? Math.ceil(rows / broadcast) : rows);
-
-/** Which row each load reads: `row_0` … Rows past `limit` read the last one; their results are never written. */
-function leftRows(tile: Tile, limit: string): string[] {
-  const { rows, broadcast } = tile;
-  const lane = broadcast ? ` + lane % ${Math.min(rows, broadcast)}u` : '';
-  return leftLoads(tile).map(
-    (load) => `let row_${load} = min(row0 + ${load * (broadcast || 1)}u${lane}, ${limit} - 1u);`,
-  );
-}
-
-/** Reads `at(load)` of the left operand in each load. */
-const readLeft = (tile: Tile, at: (load: number) => string) =>
-  leftLoads(tile).map((load) => `let own_${load} = ${at(load)};`);
-
-/** For each row its number a_i out of what was read, and right after it the sums that it is added to: few numbers are held at a time. */
-function addRows(tile: Tile, all: Cell[], sum: (cell: Cell) => string): string[] {
-  const { rows, broadcast } = tile;
-  return range(rows).flatMap((i) => {
-    const from = broadcast
-      ? `subgroupBroadcast(own_${Math.floor(i / broadcast)}, ${i % broadcast}u)`
-      : `own_${i}`;
-    return [`let a_${i} = ${from};`, ...all.filter((cell) => cell.i === i).map(sum)];
-  });
-}
-
-interface Cell {
-  i: number;
-  j: number;
-  v: number;
-  name: string;
 }
 
 /** Sums of the tile and their names. */

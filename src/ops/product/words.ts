@@ -23,7 +23,7 @@ export const readsTogether = (tile: WordTile): boolean =>
   tile.broadcast > 0 &&
   rightOf(tile).packed !== null;
 
-/** The first word of row `row` of w, and of column `j` of a group. */
+/** The first word of row `row` of a step. */
 const rowStart = (tile: WordTile, row: string) =>
   `shape.right0 / ${rightOf(tile).width}u + (s * ${rowsAtOnce(tile)}u + ${row}) * words`;
 
