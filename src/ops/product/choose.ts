@@ -147,11 +147,18 @@ function registers(shape: ProductShape, rows: number, width: number, broadcast: 
     const cols = fitting(columnsForFew(format, broadcast));
     return { design: 'registers', rows: rowsTogether(rows), cols, broadcast };
   }
+  // an adapter's way down in the backward pass: vectors of so few columns would leave lanes idle
+  if (broadcast && form === 'nn' && format === 'f32' && vector === 4 && !shape.lora && width < 4 * broadcast) {
+    const cols = Math.ceil(width / broadcast);
+    return { design: 'registers', rows: rows >= 32 && cols <= 2 ? 32 : 16, cols, broadcast, narrow: true };
+  }
   if (broadcast && rows >= 32 && form !== 'tn' && vector === 4) {
     const largest = processorTile(form, format, broadcast);
     return { ...largest, cols: fitting(largest.cols) };
   }
   const tile = rows >= 16 && broadcast ? 16 : rows >= 8 ? 8 : rows >= 4 ? 4 : 1;
+  if (form === 'tn' && broadcast)
+    return { design: 'registers', rows: tile, cols: fitting(2), broadcast, steps: 2 };
   return { design: 'registers', rows: tile, cols: fitting(form === 'nt' ? 4 : 1), broadcast };
 }
 

@@ -50,7 +50,9 @@ export const PLAIN = {
   batches: 1,
 };
 
-export const rightOf = (shape: ProductShape) => rightForm(shape.format, shape.vector === 4);
+/** `narrow`: w is read number by number though `vector` is 4 (registers.ts). */
+export const rightOf = (shape: ProductShape & { narrow?: boolean }) =>
+  rightForm(shape.format, shape.vector === 4 && !shape.narrow);
 
 export const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
@@ -65,11 +67,11 @@ const SHAPE =
   'leftRow: u32, left0: u32, rightRow: u32, right0: u32, resultRow: u32, result0: u32, pad0: u32, pad1: u32';
 
 /** Struct and buffers, in the order in which product.ts binds them. `word`: what one load of w brings, where it is not the usual. */
-export function operands(shape: ProductShape, word = rightOf(shape).word): string[] {
+export function operands(shape: ProductShape & { narrow?: boolean }, word = rightOf(shape).word): string[] {
   const vector = shape.vector === 4 ? 'vec4f' : 'f32';
   const right = rightOf(shape);
   const left = shape.form === 'tn' ? 'f32' : vector;
-  const result = shape.form === 'nt' || shape.flip ? 'f32' : vector;
+  const result = shape.form === 'nt' || shape.flip || shape.narrow ? 'f32' : vector;
   const list = [`left: array<${left}>`, `right: array<${word}>`];
   if (right.wordsPerBlock > 0) list.push('scales: array<u32>');
   if (shape.lora) list.push('low: array<f32>', `up: array<${shape.form === 'nt' ? 'f32' : vector}>`);

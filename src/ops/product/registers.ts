@@ -35,6 +35,13 @@ export interface Registers {
    * columns in a processor's cache of instructions.
    */
   rolled?: boolean;
+  /**
+   * nn without a low-rank part: a lane's columns are single numbers and no vectors, where vectors would leave lanes without columns. dy is
+   * read in vectors all the same.
+   */
+  narrow?: boolean;
+  /** tn: rows of p and q at a time, 1 where absent; a sum is fetched and put away once for both. */
+  steps?: 2;
   /** nt with `broadcast`: a step goes through a whole block of a packed weight (blocks.ts). */
   blocks?: boolean;
 }
@@ -177,12 +184,13 @@ function nn(tile: Tile): string {
   const vectors = right.width === 1 ? 1 : right.width / 4;
   const parts = vector === 4 ? ['.x', '.y', '.z', '.w'] : [''];
   const all = cells(tile, vectors);
-  const splat = (a: string) => (vector === 4 ? `vec4f(${a})` : a);
+  const single = right.width === 1;
+  const splat = (a: string) => (single ? a : `vec4f(${a})`);
   const body = [
     `let width = shape.k / ${vector}u;`,
     `let words = shape.k / ${right.width}u;`,
     ...range(cols).map((j) => `let word_${j} = min(col0 + ${j * lanes}u, words - 1u);`),
-    ...all.map(({ name }) => `var ${name} = ${vector === 4 ? 'vec4f()' : '0.0'};`),
+    ...all.map(({ name }) => `var ${name} = ${single ? '0.0' : 'vec4f()'};`),
     // n and the places of dy's rows are multiples of `vector` here, so dy is read in vectors too
     `let steps = shape.n / ${vector}u;`,
     ...leftRows(tile, 'shape.m'),
@@ -235,17 +243,31 @@ function tn(tile: Tile): string {
   const { cols, vector } = tile;
   const lanes = lanesOf(tile);
   const all = cells(tile);
-  const left = (i: number) => (vector === 4 ? `vec4f(a_${i})` : `a_${i}`);
+  const steps = tile.steps ?? 1;
+  const left = (i: number, p: number) => {
+    const one = steps === 1 ? `a_${i}` : `a_${i}[${p}]`;
+    return vector === 4 ? `vec4f(${one})` : one;
+  };
   return [
     `let width = shape.k / ${vector}u;`,
     ...range(cols).map((j) => `let col_${j} = min(col0 + ${j * lanes}u, width - 1u);`),
     ...all.map(({ name }) => `var ${name} = ${vector === 4 ? 'vec4f()' : '0.0'};`),
     ...leftRows(tile, 'shape.n'),
-    'for (var s = 0u; s < shape.m; s++) {',
-    ...readLeft(tile, (load) => `left[s * shape.leftRow + shape.left0 + row_${load}]`),
-    `let start = (s * shape.rightRow + shape.right0) / ${vector}u;`,
-    ...range(cols).map((j) => `let b_${j} = right[start + col_${j}];`),
-    ...addRows(tile, all, ({ i, j, name }) => `${name} = fma(${left(i)}, b_${j}, ${name});`),
+    `for (var s = 0u; s < shape.m; s += ${steps}u) {`,
+    ...range(steps).flatMap((p) => [
+      `let s_${p} = min(s + ${p}u, shape.m - 1u);`,
+      `let start_${p} = (s_${p} * shape.rightRow + shape.right0) / ${vector}u;`,
+      ...range(cols).map((j) => `let b_${j}_${p} = right[start_${p} + col_${j}];`),
+    ]),
+    ...readLeft(tile, (load) => {
+      const at = (p: number) => `left[s_${p} * shape.leftRow + shape.left0 + row_${load}]`;
+      const past = (p: number) => (p === 0 ? at(0) : `select(0.0, ${at(p)}, s + ${p}u < shape.m)`);
+      return steps === 1 ? at(0) : `vec${steps}f(${range(steps).map(past).join(', ')})`;
+    }),
+    ...addRows(tile, all, ({ i, j, name }) => {
+      const inner = range(steps).reduce((text, p) => `fma(${left(i, p)}, b_${j}_${p}, ${text})`, name);
+      return `${name} = ${inner};`;
+    }),
     '}',
     ...all.map(({ name }) => `${name} *= shape.scale;`),
     `let part = shape.result0${tile.flip ? '' : ` / ${vector}u`};`,
@@ -256,13 +278,14 @@ function tn(tile: Tile): string {
 /** Each lane writes the `vectors` vectors of its words; `words` is the name of a row's length in words. */
 function writeVectors(tile: Tile, limit: string, words: string, vectors: number): string[] {
   const lanes = lanesOf(tile);
+  const unit = tile.narrow ? 1 : tile.vector;
   return range(tile.rows).flatMap((i) => [
     `if (row0 + ${i}u < ${limit}) {`,
     ...range(tile.cols).flatMap((j) => {
       const word = `col0 + ${j * lanes}u`;
       const lines = range(vectors).map((v) => {
-        const row = `(row0 + ${i}u) * (shape.resultRow / ${tile.vector}u)`;
-        const begin = tile.form === 'tn' ? 'part' : `shape.result0 / ${tile.vector}u`;
+        const row = `(row0 + ${i}u) * (shape.resultRow / ${unit}u)`;
+        const begin = tile.form === 'tn' ? 'part' : `shape.result0 / ${unit}u`;
         const at = `${begin} + ${row} + (${word}) * ${vectors}u + ${v}u`;
         const sum = [vectors === 1 ? `c_${i}_${j}` : `c_${i}_${j}_${v}`, ...extras(tile, at, '')];
         return `result[${at}] = ${sum.join(' + ')};`;

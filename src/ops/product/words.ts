@@ -10,6 +10,7 @@ interface WordTile extends ProductShape {
   cols: number;
   /** Lanes of the subgroup, 0 for none. */
   broadcast: number;
+  narrow?: boolean;
 }
 
 /** Rows of w at a time. */
