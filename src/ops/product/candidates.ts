@@ -8,6 +8,7 @@ import {
   columnsForOne,
   FEW_ROWS,
   processorTile,
+  registersForFew,
   type Design,
   type RowCount,
 } from './choose';
@@ -84,10 +85,13 @@ function forGeneration(rows: number, format: WeightFormat): Design[] {
   const { software, fixedSubgroup } = gpu();
   if (software && fixedSubgroup > 0) {
     const along = reduce(rows, rows === 1 ? 8 : 4, fixedSubgroup, true);
-    const [wide, narrow] = [registers(rows, 4, fixedSubgroup), registers(rows, 2, fixedSubgroup)];
+    const [wide, narrow] = [4, 2].map((cols) => registersForFew(rows, cols, fixedSubgroup)) as [
+      Design,
+      Design,
+    ];
     if (rows > 1) {
       const built = columnsForFew(format, fixedSubgroup);
-      return [registers(rows, built, fixedSubgroup), along, built === 4 ? narrow : wide];
+      return [registersForFew(rows, built, fixedSubgroup), along, built === 4 ? narrow : wide];
     }
     if (!inBlocks(rightForm(format, true))) return [along, wide, narrow];
     const columns = columnsForOne(format) === 4 ? [4, 2] : [2, 4];

@@ -97,8 +97,11 @@ const rowsTogether = (rows: number) => 2 ** Math.ceil(Math.log2(rows));
  */
 export const PROCESSOR_DEPTH = 1024;
 
-/** A driver of four lanes (SwiftShader) keeps what a loop changes in memory: there it costs more than the code it saves. */
-const LANES_FOR_LOOPS = 8;
+/**
+ * A driver of four lanes (SwiftShader) keeps what a loop changes in memory: there it costs more than the code it saves. It computes for so
+ * long that nothing has to wait for memory.
+ */
+const MANY_LANES = 8;
 
 /**
  * The largest tile on a processor, by measurement: what is read of w serves all its rows and what is read of x all its columns, as long
@@ -107,7 +110,7 @@ const LANES_FOR_LOOPS = 8;
 export function processorTile(form: ProductForm, format: WeightFormat, lanes: number): Registers {
   const { width } = rightForm(format, true);
   const nt = form === 'nt';
-  const loops = lanes >= LANES_FOR_LOOPS;
+  const loops = lanes >= MANY_LANES;
   const tall = !loops || (nt ? format !== 'q4' : format === 'f16' || format === 'q8');
   return {
     design: 'registers',
@@ -119,11 +122,15 @@ export function processorTile(form: ProductForm, format: WeightFormat, lanes: nu
   };
 }
 
+/** What the designs for few rows of generation do on drivers of many lanes alone. */
+const touching = (lanes: number) => (lanes >= MANY_LANES ? { touch: true } : {});
+
 /** Whole blocks of a packed weight for one row. */
 export const blocksOfOne = (lanes: number, cols: number): Registers => ({
   design: 'registers',
   ...{ rows: 1, cols, broadcast: lanes, blocks: true },
-  ...(lanes >= LANES_FOR_LOOPS ? { rolled: true } : {}),
+  ...(lanes >= MANY_LANES ? { rolled: true } : {}),
+  ...touching(lanes),
 });
 
 /** Columns of a lane that goes through whole blocks for one row. More of them share what is read of the row. */
@@ -134,9 +141,16 @@ export const columnsForOne = (format: WeightFormat): number => (format === 'q4' 
  * the processor's registers and the code its cache.
  */
 export function columnsForFew(format: WeightFormat, broadcast: number): number {
-  if (broadcast < 8 || format === 'f32' || format === 'f16') return 4;
-  return format === 'q8' ? 8 : 6;
+  if (broadcast < MANY_LANES || format === 'f32') return 4;
+  return format === 'f16' || format === 'q8' ? 8 : 6;
 }
+
+/** Several rows of generation against `cols` columns of a lane. */
+export const registersForFew = (rows: number, cols: number, broadcast: number): Registers => ({
+  design: 'registers',
+  ...{ rows, cols, broadcast },
+  ...touching(broadcast),
+});
 
 /** `broadcast`: lanes of a subgroup that pass the left operand round; 0 for none. */
 function registers(shape: ProductShape, rows: number, width: number, broadcast: number): Registers {
@@ -145,10 +159,17 @@ function registers(shape: ProductShape, rows: number, width: number, broadcast: 
   const fitting = (most: number) => Math.max(1, Math.min(most, Math.ceil(width / ((broadcast || 64) * own))));
   if (form === 'nt' && rows <= FEW_ROWS) {
     const cols = fitting(columnsForFew(format, broadcast));
-    return { design: 'registers', rows: rowsTogether(rows), cols, broadcast };
+    return registersForFew(rowsTogether(rows), cols, broadcast);
   }
   // an adapter's way down in the backward pass: vectors of so few columns would leave lanes idle
-  if (broadcast && form === 'nn' && format === 'f32' && vector === 4 && !shape.lora && width < 4 * broadcast) {
+  if (
+    broadcast &&
+    form === 'nn' &&
+    format === 'f32' &&
+    vector === 4 &&
+    !shape.lora &&
+    width < 4 * broadcast
+  ) {
     const cols = Math.ceil(width / broadcast);
     return { design: 'registers', rows: rows >= 32 && cols <= 2 ? 32 : 16, cols, broadcast, narrow: true };
   }

@@ -60,11 +60,11 @@ export const range = (count: number) => Array.from({ length: count }, (_, index)
  * m, n, k as above, n being that of this part of the weight; rank of the low-rank part, of all segments together; scale on the
  * product, loraScale on the low-rank part. `…Row` is how far apart the rows of a matrix lie, `…0` where it begins, in numbers. nt: the
  * product is over `chunk` of the k, from `left0` on. Where groups share the contraction (tiled.ts), each takes `chunk` of its steps, and
- * its sums lie `part` numbers after those of the group before it.
+ * its sums lie `part` numbers after those of the group before it. `none` is 0.
  */
 const SHAPE =
   'struct Shape { m: u32, n: u32, k: u32, rank: u32, scale: f32, loraScale: f32, chunk: u32, part: u32, ' +
-  'leftRow: u32, left0: u32, rightRow: u32, right0: u32, resultRow: u32, result0: u32, pad0: u32, pad1: u32';
+  'leftRow: u32, left0: u32, rightRow: u32, right0: u32, resultRow: u32, result0: u32, none: u32, pad0: u32';
 
 /** Struct and buffers, in the order in which product.ts binds them. `word`: what one load of w brings, where it is not the usual. */
 export function operands(shape: ProductShape & { narrow?: boolean }, word = rightOf(shape).word): string[] {

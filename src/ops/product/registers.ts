@@ -5,6 +5,7 @@
  */
 import { blockLoop } from './blocks';
 import { addRows, leftLoads, leftRows, readLeft, type Cell } from './left';
+import { touchColumns } from './touch';
 import { readsTogether, wordsApart, wordsTogether } from './words';
 import {
   dotInto,
@@ -42,6 +43,8 @@ export interface Registers {
   narrow?: boolean;
   /** tn: rows of p and q at a time, 1 where absent; a sum is fetched and put away once for both. */
   steps?: 2;
+  /** nt with `broadcast`: what the group reads of w is touched first (touch.ts). */
+  touch?: boolean;
   /** nt with `broadcast`: a step goes through a whole block of a packed weight (blocks.ts). */
   blocks?: boolean;
 }
@@ -141,7 +144,9 @@ function nt(tile: Tile): string {
     ...range(cols).map(
       (j) => `let col_${j} = min(col0 + ${(j % run) * lanes}u, ends - 1u)${j < run ? '' : ' + ends'};`,
     ),
-    ...all.map(({ name }) => `var ${name} = 0.0;`),
+    ...(tile.touch ? touchColumns(tile) : []),
+    // one of the sums is enough; a driver that has to begin all of them with it arranges them worse
+    ...all.map(({ name }) => `var ${name} = ${tile.touch && name === 'c_0_0' ? 'untouched' : '0.0'};`),
     `let width = shape.k / ${vector}u;`,
     ...leftRows(tile, 'shape.m'),
     ...leftLoads(tile).map((load) => `let start_${load} = row_${load} * width;`),
