@@ -24,6 +24,7 @@ export function blockLoop(tile: BlockTile): string[] {
   const right = rightOf(tile);
   if (!inBlocks(right)) throw new Error(`A weight in ${tile.format} does not lie in blocks.`);
   const { packed, wordsPerBlock, width } = right;
+  const { offset, factor } = packed;
   const loads = wordsPerBlock / 4;
   const rolled = tile.rolled === true && loads > 1;
   // vectors of a row that a block and a step meet; what the lanes can hold of a block at once is read once for all its steps
@@ -37,7 +38,7 @@ export function blockLoop(tile: BlockTile): string[] {
   const own = range(Math.ceil(held / lanes)).flatMap((l) => [
     `let number_${l} = ${held < lanes ? `lane % ${held}u` : `lane + ${l * lanes}u`};`,
     `let own_${l} = left[min(row0 + number_${l} % ${rows}u, shape.m - 1u) * width + ${start} + number_${l} / ${rows}u];`,
-    packed.offset ? `let total_${l} = (own_${l}.x + own_${l}.y) + (own_${l}.z + own_${l}.w);` : '',
+    offset ? `let total_${l} = ${offset.total(`own_${l}`)};` : '',
     `let placed_${l} = ${packed.place ? `own_${l} * ${packed.place}` : `own_${l}`};`,
   ]);
   const shared = (name: string, i: number, v: number) => {
@@ -46,7 +47,7 @@ export function blockLoop(tile: BlockTile): string[] {
       ? `subgroupShuffle(${name}_0, load * ${rows * ofStep}u + ${number}u)`
       : `subgroupBroadcast(${name}_${Math.floor(number / lanes)}, ${number % lanes}u)`;
   };
-  const totals = range(packed.offset ? rows : 0).map((i) => {
+  const totals = range(offset ? rows : 0).map((i) => {
     const parts = range(ofStep).map((v) => shared('total', i, v));
     return `total_of_${i} += ${parts.join(' + ')};`;
   });
@@ -84,13 +85,13 @@ export function blockLoop(tile: BlockTile): string[] {
     `let blocks = words / ${wordsPerBlock}u;`,
     `for (var block = shape.left0 / ${wordsPerBlock * width}u; block < stop / ${wordsPerBlock}u; block++) {`,
     ...cells.map(({ i, j }) => `var sum_${i}_${j} = 0.0;`),
-    ...range(packed.offset ? rows : 0).map((i) => `var total_of_${i} = 0.0;`),
+    ...range(offset ? rows : 0).map((i) => `var total_of_${i} = 0.0;`),
     ...(rolled ? looped : straight),
-    ...cells.map(({ i, j }) =>
-      packed.offset
-        ? `c_${i}_${j} = fma(scale_${j}.x, sum_${i}_${j}, fma(scale_${j}.y, total_of_${i}, c_${i}_${j}));`
-        : `c_${i}_${j} = fma(scale_${j}, sum_${i}_${j}, c_${i}_${j});`,
-    ),
+    ...cells.map(({ i, j }) => {
+      const [scale, sum] = [`scale_${j}`, `c_${i}_${j}`];
+      const before = offset ? `fma(${offset.scale(scale)}, total_of_${i}, ${sum})` : sum;
+      return `${sum} = fma(${factor(scale)}, sum_${i}_${j}, ${before});`;
+    }),
     '}',
   ];
 }

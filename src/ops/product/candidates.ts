@@ -94,7 +94,7 @@ function forGeneration(rows: number, format: WeightFormat): Design[] {
       return [registersForFew(rows, built, fixedSubgroup), along, built === 4 ? narrow : wide];
     }
     if (!inBlocks(rightForm(format, true))) return [along, wide, narrow];
-    const columns = columnsForOne(format) === 4 ? [4, 2] : [2, 4];
+    const columns = columnsForOne(format, fixedSubgroup) === 4 ? [4, 2] : [2, 4];
     return [...columns.map((cols) => blocksOfOne(fixedSubgroup, cols)), along];
   }
   if (software) return [registers(rows, 4, 0), registers(rows, 2, 0)];

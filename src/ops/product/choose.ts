@@ -84,8 +84,7 @@ function forFewRows(shape: ProductShape, rows: number, width: number, gpu: Gpu):
   // the sums of several rows and columns are too many for one lane to go on with beside what it reads
   if (rows > 1 || fixedSubgroup === 0) return registers(shape, rows, width, fixedSubgroup);
   if (!inBlocks(rightOf(shape))) return reduce(shape, rows, fixedSubgroup, true);
-  const cols = columnsForOne(shape.format);
-  return blocksOfOne(fixedSubgroup, cols);
+  return blocksOfOne(fixedSubgroup, columnsForOne(shape.format, fixedSubgroup));
 }
 
 /** Rows of a group: powers of two, so that few kernels are compiled. */
@@ -134,7 +133,8 @@ export const blocksOfOne = (lanes: number, cols: number): Registers => ({
 });
 
 /** Columns of a lane that goes through whole blocks for one row. More of them share what is read of the row. */
-export const columnsForOne = (format: WeightFormat): number => (format === 'q4' ? 4 : 2);
+export const columnsForOne = (format: WeightFormat, lanes: number): number =>
+  format === 'q4' || (format === 'q8' && lanes < MANY_LANES) ? 4 : 2;
 
 /**
  * Columns of a lane for several rows of generation: what is read of the rows serves all of them, as long as the sums do not outgrow

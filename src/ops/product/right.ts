@@ -27,13 +27,20 @@ export interface RightForm {
   functions: string;
 }
 
-/** The weights of a block before its scale: w = scale · code, with an offset scale.x · code + scale.y. */
+/** The weights of a block before its scale: w = factor · code, with an offset factor · code + offset. */
 export interface Packed {
   /** Expressions for the codes of a word's vectors, each times 1 / `place`. */
   codes(word: string): string[];
   /** What the other operand is multiplied with, so that codes may stay where they lie in a word; null for 1. */
   place: string | null;
-  offset: boolean;
+  factor(scale: string): string;
+  offset: Offset | null;
+}
+
+/** What the offsets of a block add to its sum: `scale` times the `total` of the vectors of the other operand. */
+interface Offset {
+  total(vector: string): string;
+  scale(scale: string): string;
 }
 
 const half = (block: string) => `unpack2x16float(scales[(${block}) >> 1u])[(${block}) & 1u]`;
@@ -41,6 +48,17 @@ const nibbles = (word: string) => `(vec4u(${word}) >> vec4u(0u, 4u, 8u, 12u)) & 
 
 const bytes = (word: string) =>
   `vec4f((vec4i(bitcast<i32>(${word})) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u))`;
+
+/**
+ * Bytes where they lie in a word, as signed numbers: the highest has its sign, the others 128 more than they are once that bit of theirs
+ * is turned. Shifts, which are the other way to a sign, take SwiftShader half as long again.
+ */
+const OF_BYTES = {
+  masks: 'vec4u(0xffu, 0xff00u, 0xff0000u, 0xff000000u)',
+  places: 'vec4f(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625)',
+};
+
+const itself = (scale: string) => scale;
 
 const none = { packed: null, wordsPerBlock: 0, scale: () => '', scaleType: 'f32', functions: '' } as const;
 /** A word of one vector. */
@@ -79,7 +97,8 @@ const normalFloat = {
   packed: {
     codes: (word: string) => ends(word).map((end) => `nf4(${nibbles(end)})`),
     place: null,
-    offset: false,
+    factor: itself,
+    offset: null,
   },
   ...double((word, scale) => `nf4(${nibbles(word)}) * ${scale}`),
   word: 'u32',
@@ -98,7 +117,12 @@ const FORMS: Record<WeightFormat, RightForm> = {
   },
   q8: {
     ...single((word, scale) => `${bytes(word)} * ${scale}`),
-    packed: { codes: (word) => [bytes(word)], place: null, offset: false },
+    packed: {
+      codes: (word) => [`vec4f(bitcast<vec4i>(vec4u(${word} ^ 0x808080u) & ${OF_BYTES.masks}))`],
+      place: OF_BYTES.places,
+      factor: itself,
+      offset: { total: (x) => `-128.0 * (${x}.x + ${x}.y + ${x}.z)`, scale: itself },
+    },
     word: 'u32',
     width: 4,
     wordsPerBlock: 8,
@@ -111,7 +135,8 @@ const FORMS: Record<WeightFormat, RightForm> = {
     packed: {
       codes: (word) => ends(word).map((end) => `vec4f(vec4u(${end}) & vec4u(0xfu, 0xf0u, 0xf00u, 0xf000u))`),
       place: 'vec4f(1.0, 0.0625, 0.00390625, 0.000244140625)',
-      offset: true,
+      factor: (scale) => `${scale}.x`,
+      offset: { total: (x) => `(${x}.x + ${x}.y) + (${x}.z + ${x}.w)`, scale: (scale) => `${scale}.y` },
     },
     word: 'u32',
     width: 8,
