@@ -7,7 +7,7 @@ import { gluKernel } from './glu.kernel';
 import { given, size } from './sizes';
 import { lowRankDown, lowRankOuter, outerProductOf } from './product/lowRank';
 import { canGate, plainRight, product, type Product, type Right } from './product/product';
-import type { BlockAttrs, GatedAttrs, LinearAttrs } from './linear';
+import type { BlockAttrs, GatedAttrs, LinearAttrs } from './linear.operations';
 
 /** The frozen matrix, or a trained one as a single f32 part. */
 function rightOf(w: TensorInfo | undefined, { weight }: Pick<LinearAttrs, 'weight'>): Right {

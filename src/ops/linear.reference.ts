@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Inputs } from './define';
 import { gluReference } from './glu.reference';
-import type { BlockAttrs, GatedAttrs, LinearAttrs } from './linear';
+import type { BlockAttrs, GatedAttrs, LinearAttrs } from './linear.operations';
 import { placed, type PlacedSegment, type Segment } from './segments';
 import type { FrozenWeight } from './weight';
 
