@@ -1,4 +1,4 @@
-/** The gradient of a matrix: a sum of outer products over the rows of a batch. */
+/** The gradient of a matrix: a sum of outer products over the rows of a batch. Its twin and its kernel stand with those of linear.ts. */
 import type * as tf from '@tensorflow/tfjs-core';
 import { defineOperation, only } from './define';
 import { outerKernel } from './linear.kernel';

@@ -9,6 +9,7 @@ const DEVICES: Record<string, Pick<Gpu, 'software' | 'fixedSubgroup'>> = {
   'a graphics card': { software: false, fixedSubgroup: 0 },
   'a graphics card with subgroups of one size': { software: false, fixedSubgroup: 32 },
   'a processor driver': { software: true, fixedSubgroup: 8 },
+  'a processor driver of four lanes': { software: true, fixedSubgroup: 4 },
   'a processor driver without subgroups': { software: true, fixedSubgroup: 0 },
 };
 const shapeOf = (format: ProductShape['format']): ProductShape => ({
@@ -51,6 +52,41 @@ describe('on a processor driver, one row', () => {
       packed ? { design: 'registers', rows: 1, blocks: true } : { design: 'reduce', subgroup: true },
     );
     expect(chooseDesign(shapeOf(format), 2, VOCAB, gpu)).not.toHaveProperty('blocks');
+  });
+});
+
+describe('by the lanes of a processor driver', () => {
+  const [eight, four] = [
+    { software: true, fixedSubgroup: 8 } as Gpu,
+    { software: true, fixedSubgroup: 4 } as Gpu,
+  ];
+
+  it('lines are touched first where lanes are many enough to wait for memory', () => {
+    for (const rows of [1, 3, 8]) {
+      expect(chooseDesign(shapeOf('q4'), rows, VOCAB, eight)).toMatchObject({ touch: true });
+      expect(chooseDesign(shapeOf('q4'), rows, VOCAB, four)).not.toHaveProperty('touch');
+    }
+    expect(chooseDesign(shapeOf('q4'), 64, VOCAB, eight)).not.toHaveProperty('touch');
+  });
+
+  it('one row of q8 takes more columns where a lane has time for them, eight of f16 where lanes are many', () => {
+    expect(chooseDesign(shapeOf('q8'), 1, VOCAB, eight)).toMatchObject({ cols: 2 });
+    expect(chooseDesign(shapeOf('q8'), 1, VOCAB, four)).toMatchObject({ cols: 4 });
+    expect(chooseDesign(shapeOf('f16'), 8, VOCAB, eight)).toMatchObject({ cols: 8 });
+    expect(chooseDesign(shapeOf('f16'), 8, VOCAB, four)).toMatchObject({ cols: 4 });
+  });
+
+  it('few columns backward are single numbers, unless an adapter is folded in or vectors fill the lanes', () => {
+    const shape: ProductShape = { ...shapeOf('f32'), form: 'nn' };
+    expect(chooseDesign(shape, 512, 8, eight)).toMatchObject({ narrow: true, rows: 32, cols: 1 });
+    expect(chooseDesign(shape, 512, 24, eight)).toMatchObject({ narrow: true, rows: 16, cols: 3 });
+    expect(chooseDesign(shape, 512, 32, eight)).not.toHaveProperty('narrow');
+    expect(chooseDesign({ ...shape, lora: true }, 512, 8, eight)).not.toHaveProperty('narrow');
+  });
+
+  it('the gradient of a weight goes through two rows at a time', () => {
+    const shape: ProductShape = { ...shapeOf('f32'), form: 'tn' };
+    expect(chooseDesign(shape, 8, 896, eight)).toMatchObject({ steps: 2, cols: 2 });
   });
 });
 

@@ -11,6 +11,7 @@ import { embed } from '../../src/ops/embed';
 import { linear, linearDx } from '../../src/ops/linear';
 import { outerProduct } from '../../src/ops/outerProduct';
 import { preferDesign, type Design } from '../../src/ops/product/choose';
+import { lowRankDown } from '../../src/ops/product/lowRank';
 import { disposeWeight } from '../../src/ops/weight';
 import { WEIGHT_FORMATS } from '../../src/protocol/weightFormats';
 import { relativeL2 } from '../../src/selftest/distance';
@@ -119,11 +120,65 @@ it.each(WEIGHT_FORMATS)('embed reads the first and the last row of every part, %
   disposeWeight(weight);
 });
 
+// the chosen design of one row reads the bytes of q8 with 128 added: sums of one sign, which nothing evens out
+it('q8 against a row of positive numbers', async () => {
+  const [n, k] = [132, 640];
+  const { weight, values } = made('q8', n, k, null);
+  const x = filled(k).map(Math.abs);
+  const y = await linear(tf.tensor2d(x, [1, k]), weight).data();
+  expect(relativeL2(y, times(x, values, 1, n, k))).toBeLessThan(2e-6);
+  disposeWeight(weight);
+});
+
+// f32 that is read number by number
+it('lines of rows that are no multiple of four are touched first', async (test) => {
+  const { fixedSubgroup } = gpu();
+  if (fixedSubgroup === 0) test.skip('This device has no subgroups of one size.');
+  const [m, n, k] = [3, 37, 66];
+  const { weight, values } = made('f32', n, k, null);
+  const x = filled(m * k);
+  preferDesign(() => ({ design: 'registers', rows: 4, cols: 2, broadcast: fixedSubgroup, touch: true }));
+  const y = await linear(tf.tensor2d(x, [m, k]), weight).data();
+  preferDesign(null);
+  expect(relativeL2(y, times(x, values, m, n, k))).toBeLessThan(2e-6);
+  disposeWeight(weight);
+});
+
+// columns of one to four numbers a lane; several products of one dispatch, the smaller ones with nothing to do in some lanes
+it.each([
+  [33, [8]],
+  [40, [12, 4]],
+  [64, [24, 8, 8]],
+  [17, [3, 5]],
+])('the way down through B, %i rows, ranks %j', async (m, ranks) => {
+  const segments = ranks.map((rank, i) => ({ rows: 64 + 32 * i, rank, scale: 0.5 + i }));
+  const all = segments.reduce((sum, { rows }) => sum + rows, 0);
+  const blocks = segments.map(({ rows, rank }) => filled(rows * rank));
+  const dy = filled(m * all);
+  let first = 0;
+  const columns = segments.flatMap(({ rows, rank, scale }, i) => {
+    const own = Float64Array.from({ length: m * rows }, (_, at) => {
+      return dy[Math.floor(at / rows) * all + first + (at % rows)] ?? NaN;
+    });
+    first += rows;
+    const part = times(own, transposed(blocks[i] ?? [], rows, rank), m, rank, rows);
+    return Array.from({ length: rank }, (_, r) =>
+      Array.from({ length: m }, (_, row) => scale * (part[row * rank + r] ?? NaN)),
+    );
+  });
+  const expected = Array.from({ length: m }, (_, row) => columns.map((column) => column[row] ?? NaN)).flat();
+  const up = tf.tensor1d(Float32Array.from(blocks.flatMap((block) => [...block])));
+  const made = lowRankDown(tf.tensor2d(dy, [m, all]), up, segments);
+  const du = await tf.engine().makeTensorFromTensorInfo(made).data();
+  expect(relativeL2(du, expected)).toBeLessThan(2e-6);
+});
+
 describe('outer products', () => {
   afterEach(() => preferDesign(null));
   // rows, columns of p and of q: an adapter's dA and dB at Qwen2.5-0.5B's k and o; sides that are no multiple of 4; wide and narrow
   it.each([
     [65, 8, 896],
+    [64, 8, 896],
     [65, 896, 8],
     [33, 6, 130],
     [33, 130, 7],
@@ -134,6 +189,7 @@ describe('outer products', () => {
     const registers = { design: 'registers', rows: 4, cols: 1 } as const;
     const designs: Design[] = [
       { ...registers, broadcast: gpu().fixedSubgroup },
+      { ...registers, rows: 8, cols: 2, broadcast: gpu().fixedSubgroup, steps: 2 },
       { ...registers, broadcast: 0 },
       { design: 'sliced', rows: 4, cols: 8, slices: 16 },
       { design: 'sliced', rows: 8, cols: 8, slices: 32 },

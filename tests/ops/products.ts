@@ -138,6 +138,17 @@ const FEW: Record<string, (rows: number, format: WeightFormat) => Design | null>
           design: 'registers',
           ...{ rows, cols: 2, broadcast: gpu().fixedSubgroup, blocks: true, rolled: true },
         },
+  'registers, passed round, lines touched first': (rows) => ({
+    design: 'registers',
+    ...{ rows, cols: 2, broadcast: gpu().fixedSubgroup, touch: true },
+  }),
+  'registers, whole blocks passed round, lines touched first': (rows, format) =>
+    format === 'f32'
+      ? null
+      : {
+          design: 'registers',
+          ...{ rows, cols: 2, broadcast: gpu().fixedSubgroup, blocks: true, touch: true },
+        },
   'registers, two columns': (rows) => ({ design: 'registers', rows, cols: 2, broadcast: 0 }),
 };
 
@@ -166,10 +177,14 @@ function skipWhereMissing(design: string): void {
   });
 }
 
-/** Steps of generation: each design with q4, where blocks have more loads than one with q8; the chosen one with every format. */
+/** These with every format: each lies in memory in words of its own. */
+const OF_EVERY_FORMAT = ['the chosen design', 'registers, passed round, lines touched first'];
+
+/** Steps of generation: each design with q4, where blocks have more loads than one with q8. */
 export const FEW_CASES = Object.keys(FEW).flatMap((design) =>
   WEIGHT_FORMATS.filter(
-    (format) => design === 'the chosen design' || format === (design.endsWith('load by load') ? 'q8' : 'q4'),
+    (format) =>
+      OF_EVERY_FORMAT.includes(design) || format === (design.endsWith('load by load') ? 'q8' : 'q4'),
   ).map((format) => [design, format] as const),
 );
 

@@ -85,15 +85,12 @@ function forGeneration(rows: number, format: WeightFormat): Design[] {
   const { software, fixedSubgroup } = gpu();
   if (software && fixedSubgroup > 0) {
     const along = reduce(rows, rows === 1 ? 8 : 4, fixedSubgroup, true);
-    const [wide, narrow] = [4, 2].map((cols) => registersForFew(rows, cols, fixedSubgroup)) as [
-      Design,
-      Design,
-    ];
+    const inColumns = (cols: number) => registersForFew(rows, cols, fixedSubgroup);
     if (rows > 1) {
       const built = columnsForFew(format, fixedSubgroup);
-      return [registersForFew(rows, built, fixedSubgroup), along, built === 4 ? narrow : wide];
+      return [inColumns(built), along, inColumns(built === 4 ? 2 : 4)];
     }
-    if (!inBlocks(rightForm(format, true))) return [along, wide, narrow];
+    if (!inBlocks(rightForm(format, true))) return [along, inColumns(4), inColumns(2)];
     const columns = columnsForOne(format, fixedSubgroup) === 4 ? [4, 2] : [2, 4];
     return [...columns.map((cols) => blocksOfOne(fixedSubgroup, cols)), along];
   }

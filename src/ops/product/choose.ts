@@ -121,7 +121,7 @@ export function processorTile(form: ProductForm, format: WeightFormat, lanes: nu
   };
 }
 
-/** What the designs for few rows of generation do on drivers of many lanes alone. */
+/** What the designs for few rows do on drivers of many lanes alone. */
 const touching = (lanes: number) => (lanes >= MANY_LANES ? { touch: true } : {});
 
 /** Whole blocks of a packed weight for one row. */
@@ -145,7 +145,7 @@ export function columnsForFew(format: WeightFormat, broadcast: number): number {
   return format === 'f16' || format === 'q8' ? 8 : 6;
 }
 
-/** Several rows of generation against `cols` columns of a lane. */
+/** A row or a few against `cols` columns of a lane. */
 export const registersForFew = (rows: number, cols: number, broadcast: number): Registers => ({
   design: 'registers',
   ...{ rows, cols, broadcast },

@@ -14,11 +14,11 @@ interface TouchTile extends ProductShape {
 
 /** What a processor's cache brings at once, in bytes. */
 const LINE = 64;
-/** Bytes that a group touches at most, so that the last of them do not push the first out of the second cache. */
+/** Bytes that a group touches at most, so that the last of them do not push the first out of a processor's second cache. */
 const MOST = 512 * 1024;
 
-/** What one number of `right` takes, in bytes, and an expression for a part of it as u32. `blocks`: it is read in vec4u. */
-function unitOf(tile: TouchTile): { bytes: number; bits: (at: string) => string } {
+/** Bytes of one element of `right`, and an expression for a part of one as u32. `blocks`: elements are vec4u. */
+function elementOf(tile: TouchTile): { bytes: number; bits: (at: string) => string } {
   const { word } = rightOf(tile);
   if (tile.blocks) return { bytes: 16, bits: (at) => `${at}.x` };
   switch (word) {
@@ -35,19 +35,19 @@ function unitOf(tile: TouchTile): { bytes: number; bits: (at: string) => string 
 
 /** Lines that leave in `untouched` 0.0, which no compiler knows. A gated product has columns of its own in both halves of w. */
 export function touchColumns(tile: TouchTile): string[] {
-  const { bytes, bits } = unitOf(tile);
+  const { bytes, bits } = elementOf(tile);
   const across = tile.broadcast * sideBySide(tile, tile.cols);
   const width = tile.blocks ? rightOf(tile).width * 4 : rightOf(tile).width;
   const begin = `min(wg.y * ${across}u, ${resultColumns(tile)})`;
   const halves = tile.gate ? ['0u', resultColumns(tile)] : ['0u'];
   return [
     'var seen = 0u;',
-    `let unitsOfRow = shape.k / ${width}u;`,
-    `let unitsOfGroup = min((min(wg.y * ${across}u + ${across}u, ${resultColumns(tile)}) - ${begin}) * unitsOfRow, ${MOST / bytes}u);`,
+    `let elementsOfRow = shape.k / ${width}u;`,
+    `let elementsOfGroup = min((min(wg.y * ${across}u + ${across}u, ${resultColumns(tile)}) - ${begin}) * elementsOfRow, ${MOST / bytes / halves.length}u);`,
     ...halves.flatMap((half) => [
       '{',
-      `let first = (${begin} + ${half}) * unitsOfRow;`,
-      `for (var i = lane * ${LINE / bytes}u; i < unitsOfGroup; i += ${(tile.broadcast * LINE) / bytes}u) { seen |= ${bits('right[first + i]')}; }`,
+      `let first = (${begin} + ${half}) * elementsOfRow;`,
+      `for (var i = lane * ${LINE / bytes}u; i < elementsOfGroup; i += ${(tile.broadcast * LINE) / bytes}u) { seen |= ${bits('right[first + i]')}; }`,
       '}',
     ]),
     'let untouched = f32(seen & shape.none);',
