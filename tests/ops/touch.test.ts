@@ -1,7 +1,7 @@
 /** Which numbers of a weight a group touches: what the text says is run here, group by group and lane by lane. */
 import { expect, it } from 'vitest';
 import { PLAIN, type ProductShape } from '../../src/ops/product/operands';
-import { touchColumns } from '../../src/ops/product/touch';
+import { touchColumns } from '../../src/ops/product/registers/touch';
 
 interface Case {
   shape: Partial<ProductShape>;

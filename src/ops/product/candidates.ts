@@ -1,7 +1,7 @@
 /** The designs that are tried for each kind of product (tune.ts), by what the device can do. What is built in (choose.ts) comes first. */
 import { gpu } from '../../gpu/inside';
 import type { WeightFormat } from '../../protocol/weightFormats';
-import { inBlocks } from './blocks';
+import { inBlocks } from './registers/blocks';
 import {
   blocksOfOne,
   columnsForFew,

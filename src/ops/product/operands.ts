@@ -50,7 +50,7 @@ export const PLAIN = {
   batches: 1,
 };
 
-/** `narrow`: w is read number by number though `vector` is 4 (registers.ts). */
+/** `narrow`: w is read number by number though `vector` is 4 (registers/tile.ts). */
 export const rightOf = (shape: ProductShape & { narrow?: boolean }) =>
   rightForm(shape.format, shape.vector === 4 && !shape.narrow);
 

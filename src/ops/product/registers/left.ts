@@ -2,7 +2,7 @@
  * How a product in registers (registers.ts) reads the rows of its left operand, and hands them to the sums. With `broadcast` the lanes of
  * a subgroup read a row each and pass it round.
  */
-import { range } from './operands';
+import { range } from '../operands';
 
 interface LeftTile {
   rows: number;

@@ -3,8 +3,8 @@
  * driver goes through the lanes one by one at every load, so loads are few and wide: a block is read in vectors of four words, and the
  * left operand once by all lanes together, each a vector of its own that is passed round. The block's scale meets its sum, not its weights.
  */
-import { dotInto, range, rightOf, type ProductShape } from './operands';
-import type { Packed, RightForm } from './right';
+import { dotInto, range, rightOf, type ProductShape } from '../operands';
+import type { Packed, RightForm } from '../right';
 
 interface BlockTile extends ProductShape {
   rows: number;
@@ -18,7 +18,7 @@ interface BlockTile extends ProductShape {
 /** Whether a weight lies in blocks of words, which this loop is for. */
 export const inBlocks = (right: RightForm): right is RightForm & { packed: Packed } => right.packed !== null;
 
-/** Adds to `c_row_column` of registers.ts; `col_column` is the column that a lane reads, `stop` the word at which the loop ends. */
+/** Adds to `c_row_column` of nt.ts; `col_column` is the column that a lane reads, `stop` the word at which the loop ends. */
 export function blockLoop(tile: BlockTile): string[] {
   const { rows, cols, broadcast: lanes } = tile;
   const right = rightOf(tile);

@@ -4,7 +4,7 @@
  * weight is read once, four words in a load, and handed to the lane that wants it: a processor driver goes through the lanes one by one
  * at every load, and a scale is the same for several of them.
  */
-import { range, rightOf, type ProductShape } from './operands';
+import { range, rightOf, type ProductShape } from '../operands';
 
 interface WordTile extends ProductShape {
   cols: number;

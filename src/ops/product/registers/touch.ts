@@ -3,7 +3,7 @@
  * ahead. So the lines of memory that a group's columns take are first touched in the order in which they lie; that is fetched ahead
  * well, and the product then finds them in the cache.
  */
-import { resultColumns, rightOf, sideBySide, type ProductShape } from './operands';
+import { resultColumns, rightOf, sideBySide, type ProductShape } from '../operands';
 
 interface TouchTile extends ProductShape {
   cols: number;
