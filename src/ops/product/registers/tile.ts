@@ -1,6 +1,6 @@
 /** The tile of a product in registers (registers.ts): how large it is, and what its three forms share. */
-import type { Cell } from './left';
 import { range, rightOf, sideBySide, type ProductShape } from '../operands';
+import type { Cell } from './left';
 
 export interface Registers {
   design: 'registers';
