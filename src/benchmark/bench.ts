@@ -125,7 +125,8 @@ async function besidePeers(
       const rounds = await inTurns([...works, work], bench.patience);
       all.push(...rounds);
       const { ms, least, most, runs } = timingOf(rounds, works.length);
-      const note = `${least.toPrecision(3)} to ${most.toPrecision(3)} ms in ${runs} runs`;
+      const [from, to] = [least, most].map((time) => Number(time.toPrecision(3)).toLocaleString('en-US'));
+      const note = `${from} to ${to} ms in ${runs} runs`;
       const ratios = ours.map((_, index) => ratioIn(rounds, works.length, index));
       peers.push({ ...figure, ms, ratios, note });
       work.dispose();

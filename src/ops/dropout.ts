@@ -1,6 +1,7 @@
 /**
  * Dropout from a counter: element i survives when a hash of (seed, i) is at least p, and is divided by 1 − p. The same
- * seed gives the same mask, so a resumed run repeats itself. The gradient is the same operation; whoever tapes runs it (linear.operations.ts).
+ * seed gives the same mask, so a resumed run repeats itself. The gradient is the same operation; whoever tapes runs it
+ * (linear.operations.ts).
  * x any shape; seed [1] int32, new for every micro-batch; place tells the layers apart.
  */
 import type * as tf from '@tensorflow/tfjs-core';

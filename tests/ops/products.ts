@@ -114,6 +114,17 @@ export const DESIGNS: Designs = {
   }),
 };
 
+/** Null for an adapter's numbers, which lie in no blocks. */
+const wholeBlocks = (
+  rows: number,
+  format: WeightFormat,
+  cols: number,
+  more: { rolled?: boolean; touch?: boolean },
+): Design | null =>
+  format === 'f32'
+    ? null
+    : { design: 'registers', ...{ rows, cols, broadcast: gpu().fixedSubgroup, blocks: true }, ...more };
+
 /** What generation may choose on some device: all rows of a step in one group, which tune.ts tries in these and other widths. */
 const FEW: Record<string, (rows: number, format: WeightFormat) => Design | null> = {
   'the chosen design': () => null,
@@ -123,32 +134,15 @@ const FEW: Record<string, (rows: number, format: WeightFormat) => Design | null>
   }),
   'fewer lanes than sums': (rows) => ({ design: 'reduce', rows, cols: 8, lanes: 32, subgroup: false }),
   'tiles of eight rows': () => ({ design: 'tiled', bm: 8, bn: 64, tm: 2, tn: 4, stage: 'f32' }),
-  // an adapter's numbers lie in no blocks
-  'registers, whole blocks passed round': (rows, format) =>
-    format === 'f32'
-      ? null
-      : {
-          design: 'registers',
-          ...{ rows, cols: rows === 1 ? 4 : 2, broadcast: gpu().fixedSubgroup, blocks: true },
-        },
+  'registers, whole blocks passed round': (rows, format) => wholeBlocks(rows, format, rows === 1 ? 4 : 2, {}),
   'registers, whole blocks passed round, load by load': (rows, format) =>
-    format === 'f32'
-      ? null
-      : {
-          design: 'registers',
-          ...{ rows, cols: 2, broadcast: gpu().fixedSubgroup, blocks: true, rolled: true },
-        },
+    wholeBlocks(rows, format, 2, { rolled: true }),
   'registers, passed round, lines touched first': (rows) => ({
     design: 'registers',
     ...{ rows, cols: 2, broadcast: gpu().fixedSubgroup, touch: true },
   }),
   'registers, whole blocks passed round, lines touched first': (rows, format) =>
-    format === 'f32'
-      ? null
-      : {
-          design: 'registers',
-          ...{ rows, cols: 2, broadcast: gpu().fixedSubgroup, blocks: true, touch: true },
-        },
+    wholeBlocks(rows, format, 2, { touch: true }),
   'registers, two columns': (rows) => ({ design: 'registers', rows, cols: 2, broadcast: 0 }),
 };
 

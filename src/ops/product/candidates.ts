@@ -1,7 +1,6 @@
 /** The designs that are tried for each kind of product (tune.ts), by what the device can do. What is built in (choose.ts) comes first. */
 import { gpu } from '../../gpu/inside';
 import type { WeightFormat } from '../../protocol/weightFormats';
-import { inBlocks } from './registers/blocks';
 import {
   blocksOfOne,
   columnsForFew,
@@ -12,6 +11,7 @@ import {
   type Design,
   type RowCount,
 } from './choose';
+import { inBlocks } from './registers/blocks';
 import { rightForm } from './right';
 
 /** A kind of product: in training both directions, in generation forward for one sequence or for several. */

@@ -2,12 +2,12 @@
 import type { Gpu } from '../../gpu/device';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { wayOf } from '../ways';
-import { inBlocks } from './registers/blocks';
 import { rightOf, type ProductForm, type ProductShape } from './operands';
 import { reduceGroups, reduceSource, type Reduce } from './reduce';
-import { rightForm } from './right';
+import { inBlocks } from './registers/blocks';
 import { registersGroups, registersSource } from './registers/registers';
 import type { Registers } from './registers/tile';
+import { rightForm } from './right';
 import { slicedGroups, slicedSource, type Sliced } from './sliced';
 import { tiledGroups, tiledSource, type Tiled } from './tiled';
 
