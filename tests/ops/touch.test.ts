@@ -1,4 +1,5 @@
 /** Which numbers of a weight a group touches: what the text says is run here, group by group and lane by lane. */
+import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { PLAIN, type ProductShape } from '../../src/ops/product/operands';
 import { touchColumns } from '../../src/ops/product/registers/touch';
@@ -24,14 +25,6 @@ const CASES: Record<string, Case> = {
 const LANES = 8;
 const COLS = 2;
 
-type Run = (
-  wg: { y: number },
-  lane: number,
-  shape: Record<'n' | 'k' | 'none', number>,
-  right: unknown,
-  min: typeof Math.min,
-) => void;
-
 /** Elements of `right` that one group touches. */
 function touched({ shape, blocks = false }: Case, n: number, k: number, group: number): Set<number> {
   const tile: ProductShape = { ...PLAIN, form: 'nt', format: 'f32', vector: 4 };
@@ -47,9 +40,8 @@ function touched({ shape, blocks = false }: Case, n: number, k: number, group: n
       return { x: 0, valueOf: () => 0 };
     },
   });
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- our own text
-  const run = new Function('wg', 'lane', 'shape', 'right', 'min', script) as Run;
-  for (let lane = 0; lane < LANES; lane++) run({ y: group }, lane, { n, k, none: 0 }, right, Math.min);
+  for (let lane = 0; lane < LANES; lane++)
+    runInNewContext(script, { wg: { y: group }, lane, shape: { n, k, none: 0 }, right, min: Math.min });
   return seen;
 }
 
