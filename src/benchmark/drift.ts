@@ -20,7 +20,7 @@ import type { Bench } from './bench';
 import { randomRows } from './models';
 import { smallQwen } from './shapes';
 import { syntheticSource } from './synthetic';
-import { ratioIn, timingOf, type Round } from './timing';
+import { ratioError, ratioIn, timingOf, type Round } from './timing';
 
 /** So large that the device takes most of a step, not the page that hands it work. */
 const SIZE = { hidden_size: 256, intermediate_size: 768 };
@@ -28,10 +28,10 @@ const LENGTH = 128;
 const STEPS = 1000;
 /** Steps after which pipelines exist, the pool has seen every size and the JavaScript engine has compiled what every step runs. */
 const SETTLED = 100;
-/** Steps of a run before the other's turn. */
-const TURN = 10;
+/** Steps of a run before the other's turn: few, so that both meet the same machine. */
+const TURN = 2;
 /** Early steps, and late ones, of each run. */
-const COMPARED = 300;
+const COMPARED = 400;
 
 export async function drift(bench: Bench): Promise<void> {
   bench.now('a thousand steps of a tiny model');
@@ -52,6 +52,7 @@ export async function drift(bench: Bench): Promise<void> {
     const [bytesAfter, made] = [allocatedBytes() - held, buffers.made - madeBefore];
     const [first, last] = [timingOf(atFirst, 0), timingOf(atLast, 0)];
     const fraction = ratioIn(atFirst, 0, 1) / ratioIn(atLast, 0, 1);
+    const error = Math.hypot(ratioError(atFirst, 0, 1), ratioError(atLast, 0, 1)) * fraction;
     const short = (value: number) => Number(value.toPrecision(3));
     bench.emit({
       name: 'drift',
@@ -67,6 +68,7 @@ export async function drift(bench: Bench): Promise<void> {
       },
       peers: [],
       details: {
+        'standard error of that share, %': short(100 * error),
         [`median after ${SETTLED} steps, by the clock, ms`]: short(first.ms),
         [`bytes of both runs after ${SETTLED} steps of each`]: bytesBefore,
         'bytes of both runs at the end': bytesAfter,

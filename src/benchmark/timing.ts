@@ -100,10 +100,22 @@ export const timingOf = (rounds: readonly Round[], of: number): Timing =>
   summary(rounds.flatMap((round) => round[of] ?? []));
 
 /** How many times as long one of the works took as another: of each round the medians, and the median of all rounds. */
-export function ratioIn(rounds: readonly Round[], of: number, to: number): number {
-  const inRound = (round: Round) => summary(round[of] ?? []).ms / summary(round[to] ?? []).ms;
-  return summary(rounds.map(inRound)).ms;
+export const ratioIn = (rounds: readonly Round[], of: number, to: number): number =>
+  summary(ratios(rounds, of, to)).ms;
+
+/**
+ * Standard error of `ratioIn`, as a part of it: the median of n numbers in order errs by as much as those √n / 2 places off lie apart from
+ * it (the binomial count of numbers below it has that deviation).
+ */
+export function ratioError(rounds: readonly Round[], of: number, to: number): number {
+  const sorted = ratios(rounds, of, to).sort((a, b) => a - b);
+  const [middle, off] = [(sorted.length - 1) / 2, Math.sqrt(sorted.length) / 2];
+  const at = (index: number) => sorted[Math.min(Math.max(Math.round(index), 0), sorted.length - 1)] ?? NaN;
+  return (at(middle + off) - at(middle - off)) / 2 / ratioIn(rounds, of, to);
 }
+
+const ratios = (rounds: readonly Round[], of: number, to: number): number[] =>
+  rounds.map((round) => summary(round[of] ?? []).ms / summary(round[to] ?? []).ms);
 
 export function summary(times: readonly Milliseconds[]): Timing {
   if (times.length === 0) throw new Error('Nothing was timed.');

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { attentionFlops, headFlops, layerFlops } from '../../src/benchmark/flops';
 import { qwen } from '../../src/benchmark/shapes';
-import { inTurns, ratioIn, summary, time } from '../../src/benchmark/timing';
+import { inTurns, ratioError, ratioIn, summary, time } from '../../src/benchmark/timing';
 import { markdownOf } from '../bench/markdown';
 
 const patience = (runs: number) => ({ runs, budget: 60_000, signal: new AbortController().signal });
@@ -81,6 +81,13 @@ describe('works in turns', () => {
     ];
     expect(ratioIn(rounds, 1, 0)).toBe(3);
     expect(ratioIn(rounds, 0, 1)).toBeCloseTo(1 / 3, 12);
+  });
+
+  it('the error of a ratio is what its order leaves open', () => {
+    // ratios 1 … 16, out of order: the median 8.5 is number 7.5 from 0; √16 / 2 = 2 places off, rounded, lie 11 and 7: (11 - 7) / 2 / 8.5
+    const rounds = Array.from({ length: 16 }, (_, i) => [[((i * 7) % 16) + 1], [1]]);
+    expect(ratioError(rounds, 0, 1)).toBeCloseTo(2 / 8.5, 12);
+    expect(ratioError([[[3], [2]]], 0, 1)).toBe(0);
   });
 });
 
