@@ -40,6 +40,8 @@ export interface Case {
   task: Task;
   /** Those tried here; empty for a task without weights, which is then done in f32. */
   formats: readonly WeightFormat[];
+  /** Each format by itself beside the peers, since the weights of all of them are too large to lie in memory at once. */
+  apart?: boolean;
   figure(timing: Timing): OwnFigure;
   bound: Bound;
 }
@@ -54,8 +56,8 @@ const PEER_TOLERANCE = 1e-4;
 /** f32 as for peers; a packed format is decoded by the kernel as the twin decodes it, up to half precision. */
 const toleranceOf = (format: WeightFormat) => (format === 'f32' ? 1e-4 : 2e-3);
 
-export async function compare(bench: Bench, { formats, task, small, ...rest }: Case): Promise<void> {
-  const base = { name: rest.name, what: rest.what, device: bench.device };
+export async function compare(bench: Bench, one: Case): Promise<void> {
+  const { formats, task, small, ...rest } = one;
   bench.now(`${rest.what}, ${rest.shape}`);
   const wanted: readonly WeightFormat[] = formats.length > 0 ? formats : ['f32'];
   for (const format of wanted) {
@@ -69,23 +71,28 @@ export async function compare(bench: Bench, { formats, task, small, ...rest }: C
   }
   const expected = await once(prepareOurs(task, 'f32'));
   bench.check();
+  for (const together of rest.apart ? wanted.map((format) => [format]) : [wanted])
+    await compareTogether(bench, one, together, expected);
+}
+
+/** `together`: the formats that lie in memory at once. `expected`: what is right at full size. */
+async function compareTogether(
+  bench: Bench,
+  { name, what, shape, small, task, formats, figure, bound }: Case,
+  together: readonly WeightFormat[],
+  expected: ArrayLike<number>[],
+): Promise<void> {
   const ours: Prepared[] = [];
   try {
-    for (const format of wanted) ours.push(prepareOurs(task, format));
-    const { rounds, peers } = await besidePeers(bench, {
-      small,
-      task,
-      expected,
-      ours,
-      probe: rest.bound.probe,
-    });
-    wanted.forEach((format, index) => {
+    for (const format of together) ours.push(prepareOurs(task, format));
+    const { rounds, peers } = await besidePeers(bench, { small, task, expected, ours, probe: bound.probe });
+    together.forEach((format, index) => {
       const against = peers.map(({ ratios, ...peer }) => ({ ...peer, ratio: ratios[index] ?? null }));
       bench.emit({
-        ...base,
-        shape: formats.length > 0 ? `${rest.shape}, ${format}` : rest.shape,
-        ours: rest.figure(timingOf(rounds, index)),
-        limit: limitOf(rest.bound, rounds, { of: index, at: ours.length }),
+        ...{ name, what, device: bench.device },
+        shape: formats.length > 0 ? `${shape}, ${format}` : shape,
+        ours: figure(timingOf(rounds, index)),
+        limit: limitOf(bound, rounds, { of: index, at: ours.length }),
         peers: against,
       });
     });

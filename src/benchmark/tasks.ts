@@ -98,6 +98,7 @@ export async function head(bench: Bench): Promise<void> {
     small: headTask(7, 64, 260),
     task: headTask(rows, hidden, vocab),
     formats: bench.formats,
+    apart: true,
     ...byFlops(bench, headFlops(rows, hidden, vocab)),
   });
 }
