@@ -8,17 +8,18 @@ import type { ModelSummary } from '../src/protocol/apis';
 import type { StoredAdapter } from '../src/storage/adapters';
 import type { StoredRun } from '../src/storage/schema';
 import type { RunOutcome } from '../src/training/run';
+import { publishedAs } from './modelSummary';
 
 export function adapterOf(
   run: StoredRun,
-  base: Pick<ModelSummary, 'name'>,
+  base: Pick<ModelSummary, 'name' | 'origin'>,
   config: ModelConfig,
   blocks: Block[],
   outcome: RunOutcome,
 ): StoredAdapter {
   const { settings } = run;
   const adapter = adapterFrom(specOf(settings, config), blocks, outcome.parameters);
-  const { config: peftConfig, weights } = writePeft(adapter, { name: base.name, revision: null });
+  const { config: peftConfig, weights } = writePeft(adapter, publishedAs(base));
   return {
     summary: {
       id: crypto.randomUUID(),

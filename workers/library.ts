@@ -13,6 +13,7 @@ import { disposeWeights, type ModelWeights } from '../src/model/weights';
 import type { Slot } from '../src/adapter/trainable';
 import type { ModelSummary, NamedFile } from '../src/protocol/apis';
 import type { ChatAssets } from '../src/protocol/data';
+import type { HubFile } from '../src/protocol/models';
 import type { WeightFormat } from '../src/protocol/weightFormats';
 import { sha256, type Storage } from '../src/storage/database';
 import { keepPieces } from '../src/storage/keepModel';
@@ -33,6 +34,8 @@ export interface ModelFiles {
   rawConfig: unknown;
   assets: ChatAssets;
   source: WeightSource;
+  /** The weight files it was made of, as far as they are known. */
+  weightFiles: HubFile[];
   /** Of its form and its weights as they are now. */
   hash: () => Promise<string>;
 }
@@ -196,6 +199,7 @@ export class Library {
         rawConfig: record.config,
         assets: record.assets,
         source: await modelSource(this.#db, record),
+        weightFiles: record.files,
         hash: () => modelHash(this.#db, record),
       };
     }
@@ -212,6 +216,7 @@ export class Library {
       rawConfig: checkpoint.config,
       assets: assetsFrom(checkpoint.texts, checkpoint.config),
       source: sourceOf(checkpoint),
+      weightFiles: [],
       hash: async () => {
         const weights = files.filter(({ name }) => WEIGHTS.test(name));
         const hashes = await Promise.all(weights.map((file) => sha256(file.bytes)));

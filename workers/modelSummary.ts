@@ -1,5 +1,6 @@
 /** A stored model as lists show it. */
 import { readConfig } from '../src/model/config';
+import type { BaseName } from '../src/exchange/peft';
 import type { ModelSummary } from '../src/protocol/apis';
 import { bytesOf } from '../src/storage/modelParts';
 import { LAYOUT, type RawModel, type StoredModel } from '../src/storage/schema';
@@ -20,6 +21,12 @@ export function summaryOf(model: StoredModel): ModelSummary {
     ...(losses && { losses }),
   };
 }
+
+/** How other tools call a model: by its repository, which they load it from, and else by its name here. */
+export const publishedAs = ({ name, origin }: Pick<ModelSummary, 'name' | 'origin'>): BaseName => ({
+  name: origin?.repository ?? name,
+  revision: origin?.commit ?? null,
+});
 
 /** What a model of version 1 will be once it is converted: exactly the numbers it has. */
 export function headOfRaw(raw: RawModel): StoredModel {

@@ -1,8 +1,8 @@
-/** A full disk must not end a run. */
+/** What cannot be stored must not end a run: a disk that is full, a database that was closed, a record that is gone. */
 import type { RunEvent } from '../src/protocol/events';
 import { failureOf } from './failures';
 
-/** Whether `work` could be stored. A full disk is said as a warning, and training goes on in memory; other errors are thrown on. */
+/** Whether `work`, which stores something of a run, could. If not, that is said as a warning, and training goes on in memory. */
 export async function savedOrSaid(
   emit: (event: RunEvent) => void,
   work: () => Promise<void>,
@@ -12,7 +12,6 @@ export async function savedOrSaid(
     return true;
   } catch (error) {
     const failure = failureOf(error);
-    if (failure.kind !== 'quota') throw error;
     const message = `${failure.message} Training goes on, but could not be saved.`;
     emit({ type: 'warning', message, failure });
     return false;

@@ -4,9 +4,16 @@ import { buildRunRecord } from '../src/exchange/buildRunRecord';
 import { writeBundle } from '../src/exchange/bundle';
 import { writeGgufModel } from '../src/exchange/ggufModel';
 import { importAdapter } from '../src/exchange/importAdapter';
-import { readPeft } from '../src/exchange/peft';
+import { readPeft, type BaseName, type PeftAdapter } from '../src/exchange/peft';
 import { readRunRecord, writeRunRecord, type RunRecord } from '../src/exchange/runRecord';
-import type { AdapterExport, AdapterSummary, NamedFile, ReceiptLine, Scores } from '../src/protocol/apis';
+import type {
+  AdapterExport,
+  AdapterSummary,
+  ModelSummary,
+  NamedFile,
+  ReceiptLine,
+  Scores,
+} from '../src/protocol/apis';
 import { faultsOf } from '../src/protocol/detours';
 import type { RemovedItem } from '../src/protocol/models';
 import { promptIds } from '../src/chat/prompt';
@@ -17,13 +24,15 @@ import {
   saveAdapter,
   type StoredAdapter,
 } from '../src/storage/adapters';
-import { sha256, type Storage } from '../src/storage/database';
+import { isNamed, sha256, type Storage } from '../src/storage/database';
 import { removedIds } from '../src/storage/removals';
+import type { StoredRun } from '../src/storage/schema';
 import { version } from '../package.json';
 import type { Answering } from './answering';
 import type { Library, OpenModel } from './library';
-import type { RunBook } from './runBook';
 import { capabilities } from './machine';
+import { publishedAs } from './modelSummary';
+import type { RunBook } from './runBook';
 
 const CHECK_PROMPT = 'Hello. What can you do?';
 
@@ -33,7 +42,7 @@ export class Shelf {
   #library: Library;
   /** The last scores of an adapter in this session, for its record. */
   #scores = new Map<string, Scores>();
-  /** Adapters that the disk had no room for. They live as long as the tab. */
+  /** Adapters that could not be stored. They live as long as the tab. */
   #unsaved = new Map<string, StoredAdapter>();
 
   constructor(db: Storage, book: RunBook, library: Library) {
@@ -43,10 +52,21 @@ export class Shelf {
   }
 
   async list(): Promise<AdapterSummary[]> {
-    const [stored, hidden] = await Promise.all([listAdapters(this.#db), removedIds(this.#db, 'adapter')]);
     const unsaved = [...this.#unsaved.values()].map(({ summary }) => summary);
-    return [...unsaved, ...stored.filter(({ id }) => !hidden.has(id))];
+    return [...unsaved, ...(await this.#stored(unsaved.length > 0))];
   }
+
+  /** `others`: there are adapters to show even where the database is closed, which the page has been told of then. */
+  async #stored(others: boolean): Promise<AdapterSummary[]> {
+    try {
+      const [stored, hidden] = await Promise.all([listAdapters(this.#db), removedIds(this.#db, 'adapter')]);
+      return stored.filter(({ id }) => !hidden.has(id));
+    } catch (error) {
+      if (others && isNamed(error, 'InvalidStateError')) return [];
+      throw error;
+    }
+  }
+
   async rename(id: string, name: string): Promise<void> {
     const unsaved = this.#unsaved.get(id);
     if (unsaved) unsaved.summary.name = name;
@@ -60,7 +80,7 @@ export class Shelf {
     return { kind: 'adapter', id, name, bytes, created, note: 'not stored', goneAt: Date.now() };
   }
 
-  /** Stores an adapter. On a full disk it stays in memory, to be downloaded, and the error is thrown on. */
+  /** Stores an adapter. Where that fails it stays in memory, to be downloaded, and the error is thrown on. */
   async put(adapter: StoredAdapter): Promise<void> {
     try {
       await saveAdapter(this.#db, adapter);
@@ -114,49 +134,64 @@ export class Shelf {
   }
 
   async #bundle(stored: StoredAdapter, model: OpenModel, answering: Answering): Promise<AdapterExport> {
-    const { summary } = stored;
-    const id = summary.id;
-    const adapter = await this.weights(id, model);
+    const { summary, peft } = stored;
+    const adapter = readPeft(peft.config, peft.weights, model.config);
     const { tokenizer, template } = model.format;
     const prompt = promptIds(tokenizer, template, [{ role: 'user', content: CHECK_PROMPT }]);
+    const base = baseOf(adapter, model.summary);
     const embedded = model.summary.source === 'embedded';
-    return writeBundle({
+    const { record, note } = await this.#record(stored, model, base);
+    const made = await writeBundle({
       name: summary.name,
       adapter,
       model: model.config,
-      base: { name: model.summary.name, revision: null },
+      base,
       baseGguf: embedded
         ? await writeGgufModel(model.config, model.source, model.assets, model.summary.name)
         : null,
       created: summary.created,
-      record: await this.#record(stored, model),
+      record,
       logitsOf: (weights) => answering.lastLogits(model, weights, prompt),
     });
+    return { ...made, note };
   }
 
   async #record(
     { summary, peft, runRecord }: StoredAdapter,
     model: OpenModel,
-  ): Promise<((receipt: ReceiptLine[]) => RunRecord) | null> {
+    own: BaseName,
+  ): Promise<Recorded> {
     if (runRecord !== null) {
       const before = readRunRecord(runRecord);
-      return () => before;
+      return { record: () => before, note: null };
     }
-    if (summary.runId === null) return null;
-    const run = await this.#book.find(summary.runId);
+    if (summary.runId === null) return { record: null, note: null };
+    let run: StoredRun;
+    try {
+      run = await this.#book.find(summary.runId);
+    } catch (error) {
+      // an adapter outlives its run, and a database that is closed
+      const why = error instanceof Error ? error.message : String(error);
+      return {
+        record: null,
+        note: `Without run.json, the record of its run, which could not be read. (${why})`,
+      };
+    }
     const machine = await capabilities();
     const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
     const base = {
-      repository: model.summary.name,
-      revision: null,
+      repository: own.name,
+      revision: own.revision,
       family: model.summary.family,
-      files: [],
+      files: model.weightFiles.flatMap(({ name, bytes, sha256 }) =>
+        sha256 ? [{ name, bytes, sha256 }] : [],
+      ),
       tokenizerSha256: await sha256(text(model.assets.tokenizer)),
       templateSha256:
         model.assets.chatTemplate === null ? null : await sha256(text(model.assets.chatTemplate)),
     };
     const adapterSha256 = await sha256(peft.weights);
-    return (exports) =>
+    const record = (exports: ReceiptLine[]) =>
       buildRunRecord({
         app: { version, commit: null },
         created: run.created,
@@ -171,5 +206,17 @@ export class Shelf {
         exports,
         faults: faultsOf(run.plan?.detours ?? []),
       });
+    return { record, note: null };
   }
+}
+
+/** `note`: why there is no record where one was to be expected. */
+interface Recorded {
+  record: ((receipt: ReceiptLine[]) => RunRecord) | null;
+  note: string | null;
+}
+
+/** The model's repository; of a model from files what the adapter came with says, and else the model's name. */
+function baseOf({ baseName, revision }: PeftAdapter, model: ModelSummary): BaseName {
+  return model.origin || baseName === null ? publishedAs(model) : { name: baseName, revision };
 }

@@ -111,6 +111,7 @@ async function trainOn(
       },
       check: () => engine.check(),
     });
+    if (kept) await savedOrSaid(emit, () => curve.storeWith((points) => appendCurve(db, run.id, points)));
     await finish(parts, work, trainable, outcome, started);
   } finally {
     trainable.flat.dispose();

@@ -10,7 +10,7 @@ import { writeGgufAdapter } from './gguf';
 import { writeMlx } from './mlx';
 import { writeModelCard } from './modelCard';
 import { writeModelfile } from './ollama';
-import { PEFT_CONFIG, PEFT_WEIGHTS, writePeft } from './peft';
+import { PEFT_CONFIG, PEFT_WEIGHTS, writePeft, type BaseName } from './peft';
 import { writeRunRecord, type RunRecord } from './runRecord';
 import { testExport, TOLERANCE, type LogitsOf } from './selfTest';
 
@@ -19,7 +19,7 @@ export interface BundleRequest {
   name: string;
   adapter: AdapterWeights;
   model: ModelConfig;
-  base: { name: string; revision: string | null };
+  base: BaseName;
   /** The base as GGUF, for models that come with the page; else null. */
   baseGguf: Uint8Array<ArrayBuffer> | null;
   /** Milliseconds since 1970: the date of the files. */
@@ -36,7 +36,7 @@ interface BundleFile {
 }
 
 /** Writes the files, reads them again, compares with the live model, and only then packs. */
-export async function writeBundle(request: BundleRequest): Promise<AdapterExport> {
+export async function writeBundle(request: BundleRequest): Promise<Omit<AdapterExport, 'note'>> {
   const { adapter, model, base, logitsOf } = request;
   const folder = fileName(request.name);
   const ggufPath = `gguf/${folder}-lora-f32.gguf`;

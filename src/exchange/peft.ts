@@ -38,10 +38,13 @@ export interface PeftAdapter extends AdapterWeights {
 /** The key of half a pair in the file, e.g. "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight". */
 export const peftKey = (module: string, half: 'lora_A' | 'lora_B') => `${PREFIX}${module}.${half}.weight`;
 
-export function writePeft(
-  adapter: AdapterWeights,
-  base: { name: string; revision: string | null },
-): PeftFiles {
+/** What an adapter was trained on: a repository (owner/name) where there is one. `revision`: a commit. */
+export interface BaseName {
+  name: string;
+  revision: string | null;
+}
+
+export function writePeft(adapter: AdapterWeights, base: BaseName): PeftFiles {
   const tensors = [...adapter.tensors].map(([key, { shape, values }]) => {
     return { name: `${PREFIX}${key}.weight`, dtype: 'F32' as const, shape: [...shape], values };
   });

@@ -229,6 +229,8 @@ export interface AdapterExport {
   name: string;
   zip: Blob;
   receipt: ReceiptLine[];
+  /** What the file had to be made without, as a sentence; else null. */
+  note: string | null;
 }
 
 export interface RunHistory {

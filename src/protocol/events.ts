@@ -73,7 +73,8 @@ export interface Evaluated {
   best: boolean;
 }
 
-export type FinishReason = 'completed' | 'early-stop' | 'stopped';
+/** 'not-finite': a gradient overflowed; what was best before it is kept. */
+export type FinishReason = 'completed' | 'early-stop' | 'stopped' | 'not-finite';
 
 export type RunEvent =
   | { type: 'loading'; what: string; done: number; total: number }

@@ -63,7 +63,7 @@ export interface RunRequest {
 
 export interface RunOutcome {
   reason: FinishReason;
-  /** The best parameters by held-out loss, or the last ones where nothing was held out. */
+  /** The best parameters by held-out loss, or the last ones where nothing was held out; then `reason` is not 'not-finite'. */
   parameters: Float32Array;
   watch: Watch;
   lastStep: number;
@@ -89,7 +89,7 @@ export class NotFinite extends Error {
   ) {
     super(
       `The gradient of step ${step} is not a finite number (learning rate ${learningRate.toExponential(1)}). ` +
-        'Nothing of it was applied; the best adapter so far is kept. Try a lower learning rate.',
+        'Nothing of it was applied. Try a lower learning rate.',
     );
   }
 }
@@ -112,6 +112,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   let lastEnd = performance.now();
   let watch = request.from?.watch ?? freshWatch();
   let best = request.from?.best ?? null;
+  let checkedAt = 0;
   let step = request.from?.step ?? 0;
   let reason: FinishReason = 'completed';
   let peakBytes = 0;
@@ -120,6 +121,11 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
     while (step < steps.steps) {
       if (control.stopRequested) {
         reason = 'stopped';
+        await finishSteps(0);
+        if (step !== checkedAt) {
+          passes.forget();
+          await checkHeldOut();
+        }
         break;
       }
       if (control.pauseRequested) {
@@ -153,6 +159,10 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
     request.check();
     const parameters = best ?? Float32Array.from(await flat.state.parameters.data());
     return { reason, parameters, watch, lastStep: step, peakBytes };
+  } catch (error) {
+    if (!(error instanceof NotFinite) || best === null) throw error;
+    emit({ type: 'warning', message: error.message });
+    return { reason: 'not-finite', parameters: best, watch, lastStep: error.step - 1, peakBytes };
   } finally {
     await Promise.allSettled(flight.map(({ numbers }) => numbers));
     ring.dispose();
@@ -217,6 +227,7 @@ export async function trainRun(request: RunRequest): Promise<RunOutcome> {
   }
 
   async function checkHeldOut(): Promise<boolean> {
+    checkedAt = step;
     const loss = await heldOutLoss(own, validation, rowsAtOnce, tables);
     if (loss === null) return false;
     const result = watchLoss(watch, step, loss, settings);

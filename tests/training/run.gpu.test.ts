@@ -104,6 +104,35 @@ it('going on from a checkpoint gives bit for bit the losses and adapter of a run
   expect(second.outcome.parameters).toEqual(whole.outcome.parameters);
 });
 
+it('a run that is stopped between two checks is checked where it stops, and what it learned up to there counts', async () => {
+  const { outcome } = await run(settings({ evaluateEvery: 100 }), null, 7);
+  expect(outcome.reason).toBe('stopped');
+  expect(outcome.lastStep).toBeGreaterThanOrEqual(7);
+  expect(outcome.watch.bestStep).toBe(outcome.lastStep);
+  expect(outcome.watch.bestLoss).toBeGreaterThan(0);
+});
+
+it('a gradient that overflows ends the run with the best parameters before it', async () => {
+  // warm-up: a third of 1e25 in the first step; numbers that large overflow in the products of the third
+  const wild = {
+    ...settings({ evaluateEvery: 1, warmupSteps: 3, schedule: 'constant' }),
+    learningRate: 1e25,
+  };
+  const { outcome, saved } = await run(wild);
+  expect(outcome.reason).toBe('not-finite');
+  expect(saved.map(({ step }) => step)).toEqual([1, 2]);
+  expect(outcome.lastStep).toBe(2);
+  expect(outcome.parameters).toEqual(saved.at(-1)?.best);
+});
+
+it('a gradient that overflows before any check is an error', async () => {
+  const wild = {
+    ...settings({ evaluateEvery: 100, warmupSteps: 3, schedule: 'constant' }),
+    learningRate: 1e25,
+  };
+  await expect(run(wild)).rejects.toThrow('The gradient of step 3 is not a finite number');
+});
+
 it('keeping everything gives the losses of recomputing', async () => {
   const recomputed = await run(settings({ keptLayers: 0 }));
   const kept = await run(settings({ keptLayers: 1000 }));

@@ -85,6 +85,7 @@ export class FakeTrainer extends FakeModels implements TrainerApi {
   exportAdapter: TrainerApi['exportAdapter'] = async () =>
     ok({
       name: 'records.zip',
+      note: null,
       zip: new Blob(['zip']),
       receipt: [
         {

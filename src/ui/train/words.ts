@@ -25,6 +25,8 @@ export const reasons: Record<FinishReason, string> = {
   'early-stop':
     'Stopped early: the held-out loss no longer fell, so more steps would only learn the rows by heart.',
   stopped: 'Stopped by you. The best adapter up to here is kept.',
+  'not-finite':
+    'Ended early: a gradient was no longer a finite number. The best adapter up to there is kept; try a lower learning rate.',
 };
 
 export const memoryParts: Record<MemoryPart['part'], { label: string; explain: string }> = {
