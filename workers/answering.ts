@@ -5,14 +5,17 @@ import { loraTrainable } from '../src/adapter/lora';
 import type { AdapterWeights } from '../src/adapter/spec';
 import { promptIds } from '../src/chat/prompt';
 import { TextStream } from '../src/chat/stream';
+import { answerable, inBatches, type Asked } from '../src/evaluation/questions';
 import { scoreAnswers } from '../src/evaluation/score';
 import { hiddenStates, logitsOf, type Runnable } from '../src/model/forward';
 import { generate } from '../src/model/generate';
 import { rotaryTables } from '../src/model/rotary';
 import { disposeSight, sightOfDocuments } from '../src/model/sight';
 import type { Answer, AnswerRequest, ScoreRequest, Scores } from '../src/protocol/apis';
+import { LONGEST_ANSWER } from '../src/protocol/data';
 import { runnable } from '../src/training/run';
 import * as tf from '@tensorflow/tfjs-core';
+import { BadRequest } from './failures';
 import type { Library, OpenModel } from './library';
 import { machine } from './machine';
 
@@ -83,14 +86,23 @@ export class Answering {
     onProgress: (done: number, of: number) => void,
   ): Promise<Scores> {
     const started = performance.now();
-    const { rows } = request;
+    const { tokenizer } = model.format;
+    const tokensOf = (answer: string) => tokenizer.encodeText(answer).length;
+    const { rows, left } = answerable(request.rows, tokensOf, model.config.contextLength);
+    if (rows.length === 0)
+      throw new BadRequest(
+        `None of the ${request.rows.length} held-out answers can be scored: each has more than ${LONGEST_ANSWER} tokens or does not fit behind its question.`,
+      );
     const texts: Record<'base' | 'tuned', string[]> = { base: [], tuned: [] };
+    const cut = { base: 0, tuned: 0 };
     const mine = this.#cancelled;
     for (const arm of ['base', 'tuned'] as const)
       await this.#with(model, arm === 'base' ? null : request.adapterId, async (ready) => {
-        for (let at = 0; at < rows.length && this.#cancelled === mine; at += AT_ONCE) {
-          const prompts = rows.slice(at, at + AT_ONCE).map((row) => row.promptIds);
-          texts[arm].push(...(await this.#greedy(model, ready, prompts, request.maxTokens)));
+        for (const batch of inBatches(rows, AT_ONCE, model.config.contextLength)) {
+          if (this.#cancelled !== mine) break;
+          const answers = await this.#greedy(model, ready, batch);
+          texts[arm].push(...answers.map(({ text }) => text));
+          cut[arm] += answers.filter((answer) => answer.cut).length;
           onProgress(texts.base.length + texts.tuned.length, 2 * rows.length);
         }
       });
@@ -101,7 +113,8 @@ export class Answering {
       base: texts.base[index] ?? '',
       tuned: texts.tuned[index] ?? '',
     }));
-    return scoreAnswers(answered, (performance.now() - started) / 1000);
+    const limit = Math.max(...rows.map((row) => row.limit));
+    return scoreAnswers(answered, { seconds: (performance.now() - started) / 1000, left, limit, cut });
   }
 
   /** Logits after the last token of a prompt under an adapter: what an exported file is compared by. */
@@ -121,27 +134,30 @@ export class Answering {
     return values;
   }
 
+  /** `cut`: it had not ended when it reached its limit. */
   async #greedy(
     model: OpenModel,
     ready: Runnable,
-    prompts: Int32Array[],
-    maxTokens: number,
-  ): Promise<string[]> {
+    rows: readonly Asked[],
+  ): Promise<{ text: string; cut: boolean }[]> {
     const { tokenizer, stopIds } = model.format;
-    const longest = Math.max(...prompts.map((prompt) => prompt.length));
-    const ids: number[][] = prompts.map(() => []);
-    const run = generate(ready, prompts, {
-      maxTokens: roomFor(model, longest, maxTokens),
-      temperature: 0,
-      topP: 1,
-      random: () => 0,
-      stopIds,
-    });
+    const answers = rows.map(() => ({ ids: [] as number[], ended: false }));
+    const run = generate(
+      ready,
+      rows.map(({ promptIds }) => promptIds),
+      {
+        maxTokens: Math.max(...rows.map(({ limit }) => limit)),
+        ...{ temperature: 0, topP: 1, random: () => 0, stopIds },
+      },
+    );
     for await (const step of run)
       step.forEach((id, index) => {
-        if (id >= 0 && !stopIds.includes(id)) ids[index]?.push(id);
+        const answer = answers[index];
+        if (!answer || id < 0) return;
+        if (stopIds.includes(id)) answer.ended = true;
+        else answer.ids.push(id);
       });
-    return ids.map((answer) => tokenizer.decodeAnswer(answer));
+    return answers.map(({ ids, ended }) => ({ text: tokenizer.decodeAnswer(ids), cut: !ended }));
   }
 
   async #with(

@@ -149,7 +149,9 @@ async function scoreRows() {
   };
   const base: Runnable = { config, outside: weights, layer: (index) => layer(index, nothing, null) };
   const from = performance.now();
-  const [plain, tuned] = [await answers(base), await answers(runnable(config, trainable))];
+  const cut = { base: 0, tuned: 0 };
+  const plain = await answers(base, 'base');
+  const tuned = await answers(runnable(config, trainable), 'tuned');
   const result = scoreAnswers(
     rows.map((row, i) => ({
       prompt: row.promptText,
@@ -158,15 +160,16 @@ async function scoreRows() {
       base: plain[i] ?? '',
       tuned: tuned[i] ?? '',
     })),
-    (performance.now() - from) / 1000,
+    { seconds: (performance.now() - from) / 1000, left: 0, limit: job.maxTokens, cut },
   );
   for (const row of result.rows.slice(0, 5)) console.log(JSON.stringify(row));
   console.log(result.verdict);
   return result;
 
-  async function answers(model: Runnable): Promise<string[]> {
+  async function answers(model: Runnable, arm: keyof typeof cut): Promise<string[]> {
     const { tokenizer, stopIds } = openFormat(assets);
     const ids: number[][] = rows.map(() => []);
+    cut[arm] = rows.length;
     const options = { maxTokens: job.maxTokens, temperature: 0, topP: 1, random: () => 0, stopIds };
     for await (const step of generate(
       model,
@@ -174,7 +177,8 @@ async function scoreRows() {
       options,
     ))
       step.forEach((id, i) => {
-        if (id >= 0 && !stopIds.includes(id)) ids[i]?.push(id);
+        if (stopIds.includes(id)) cut[arm]--;
+        else if (id >= 0) ids[i]?.push(id);
       });
     return ids.map((answer) => tokenizer.decodeAnswer(answer));
   }

@@ -44,6 +44,11 @@ export class Runs {
           `${summary.name} is kept as ${source.rounded}: its weights are rounded, and training all of them would start from the rounding. Train an adapter, or add the model as f16.`,
         );
       // what was packed into fewer bits is trained on as it is; the run's record says so
+      const { length } = request.data.train;
+      if (length > config.contextLength)
+        throw new BadRequest(
+          `The sequence length is ${length} tokens, and ${summary.name} reads ${config.contextLength} at most. Set it to that or less.`,
+        );
       const weightFormat = await this.#parts.library.formatOf(request.modelId, request.settings.weightFormat);
       const settings = { ...request.settings, weightFormat };
       const plan = await planHere({ settings, data: request.data }, config);

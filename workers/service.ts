@@ -1,4 +1,5 @@
 /** The trainer as an object: the whole TrainerApi over one database and one engine. Knows nothing of how it is called. */
+import { distinct } from '../src/evaluation/questions';
 import { planRun } from '../src/training/plan';
 import type { TrainerApi } from '../src/protocol/apis';
 import type { RunEvent } from '../src/protocol/events';
@@ -116,7 +117,7 @@ export function trainerService(
     testRows: (runId) =>
       attempt(async () => {
         const { data } = await book.find(runId);
-        return { rows: data.test, testIsValidation: data.testIsValidation };
+        return { ...distinct(data.test), testIsValidation: data.testIsValidation };
       }),
     adapters: () => attempt(() => shelf.list()),
     renameAdapter: (id, name) => attempt(() => shelf.rename(id, name).then(nothing)),

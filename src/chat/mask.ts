@@ -1,5 +1,5 @@
 /** An example as token ids with the mask: which tokens count in the loss. Knows nothing of lengths, rows or batches. */
-import type { Lesson } from '../dataset/example';
+import { learnedTurns, type Lesson } from '../dataset/example';
 import type { Message } from '../protocol/data';
 import type { Settings } from '../protocol/settings';
 import { openConversation, type Conversation } from './conversation';
@@ -53,9 +53,7 @@ export function completionIds(
 }
 
 function maskChat(format: ChatFormat, messages: readonly Message[], rule: MaskRule): MaskedRow[] {
-  const answers = messages.flatMap(({ role, weight }, i) =>
-    role === 'assistant' && weight !== 0 ? [i] : [],
-  );
+  const answers = learnedTurns(messages);
   const last = answers.at(-1);
   if (last === undefined) return [];
   const endId = format.template === null ? format.plainEndId : (format.stopIds[0] ?? format.plainEndId);

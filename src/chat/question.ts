@@ -1,5 +1,5 @@
 /** A held-out row as a question with its answer, for scoring. */
-import { answerOf, type Lesson } from '../dataset/example';
+import { answerOf, learnedTurns, type Lesson } from '../dataset/example';
 import type { EvalRow, Message } from '../protocol/data';
 import type { ChatFormat } from './format';
 import { completionIds } from './mask';
@@ -11,7 +11,7 @@ export function questionOf(format: ChatFormat, lesson: Lesson | undefined): Eval
   if (lesson === undefined || reference === null) return null;
   switch (lesson.kind) {
     case 'chat': {
-      const turn = lesson.messages.findLastIndex((message) => message.role === 'assistant');
+      const turn = learnedTurns(lesson.messages).at(-1) ?? 0;
       const conversation = openConversation(format.tokenizer, format.template, lesson.messages);
       return {
         promptIds: Int32Array.from(conversation.promptIds(turn)),

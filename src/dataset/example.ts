@@ -34,29 +34,39 @@ export function asMessages(lesson: Lesson): Message[] {
   }
 }
 
-/** What comes before the last answer: rows that agree in it must not be on both sides of a split. */
-export function promptOf(lesson: Lesson): string {
+/** The turns that are learned: answers without weight 0. */
+export function learnedTurns(messages: readonly Message[]): number[] {
+  return messages.flatMap(({ role, weight }, i) => (role === 'assistant' && weight !== 0 ? [i] : []));
+}
+
+/** What comes before each answer that is learned, the last one last. */
+export function promptsOf(lesson: Lesson): string[] {
   switch (lesson.kind) {
-    case 'chat': {
-      const last = lesson.messages.findLastIndex((message) => message.role === 'assistant');
-      const before = lesson.messages.slice(0, last);
-      const asked = before.filter((message) => message.role !== 'system');
-      return (asked.length > 0 ? asked : before).map((message) => message.content).join('\n');
-    }
+    case 'chat':
+      return learnedTurns(lesson.messages).map((turn) => {
+        const before = lesson.messages.slice(0, turn);
+        const asked = before.filter((message) => message.role !== 'system');
+        return (asked.length > 0 ? asked : before).map((message) => message.content).join('\n');
+      });
     case 'completion':
-      return lesson.prompt;
+      return [lesson.prompt];
     case 'text':
-      return lesson.text;
+      return [lesson.text];
     default:
       return lesson satisfies never;
   }
+}
+
+/** What comes before the last answer: rows that agree in it must not be on both sides of a split. */
+export function promptOf(lesson: Lesson): string {
+  return promptsOf(lesson).at(-1) ?? '';
 }
 
 /** The answer a held-out row is scored against; null for plain text, which asks nothing. */
 export function answerOf(lesson: Lesson): string | null {
   switch (lesson.kind) {
     case 'chat':
-      return lesson.messages.findLast((message) => message.role === 'assistant')?.content ?? null;
+      return lesson.messages[learnedTurns(lesson.messages).at(-1) ?? -1]?.content ?? null;
     case 'completion':
       return lesson.completion;
     case 'text':

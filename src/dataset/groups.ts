@@ -1,6 +1,6 @@
 /** Rows that ask the same thing form a group, so that no question stands on both sides of a split. */
 import { sha256 } from './digest';
-import { answerOf, promptOf, type Example } from './example';
+import { answerOf, promptOf, promptsOf, type Example } from './example';
 
 export interface Group {
   /** Indices into the examples. */
@@ -16,42 +16,72 @@ export function normalisePrompt(prompt: string): string {
   return prompt.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ').trim();
 }
 
+/**
+ * A row whose whole prompt is what stands before an earlier answer of another row goes with that row, which learns its answer. Rows that
+ * only begin alike do not: what is scored, the last answer, is another one.
+ */
 export async function groupByPrompt(examples: readonly Example[], seed: number): Promise<Group[]> {
-  const byPrompt = new Map<string, number[]>();
-  examples.forEach((example, i) => {
-    const key = normalisePrompt(promptOf(example.lesson));
-    const members = byPrompt.get(key);
-    if (members === undefined) byPrompt.set(key, [i]);
+  const prompts = examples.map(({ lesson }) => promptsOf(lesson).map(normalisePrompt));
+  const rootOf = joined(prompts);
+  const byRoot = new Map<string, number[]>();
+  prompts.forEach((own, i) => {
+    const root = rootOf(own.at(-1) ?? '');
+    const members = byRoot.get(root);
+    if (members === undefined) byRoot.set(root, [i]);
     else members.push(i);
   });
-  const labelled = areLabels(examples);
+  const labelled = areLabels(examples, byRoot.size);
   const groups = await Promise.all(
-    [...byPrompt].map(async ([prompt, members]) => {
+    [...byRoot].map(async ([root, members]) => {
       const first = examples[members[0] ?? 0];
       const label = labelled && first !== undefined ? (answerOf(first.lesson) ?? '').trim() : '';
-      return { members, order: await sha256(`${seed}\n${prompt}`), label };
+      return { members, order: await sha256(`${seed}\n${root}`), label };
     }),
   );
   return groups.sort((a, b) => (a.order < b.order ? -1 : 1));
 }
 
-/** True where the answers are short and few: labels, which every part of a split should hold. */
-function areLabels(examples: readonly Example[]): boolean {
+/** → for a row's whole prompt the first, in the order of letters, of the prompts that it goes with. */
+function joined(prompts: readonly string[][]): (whole: string) => string {
+  const parents = new Map(prompts.map((own) => [own.at(-1) ?? '', own.at(-1) ?? '']));
+  const rootOf = (prompt: string): string => {
+    let root = prompt;
+    for (let next = parents.get(root); next !== undefined && next !== root; next = parents.get(root))
+      root = next;
+    parents.set(prompt, root);
+    return root;
+  };
+  for (const own of prompts)
+    for (const earlier of own.slice(0, -1)) {
+      if (!parents.has(earlier)) continue;
+      const [first = '', second = ''] = [rootOf(earlier), rootOf(own.at(-1) ?? '')].sort();
+      parents.set(second, first);
+    }
+  return rootOf;
+}
+
+/** True where the answers are short and few beside the groups: labels, which every part of a split should hold. */
+function areLabels(examples: readonly Example[], groups: number): boolean {
   const answers = new Set<string>();
   for (const example of examples) {
     const answer = answerOf(example.lesson);
     if (answer === null || answer.length > 40) return false;
     answers.add(answer.trim());
   }
-  return answers.size >= 2 && answers.size <= Math.max(2, examples.length / 5);
+  return answers.size >= 2 && answers.size <= Math.max(2, groups / 5);
 }
 
-/** Groups whose rows answer one prompt differently. */
+/** Prompts that rows of a group answer differently. */
 export function contradictions(groups: readonly Group[], examples: readonly Example[]): number {
-  return groups.filter(({ members }) => {
-    const answers = new Set(
-      members.map((i) => answerOf(examples[i]?.lesson ?? { kind: 'text', text: '' })?.trim()),
-    );
-    return answers.size > 1;
-  }).length;
+  let count = 0;
+  for (const { members } of groups) {
+    const answers = new Map<string, Set<string>>();
+    for (const i of members) {
+      const lesson = examples[i]?.lesson ?? { kind: 'text', text: '' };
+      const prompt = normalisePrompt(promptOf(lesson));
+      answers.set(prompt, (answers.get(prompt) ?? new Set()).add((answerOf(lesson) ?? '').trim()));
+    }
+    count += [...answers.values()].filter(({ size }) => size > 1).length;
+  }
+  return count;
 }

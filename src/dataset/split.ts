@@ -28,7 +28,7 @@ export async function splitExamples(examples: readonly Example[], seed: number):
   const warnings = [...split.warnings];
   if (!given && shared > 0) {
     warnings.push(
-      `${shared} rows ask what another row asks; rows with the same prompt stay on one side of the split.`,
+      `${shared} rows ask what another row asks, or what it asked before; such rows stay on one side of the split.`,
     );
   }
   const contrary = text ? 0 : contradictions(groups, examples);

@@ -16,10 +16,13 @@ export interface AnsweredRow {
   tuned: string;
 }
 
-/** `seconds` is how long answering took. The default form forgives blanks at the ends and nothing else. */
+/** How the answers came about: `seconds` is how long it took; the rest as in Scores. */
+export type Answering = Pick<Scores, 'seconds' | 'left' | 'limit' | 'cut'>;
+
+/** The default form forgives blanks at the ends and nothing else. */
 export function scoreAnswers(
   rows: readonly AnsweredRow[],
-  seconds: number,
+  answering: Answering,
   form: MatchForm = 'trimmed',
 ): Scores {
   if (rows.length === 0) throw new Error('There is nothing to score: 0 held-out rows, 1 is needed.');
@@ -43,7 +46,7 @@ export function scoreAnswers(
     verdict: verdict({ rows: rows.length, baseRight, tunedRight, fixed, broken, pValue }),
     others: secondaryScores(rows),
     rows: scored,
-    seconds,
+    ...answering,
   };
 }
 

@@ -173,7 +173,12 @@ export interface ScoreRequest {
   modelId: string;
   adapterId: string;
   rows: EvalRow[];
-  maxTokens: Tokens;
+}
+/** Held-out rows with different prompts; `repeated`: how many more ask the same again. */
+export interface TestRows {
+  rows: EvalRow[];
+  repeated: number;
+  testIsValidation: boolean;
 }
 export interface ScoredRow {
   /** All that the model was given. */
@@ -215,6 +220,11 @@ export interface Scores {
   others: SecondaryScore[];
   rows: ScoredRow[];
   seconds: number;
+  /** Rows that were not asked, since their answer is too long or does not fit behind its prompt. */
+  left: number;
+  /** New tokens at most, in the longest answers; and how many answers of each model ended there. */
+  limit: Tokens;
+  cut: { base: number; tuned: number };
 }
 
 export interface ReceiptLine {
@@ -270,7 +280,7 @@ export interface TrainerApi extends ModelsApi {
   runs(): Promise<Result<RunSummary[]>>;
   history(runId: string): Promise<Result<RunHistory>>;
   /** Held-out rows of a run, for scoring. */
-  testRows(runId: string): Promise<Result<{ rows: EvalRow[]; testIsValidation: boolean }>>;
+  testRows(runId: string): Promise<Result<TestRows>>;
   adapters(): Promise<Result<AdapterSummary[]>>;
   renameAdapter(id: string, name: string): Promise<Result<null>>;
   exportAdapter(id: string): Promise<Result<AdapterExport>>;

@@ -49,6 +49,9 @@ export interface EvalRow {
   reference: string;
 }
 
+/** Held-out rows whose answer takes more are not asked: it would take a laptop longer than the training. */
+export const LONGEST_ANSWER: Tokens = 512;
+
 export interface TrainingData {
   name: string;
   /** sha256 of the file's bytes, hex */

@@ -1,6 +1,5 @@
 /** Base and tuned on the same held-out rows: progress, scores, and what kept them from being made. */
 import type { Scores, TrainerApi } from '../protocol/apis';
-import type { EvalRow } from '../protocol/data';
 import type { Failure } from '../protocol/events';
 import { failureFrom } from './failure';
 
@@ -13,8 +12,10 @@ export class ScoringState {
   /** Answers given, of both models together. */
   done = $state(0);
   of = $state(0);
-  /** Held-out rows there are, of which the first are scored. */
+  /** Held-out questions there are, of which the first are scored. */
   available = $state(0);
+  /** Held-out rows besides them that ask one of them again. */
+  repeated = $state(0);
   testIsValidation = $state(false);
   adapterId: string | null = $state(null);
   scores = $state.raw<Scores | null>(null);
@@ -32,13 +33,14 @@ export class ScoringState {
     this.adapterId = subject.adapterId;
     this.scores = null;
     this.failure = null;
-    this.done = this.of = this.available = 0;
+    this.done = this.of = this.available = this.repeated = 0;
     try {
       const held = await this.remote.testRows(subject.runId);
       if (ticket !== this.#ticket) return;
       if (!held.ok) return this.#fail(held.failure);
       const rows = held.value.rows.slice(0, limit);
       this.available = held.value.rows.length;
+      this.repeated = held.value.repeated;
       this.testIsValidation = held.value.testIsValidation;
       this.of = 2 * rows.length;
       if (rows.length === 0) {
@@ -49,7 +51,6 @@ export class ScoringState {
         modelId: subject.modelId,
         adapterId: subject.adapterId,
         rows,
-        maxTokens: answerLimit(rows),
       };
       const result = await this.remote.score(request, (done, of) => {
         if (ticket !== this.#ticket || this.phase !== 'scoring') return;
@@ -85,10 +86,4 @@ export class ScoringState {
     this.failure = failure;
     this.phase = 'failed';
   }
-}
-
-/** A token holds at least one character, so no right answer needs more tokens than the longest reference has characters. */
-export function answerLimit(rows: readonly EvalRow[]): number {
-  const longest = Math.max(...rows.map((row) => new TextEncoder().encode(row.reference).length));
-  return Math.min(256, Math.max(16, longest + 4));
 }

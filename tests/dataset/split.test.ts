@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cutFor } from '../../src/dataset/cuts';
-import { promptOf, type Example, type Part } from '../../src/dataset/example';
+import { answerOf, promptOf, type Example, type Part } from '../../src/dataset/example';
 import { normalisePrompt } from '../../src/dataset/groups';
 import { splitExamples } from '../../src/dataset/split';
 
@@ -94,6 +94,53 @@ describe('the rule', () => {
     expect(warnings.join()).toContain('1 labels have rows of one prompt only');
     for (const part of Object.values(parts))
       expect(new Set(part.filter((i) => i > 0).map((i) => i % 2)).size).toBe(2);
+  });
+
+  it('a question that another row answers on its way to a later one is on that row’s side', async () => {
+    const rows = Array.from({ length: 100 }, (_, i): Example[] => {
+      const asked = [
+        { role: 'user' as const, content: `question ${i}` },
+        { role: 'assistant' as const, content: `an answer that is too long to be a label, number ${i}` },
+      ];
+      const further = [
+        { role: 'user' as const, content: 'And then?' },
+        { role: 'assistant' as const, content: `another answer that is no label either, number ${i}` },
+      ];
+      return [asked, [...asked, ...further]].map((messages) => ({
+        ...{ line: 1, part: null },
+        lesson: { kind: 'chat', messages },
+      }));
+    }).flat();
+    const { parts, warnings } = await splitExamples(rows, 42);
+    // rows 2 i and 2 i + 1 belong together
+    const sides = new Map<number, Set<string>>();
+    for (const [part, members] of Object.entries(parts))
+      for (const i of members) sides.set(i >> 1, (sides.get(i >> 1) ?? new Set()).add(part));
+    expect([...sides.values()].every(({ size }) => size === 1)).toBe(true);
+    expect(sizes(parts)).toEqual([140, 30, 30]);
+    expect(warnings.join()).not.toContain('different answers');
+  });
+
+  it('an answer of weight 0 is not what a row is asked for', () => {
+    const messages = [
+      { role: 'user' as const, content: 'first' },
+      { role: 'assistant' as const, content: 'good' },
+      { role: 'user' as const, content: 'second' },
+      { role: 'assistant' as const, content: 'bad', weight: 0 as const },
+    ];
+    const lesson = { kind: 'chat' as const, messages };
+    expect([promptOf(lesson), answerOf(lesson)]).toEqual(['first', 'good']);
+  });
+
+  it('few questions, each many times, are no labels: as many different ones are held out as the rule says', async () => {
+    // 60 questions with a short answer each, 400 rows
+    const rows = Array.from({ length: 400 }, (_, i) => example(`capital ${i % 60}`, `town ${i % 60}`));
+    const { parts } = await splitExamples(rows, 42);
+    const different = (part: number[]) => new Set(part.map((i) => i % 60)).size;
+    // 15 % of 60 are 9; questions have 6 or 7 rows, so that one more or less may fit
+    expect(different(parts.test)).toBeGreaterThanOrEqual(8);
+    expect(different(parts.validation)).toBeGreaterThanOrEqual(8);
+    expect(different(parts.train)).toBeLessThanOrEqual(44);
   });
 
   it('one row, or one question, is explained', async () => {

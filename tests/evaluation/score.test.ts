@@ -11,6 +11,8 @@ const row = (base: string, tuned: string): AnsweredRow => ({
   tuned,
 });
 
+const answering = { seconds: 3, left: 0, limit: 20, cut: { base: 1, tuned: 0 } };
+
 describe('scoring two sets of answers', () => {
   it('counts right, fixed and broken rows and pairs them in the test', () => {
     const rows = [
@@ -20,20 +22,21 @@ describe('scoring two sets of answers', () => {
       row('yes', 'no'),
       row('no', 'no'),
     ];
-    const scores = scoreAnswers(rows, 3);
+    const scores = scoreAnswers(rows, answering);
     expect(scores.metric).toBe('em|norm:trimmed|refs:max|v:1');
     expect(scores.base).toMatchObject({ right: 2, of: 5, share: 0.4 });
     expect(scores.tuned).toMatchObject({ right: 3, of: 5, share: 0.6 });
     expect([scores.fixed, scores.broken]).toEqual([2, 1]);
     expect(scores.pValue).toBe(1); // 2 of 3 heads is no news
     expect(scores.verdict).toContain('No clear difference on 5 rows');
+    expect(scores).toMatchObject(answering);
     expect(scores.rows[3]).toMatchObject({ baseRight: true, tunedRight: false });
   });
 
   it('calls ten rows of ten fixed an improvement', () => {
     const scores = scoreAnswers(
       Array.from({ length: 10 }, () => row('no', 'yes')),
-      1,
+      answering,
     );
     expect(scores.pValue).toBeCloseTo(2 / 2 ** 10, 12);
     expect(scores.verdict).toBe(
@@ -42,7 +45,7 @@ describe('scoring two sets of answers', () => {
   });
 
   it('refuses an empty set', () => {
-    expect(() => scoreAnswers([], 0)).toThrow('0 held-out rows');
+    expect(() => scoreAnswers([], answering)).toThrow('0 held-out rows');
   });
 });
 

@@ -270,6 +270,9 @@ describe('run.json', () => {
         },
       ],
       seconds: 1,
+      left: 0,
+      limit: 20,
+      cut: { base: 0, tuned: 0 },
     };
     const line = { file: 'a', bytes: 1, sha256: 'ab'.repeat(32), difference: null, tolerance: null };
     const tested = { ...line, file: 'b', difference: 0.5, tolerance: 0.1 };

@@ -78,6 +78,7 @@ export class FakeTrainer extends FakeModels implements TrainerApi {
         question: row.question,
         reference: row.reference,
       })),
+      repeated: 2,
       testIsValidation: false,
     });
   adapters: TrainerApi['adapters'] = async () => ok(this.kept);

@@ -94,7 +94,7 @@ describe('a run', () => {
   });
 
   it('on data without questions is over without scores, and that is no failure', async () => {
-    trainer.testRows = async () => ok({ rows: [], testIsValidation: false });
+    trainer.testRows = async () => ok({ rows: [], repeated: 0, testIsValidation: false });
     await session.openFile(new File(['x'], 'x.txt'));
     const whole = session.train();
     await settle();

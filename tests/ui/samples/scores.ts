@@ -50,4 +50,7 @@ export const scores: Scores = {
     },
   ],
   seconds: 4.2,
+  left: 1,
+  limit: 28,
+  cut: { base: 3, tuned: 0 },
 };
