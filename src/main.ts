@@ -96,6 +96,9 @@ if (navigator.serviceWorker?.controller) update.offlineReady = true;
 
 const target = document.querySelector('#app');
 if (target === null) throw new Error('index.html has no element #app to show the page in.');
+const elsewhere = new Elsewhere(channel);
+// the others need not wait until this tab has been silent for long
+addEventListener('pagehide', () => elsewhere.over());
 mount(App, {
   target,
   props: {
@@ -104,7 +107,7 @@ mount(App, {
     route: new Route(location),
     theme: new Theme(document.documentElement, storage()),
     clock: new Clock(),
-    elsewhere: new Elsewhere(channel),
+    elsewhere,
   },
 });
 void session.load();

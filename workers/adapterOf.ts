@@ -34,6 +34,7 @@ export function adapterOf(
       origin: 'trained',
       bestLoss: outcome.watch.bestLoss,
       runId: run.id,
+      ...(run.data.manner && { manner: run.data.manner }),
     },
     peft: { config: peftConfig, weights },
     runRecord: null,

@@ -3,7 +3,7 @@ import { randomFrom } from '../src/random';
 import { frozenLayers } from '../src/adapter/full';
 import { loraTrainable } from '../src/adapter/lora';
 import type { AdapterWeights } from '../src/adapter/spec';
-import { promptIds } from '../src/chat/prompt';
+import { askedIds } from '../src/chat/manner';
 import { TextStream } from '../src/chat/stream';
 import { answerable, inBatches, type Asked } from '../src/evaluation/questions';
 import { scoreAnswers } from '../src/evaluation/score';
@@ -41,8 +41,8 @@ export class Answering {
   }
 
   async #answer(model: OpenModel, request: AnswerRequest, onText: (text: string) => void): Promise<Answer> {
-    const { tokenizer, template, stopIds } = model.format;
-    const prompt = promptIds(tokenizer, template, request.messages);
+    const { tokenizer, stopIds } = model.format;
+    const prompt = askedIds(model.format, request.messages, request.manner);
     const stream = new TextStream(tokenizer, prompt);
     const started = performance.now();
     const mine = this.#cancelled;

@@ -11,11 +11,9 @@ import { StorageDamaged, StorageFull } from '../src/storage/database';
 import { WrongHash } from '../src/storage/keepModel';
 import { NotFinite } from '../src/training/run';
 
-/** Another tab holds the lock of this run or model. */
+/** Another tab trains, or holds the lock of this model. */
 export class BusyElsewhere extends Error {
-  constructor(
-    message = 'Another tab is working on this run. Watch it there, or close that tab and try again.',
-  ) {
+  constructor(message = 'Another tab is training. Watch it there, or close that tab and try again.') {
     super(message);
   }
 }

@@ -5,13 +5,23 @@ const INTAKE = 'loratory-models-coming-in';
 // absent in Node and outside secure contexts
 const locks = (): LockManager | undefined => globalThis.navigator?.locks;
 
+/** One tab at a time trains: two would share one graphics card. The lock is free at once when a tab closes or crashes. */
+export const whileTraining = (work: () => Promise<void>): Promise<void> =>
+  alone('loratory-training', undefined, work);
+
 /** One tab at a time loads a model. */
-export async function whileLoading<T>(modelId: string, work: () => Promise<T>): Promise<T> {
+export const whileLoading = <T>(modelId: string, work: () => Promise<T>): Promise<T> =>
+  alone(
+    `loratory-model-${modelId}`,
+    'Another tab is loading this model. Watch it there, or close that tab.',
+    work,
+  );
+
+async function alone<T>(name: string, message: string | undefined, work: () => Promise<T>): Promise<T> {
   const manager = locks();
   if (!manager) return work();
-  return manager.request(`loratory-model-${modelId}`, { ifAvailable: true }, async (lock) => {
-    if (!lock)
-      throw new BusyElsewhere('Another tab is loading this model. Watch it there, or close that tab.');
+  return manager.request(name, { ifAvailable: true }, async (lock) => {
+    if (!lock) throw new BusyElsewhere(message);
     return work();
   });
 }

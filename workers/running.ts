@@ -1,10 +1,11 @@
-/** Runs: begun, gone on with, paused and stopped; one at a time in a tab, one tab at a run, and once more after a lost device. */
+/** Runs: begun, gone on with, paused and stopped; one at a time, whatever the tab, and once more after a lost device. */
 import type { TrainingData } from '../src/protocol/data';
 import type { RunEvent } from '../src/protocol/events';
 import type { Settings } from '../src/protocol/settings';
 import type { StoredRun } from '../src/storage/schema';
 import { Control } from './control';
-import { BadRequest, BusyElsewhere, failureOf } from './failures';
+import { BadRequest, failureOf } from './failures';
+import { whileTraining } from './locks';
 import { lossBehind, restartMachine } from './machine';
 import type { RunBook } from './runBook';
 import { planHere } from './runPlan';
@@ -71,18 +72,16 @@ export class Runs {
         history: { steps: [], evaluations: [], finished: null },
       };
       const kept = await savedOrSaid(emit, () => this.#book.add(run));
-      await this.#locked(run.id, () => this.#train(run, kept, emit));
+      await this.#train(run, kept, emit);
     });
   }
 
   async goOn(runId: string, emit: Emit): Promise<void> {
-    await this.#guarded(emit, () =>
-      this.#locked(runId, async () => {
-        const run = await this.#book.find(runId);
-        await checkBase(this.#parts.library, run);
-        await this.#train(run, true, emit);
-      }),
-    );
+    await this.#guarded(emit, async () => {
+      const run = await this.#book.find(runId);
+      await checkBase(this.#parts.library, run);
+      await this.#train(run, true, emit);
+    });
   }
 
   pause(): void {
@@ -103,27 +102,12 @@ export class Runs {
     }
     this.#control = new Control();
     try {
-      await work();
+      await whileTraining(work);
     } catch (error) {
       emit({ type: 'failed', failure: failureOf((await lossBehind(error)) ?? error) });
     } finally {
       this.#control = null;
     }
-  }
-
-  /** One tab at a time works on a run; the lock is free at once when a tab closes or crashes. */
-  async #locked(runId: string, work: () => Promise<void>): Promise<void> {
-    if (!('locks' in navigator)) return work();
-    const taken = await navigator.locks.request(
-      `loratory-run-${runId}`,
-      { ifAvailable: true },
-      async (lock) => {
-        if (!lock) return false;
-        await work();
-        return true;
-      },
-    );
-    if (!taken) throw new BusyElsewhere();
   }
 
   /** Trains, and once more on a new device if the first is lost. */

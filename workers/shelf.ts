@@ -105,7 +105,9 @@ export class Shelf {
 
   async take(modelId: string, files: NamedFile[]): Promise<AdapterSummary> {
     const { config, summary: model } = await this.#library.files(modelId);
-    const { name, adapter, peft, runRecord } = await importAdapter(files, config);
+    const { name, adapter, peft, runRecord, warnings } = await importAdapter(files, config);
+    const stranger = otherBase(adapter.baseName, model);
+    const notes = stranger === null ? warnings : [stranger, ...warnings];
     const summary: AdapterSummary = {
       id: crypto.randomUUID(),
       name: name ?? 'Imported adapter',
@@ -117,8 +119,9 @@ export class Shelf {
       alpha: adapter.spec.alpha,
       targets: adapter.spec.targets,
       origin: 'imported',
-      bestLoss: runRecord?.best?.loss ?? null,
+      bestLoss: stranger === null ? (runRecord?.best?.loss ?? null) : null,
       runId: null,
+      ...(notes.length > 0 && { notes }),
     };
     const weights = peft.weights.slice();
     const record = runRecord === null ? null : writeRunRecord(runRecord);
@@ -219,4 +222,20 @@ interface Recorded {
 /** The model's repository; of a model from files what the adapter came with says, and else the model's name. */
 function baseOf({ baseName, revision }: PeftAdapter, model: ModelSummary): BaseName {
   return model.origin || baseName === null ? publishedAs(model) : { name: baseName, revision };
+}
+
+/** A sentence where an adapter's files name another base than the model; null where the names agree, or none is given. */
+function otherBase(baseName: string | null, { name, origin }: ModelSummary): string | null {
+  if (baseName === null) return null;
+  const plain = (text: string) =>
+    text
+      .split('/')
+      .at(-1)
+      ?.toLowerCase()
+      .replace(/[^\p{L}\p{N}]/gu, '') ?? '';
+  const said = plain(baseName);
+  const here = [name, origin?.repository ?? name].map(plain);
+  if (said === '' || here.some((one) => one !== '' && (one.includes(said) || said.includes(one))))
+    return null;
+  return `Its files say that it was trained on ${baseName}, not on ${name}. Shapes agree, but on another model than its own an adapter’s answers mean nothing.`;
 }

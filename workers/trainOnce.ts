@@ -130,6 +130,7 @@ async function finish(
   const { run, emit } = work;
   const { config, summary } = await library.files(run.modelId);
   const { settings } = run;
+  if (outcome.lastStep === 0) return close(db, work, outcome, { adapterId: null }, started);
   if (settings.method === 'full') {
     const trained = await whileTakingIn(() =>
       library.keepTrained(run.modelId, run.name, slotsOf(trainable.blocks), outcome.parameters),

@@ -22,15 +22,19 @@ export interface Conversation {
   answer(turn: number): WrittenAnswer;
 }
 
-/** `endId` follows an answer where the template prints no end mark; prompts do not need it. */
+/**
+ * `endId` follows an answer where the template prints no end mark; prompts do not need it. `thinking`: whether reasoning is left to the
+ * model; without it that is so where an answer holds some.
+ */
 export function openConversation(
   tokenizer: ChatTokenizer,
   template: ChatTemplate | null,
   messages: readonly Message[],
   endId: number | null = null,
+  thinking?: boolean,
 ): Conversation {
   if (template === null) return new PlainConversation(tokenizer, messages, endId);
-  return new TemplatedConversation(tokenizer, template, messages, endId);
+  return new TemplatedConversation(tokenizer, template, messages, endId, thinking);
 }
 
 /** Without a template: the turns one below the other; an answer begins on a line of its own. */
@@ -67,10 +71,11 @@ class TemplatedConversation implements Conversation {
     private readonly template: ChatTemplate,
     private readonly messages: readonly Message[],
     private readonly endId: number | null,
+    thinking?: boolean,
   ) {
-    this.#thinking = messages.some(
-      ({ role, content }) => role === 'assistant' && template.takesReasoning(content),
-    );
+    this.#thinking =
+      thinking ??
+      messages.some(({ role, content }) => role === 'assistant' && template.takesReasoning(content));
   }
 
   promptText(turn: number): string {

@@ -10,6 +10,7 @@ import type { PrepareRequest, PreparedReport, TokenView } from '../protocol/apis
 import type { TrainingData } from '../protocol/data';
 import { findings } from './findings';
 import { openFormat, type ChatFormat } from './format';
+import { mannerOf } from './manner';
 import { maskLesson, type MaskedRow } from './mask';
 import { cutLong, pack } from './pack';
 import { questionOf } from './question';
@@ -69,7 +70,12 @@ export async function prepareData(
     }),
     testIsValidation: split.testIsValidation,
     split: splitCounts(split, settings.seed),
+    manner,
   });
+  const manner = mannerOf(
+    format,
+    usable.map(({ example }) => example),
+  );
   const train = pack(documentsOf('train'), length);
   beat(null);
   const sorted = lengths.sort((a, b) => a - b);

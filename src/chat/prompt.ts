@@ -1,4 +1,4 @@
-/** The ids a model sees before it answers: the same in training, in scoring and in use. */
+/** The ids a model sees before it answers: the same in training, in scoring and in use. `thinking`: see openConversation. */
 import type { Message } from '../protocol/data';
 import { openConversation } from './conversation';
 import type { ChatTemplate } from './template';
@@ -8,8 +8,10 @@ export function promptIds(
   tokenizer: ChatTokenizer,
   template: ChatTemplate | null,
   messages: readonly Message[],
+  thinking?: boolean,
 ): Int32Array {
-  return Int32Array.from(openConversation(tokenizer, template, messages).promptIds(messages.length));
+  const conversation = openConversation(tokenizer, template, messages, null, thinking);
+  return Int32Array.from(conversation.promptIds(messages.length));
 }
 
 /** The same as text, for showing. */

@@ -11,7 +11,7 @@ import type {
   SelfTestCheck,
   SelfTestReport,
 } from './benchmark';
-import type { ChatAssets, Message, PackedRows, TrainingData, EvalRow } from './data';
+import type { ChatAssets, EvalRow, Manner, Message, PackedRows, TrainingData } from './data';
 import type { Verdict } from './detours';
 import type { Failure, Plan, RunEvent, FinishReason, Evaluated, StepReport } from './events';
 import type { Losses, ModelsApi } from './models';
@@ -145,6 +145,10 @@ export interface AdapterSummary {
   origin: 'trained' | 'imported';
   bestLoss: number | null;
   runId: string | null;
+  /** What was noticed when it was taken in from files, as sentences; absent where nothing was. */
+  notes?: string[];
+  /** How it was asked in training; absent where that is not known. */
+  manner?: Manner;
 }
 
 export interface SamplingOptions {
@@ -156,6 +160,8 @@ export interface SamplingOptions {
 }
 
 export interface AnswerRequest {
+  /** How the question is put; absent: in the chat template. */
+  manner?: Manner;
   modelId: string;
   /** null: the base model. */
   adapterId: string | null;

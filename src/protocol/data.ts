@@ -63,4 +63,16 @@ export interface TrainingData {
   /** True when `test` holds the validation rows. */
   testIsValidation: boolean;
   split: { rule: string; seed: number; train: number; validation: number; test: number };
+  /** How its rows ask; absent in runs of an older version. */
+  manner?: Manner;
+}
+
+/** How rows ask, so that what was learned from them is asked for in the same way. */
+export interface Manner {
+  /** chat: in the model's chat template. completion, text: the words as they stand. */
+  kind: 'chat' | 'completion' | 'text';
+  /** The system text that most rows have; null where they have none, or different ones. */
+  system: string | null;
+  /** Most rows hold reasoning, so that the template leaves it to the model. */
+  thinking: boolean;
 }

@@ -89,7 +89,7 @@ export type RunEvent =
   | {
       type: 'finished';
       reason: FinishReason;
-      /** null after training all weights: then `modelId` names the new model. */
+      /** null after training all weights: then `modelId` names the new model. Both are missing where no step was done. */
       adapterId: string | null;
       modelId?: string;
       best: Evaluated | null;

@@ -1,5 +1,5 @@
 /** One question to the base and to the tuned model, answers side by side as they are written. */
-import type { Answer, SamplingOptions, TrainerApi } from '../protocol/apis';
+import type { Answer, AnswerRequest, SamplingOptions, TrainerApi } from '../protocol/apis';
 import type { Message } from '../protocol/data';
 import type { Failure } from '../protocol/events';
 import { failureFrom } from './failure';
@@ -28,16 +28,20 @@ export class AnswersState {
 
   constructor(private readonly remote: TrainerApi) {}
 
-  /** The GPU writes one answer at a time: the base model first, then the same question with the adapter. */
-  async ask(modelId: string, adapterId: string | null, messages: Message[]): Promise<void> {
+  /** The GPU writes one answer at a time: the base model first, then the same question, put the same way, with the adapter. */
+  async ask(
+    { modelId, adapterId, manner }: Pick<AnswerRequest, 'modelId' | 'adapterId' | 'manner'>,
+    messages: Message[],
+  ): Promise<void> {
     if (this.busy) return;
     this.busy = true;
     this.#cancelled = false;
     this.asked = messages.findLast((message) => message.role === 'user')?.content ?? null;
     this.base.reset('waiting');
     this.tuned.reset(adapterId === null ? 'empty' : 'waiting');
-    await this.#fill(this.base, modelId, null, messages);
-    if (adapterId !== null && !this.#cancelled) await this.#fill(this.tuned, modelId, adapterId, messages);
+    const asked = { modelId, messages, ...(manner && { manner }) };
+    await this.#fill(this.base, { ...asked, adapterId: null });
+    if (adapterId !== null && !this.#cancelled) await this.#fill(this.tuned, { ...asked, adapterId });
     if (this.#cancelled && this.tuned.phase === 'waiting') this.tuned.reset('empty');
     this.busy = false;
   }
@@ -48,9 +52,9 @@ export class AnswersState {
     await this.remote.cancel();
   }
 
-  async #fill(column: Column, modelId: string, adapterId: string | null, messages: Message[]): Promise<void> {
+  async #fill(column: Column, asked: Omit<AnswerRequest, 'sampling'>): Promise<void> {
     let over = false;
-    const request = { modelId, adapterId, messages, sampling: $state.snapshot(this.sampling) };
+    const request = { ...asked, sampling: $state.snapshot(this.sampling) };
     try {
       const result = await this.remote.answer(request, (piece) => {
         // A last piece may arrive after the whole answer has.

@@ -54,6 +54,8 @@ export class Elsewhere {
         this.#forget();
         return;
       case 'training':
+        // one tab trains; another may have said so while it asked for the lock
+        if (this.#mine !== null) return;
         this.run = message;
         if (this.#timer !== null) clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.#forget(), SILENCE);

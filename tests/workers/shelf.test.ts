@@ -42,6 +42,7 @@ function shelfWith(origin: ModelSummary['origin']): Shelf {
   } as unknown as OpenModel;
   const library = {
     use: (_id: string, _format: string, work: (model: OpenModel) => unknown) => work(model),
+    files: async () => model,
   } as unknown as Library;
   return new Shelf(db, new RunBook(db), library);
 }
@@ -144,6 +145,22 @@ it('what could not be stored because the database was closed is listed and hande
   expect([stored, said]).toEqual([false, ['warning']]);
   expect((await shelf.list()).map(({ id }) => id)).toEqual(['shop']);
   expect((await shelf.hand('shop', answering)).note).toContain('Without run.json');
+});
+
+it('an adapter that names another base is taken in with a word about it, and without a loss measured there', async () => {
+  const shelf = shelfWith({ repository: 'Qwen/Qwen2.5-0.5B', commit });
+  const take = (baseName: string) => {
+    const { config, weights } = writePeft(qwen.adapter('lora'), { name: baseName, revision: null });
+    const text = new TextEncoder().encode(config);
+    return shelf.take('kept', [
+      { name: 'adapter_config.json', bytes: text.buffer },
+      { name: 'adapter_model.safetensors', bytes: weights.buffer },
+    ]);
+  };
+  const other = await take('meta-llama/Llama-3.2-1B');
+  expect(other.notes?.[0]).toContain('trained on meta-llama/Llama-3.2-1B, not on Qwen2.5-0.5B');
+  for (const same of ['unsloth/Qwen2.5-0.5B', '/models/qwen2.5-0.5b', 'Qwen2.5-0.5B-Instruct'])
+    expect((await take(same)).notes).toBeUndefined();
 });
 
 it('with nothing else to show, a closed database is an error', async () => {

@@ -29,6 +29,9 @@ export const reasons: Record<FinishReason, string> = {
     'Ended early: a gradient was no longer a finite number. The best adapter up to there is kept; try a lower learning rate.',
 };
 
+/** In the place of a reason where no step was done. */
+export const NOTHING = 'Stopped before the first step: nothing was learned, and nothing is kept.';
+
 export const memoryParts: Record<MemoryPart['part'], { label: string; explain: string }> = {
   weights: { label: 'Base weights', explain: 'The frozen model.' },
   adapter: { label: 'Adapter', explain: 'What is trained, and its gradients.' },

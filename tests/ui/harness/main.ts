@@ -62,7 +62,9 @@ if (lesson !== undefined && ['running', 'finished', 'failed'].includes(show)) {
   if (show !== 'running') trainer.end();
   if (show !== 'running') await over;
   if (show === 'finished')
-    await session.answers.ask('tiny-llama', 'a1', [{ role: 'user', content: lesson.question }]);
+    await session.answers.ask({ modelId: 'tiny-llama', adapterId: 'a1' }, [
+      { role: 'user', content: lesson.question },
+    ]);
 }
 if (show === 'downloading') {
   void session.download({ repository: facts.repository, revision: 'main' }, 'q4');
