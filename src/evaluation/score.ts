@@ -16,6 +16,9 @@ export interface AnsweredRow {
   tuned: string;
 }
 
+/** Reasoning before an answer: not compared, since a right answer may be thought of otherwise. One that never ends is all there is. */
+const REASONING = /^\s*<think>[\s\S]*?<\/think>\s*/;
+
 /** How the answers came about: `seconds` is how long it took; the rest as in Scores. */
 export type Answering = Pick<Scores, 'seconds' | 'left' | 'limit' | 'cut'>;
 
@@ -26,25 +29,35 @@ export function scoreAnswers(
   form: MatchForm = 'trimmed',
 ): Scores {
   if (rows.length === 0) throw new Error('There is nothing to score: 0 held-out rows, 1 is needed.');
-  const scored = rows.map((row): ScoredRow => ({
-    ...row,
-    baseRight: exactMatch(row.base, row.reference, form),
-    tunedRight: exactMatch(row.tuned, row.reference, form),
+  const reasoned = rows.some(({ reference }) => REASONING.test(reference));
+  const said = (text: string) => (reasoned ? text.replace(REASONING, '') : text);
+  const compared = rows.map((row) => ({
+    reference: said(row.reference),
+    base: said(row.base),
+    tuned: said(row.tuned),
   }));
+  const scored = rows.map((row, index): ScoredRow => {
+    const { base, tuned, reference } = compared[index] ?? row;
+    return {
+      ...row,
+      baseRight: exactMatch(base, reference, form),
+      tunedRight: exactMatch(tuned, reference, form),
+    };
+  });
   const baseRight = scored.filter((row) => row.baseRight).length;
   const tunedRight = scored.filter((row) => row.tunedRight).length;
   const fixed = scored.filter((row) => !row.baseRight && row.tunedRight).length;
   const broken = scored.filter((row) => row.baseRight && !row.tunedRight).length;
   const pValue = mcnemarExact(fixed, broken);
   return {
-    metric: matchSignature(form),
+    metric: `${matchSignature(form)}${reasoned ? '|think:cut' : ''}`,
     base: proportion(baseRight, rows.length),
     tuned: proportion(tunedRight, rows.length),
     fixed,
     broken,
     pValue,
     verdict: verdict({ rows: rows.length, baseRight, tunedRight, fixed, broken, pValue }),
-    others: secondaryScores(rows),
+    others: secondaryScores(compared),
     rows: scored,
     ...answering,
   };

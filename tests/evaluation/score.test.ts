@@ -44,6 +44,23 @@ describe('scoring two sets of answers', () => {
     );
   });
 
+  it('compares what follows the reasoning where the data reasons', () => {
+    const thought = {
+      ...row('<think>no idea</think>no', '<think>\nother thoughts\n</think>\n\nyes'),
+      reference: '<think>so</think>yes',
+    };
+    const endless = { ...thought, tuned: '<think>yes' };
+    const scores = scoreAnswers([thought, endless], answering);
+    expect(scores.rows.map(({ baseRight, tunedRight }) => [baseRight, tunedRight])).toEqual([
+      [false, true],
+      [false, false],
+    ]);
+    expect(scores.metric).toBe('em|norm:trimmed|refs:max|v:1|think:cut');
+    expect(scores.rows[0]?.tuned).toContain('other thoughts');
+    // without reasoning in the data a think block is part of the answer
+    expect(scoreAnswers([{ ...thought, reference: 'yes' }], answering).tuned.right).toBe(0);
+  });
+
   it('refuses an empty set', () => {
     expect(() => scoreAnswers([], answering)).toThrow('0 held-out rows');
   });
