@@ -6,7 +6,7 @@ import { fieldNotes } from '../protocol/settingNotes';
 import { defaultSettings, parseSettings, settingsSchema, type Settings } from '../protocol/settings';
 import { suitedFormat } from '../protocol/suitedFormat';
 import type { WeightFormat } from '../protocol/weightFormats';
-import type { Milliseconds } from '../units';
+import type { Milliseconds, Tokens } from '../units';
 
 export type Field = keyof Settings;
 /** What stands in the form: an emptied number box is null. */
@@ -24,13 +24,16 @@ export class FormState {
   baseName: string | null = $state(null);
   /** The form the chosen model is kept in, where it can be trained in no other. */
   keptFormat: WeightFormat | null = $state(null);
+  /** Tokens that the chosen model reads at most; null while none is chosen. */
+  #reads: Tokens | null = $state(null);
   #suited: WeightFormat = defaultSettings.weightFormat;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #edited = new SvelteSet<Field>();
 
   #parsed = $derived(v.safeParse(settingsSchema, $state.snapshot(this.draft)));
+  #tooLong = $derived(this.#reads !== null && (this.draft.sequenceLength ?? 0) > this.#reads);
   /** The settings, or null while a field is wrong. */
-  settings: Settings | null = $derived(this.#parsed.success ? this.#parsed.output : null);
+  settings: Settings | null = $derived(this.#parsed.success && !this.#tooLong ? this.#parsed.output : null);
   errors: Partial<Record<Field, string>> = $derived.by(() => {
     const found: Partial<Record<Field, string>> = {};
     for (const issue of this.#parsed.issues ?? []) {
@@ -38,6 +41,8 @@ export class FormState {
       if (typeof key === 'string' && isField(key))
         found[key] ??= sentence(key, this.draft[key], issue.message);
     }
+    if (this.#tooLong)
+      found.sequenceLength ??= `The chosen model reads ${this.#reads?.toLocaleString('en-US')} tokens at most.`;
     return found;
   });
   changed: Field[] = $derived(
@@ -71,8 +76,16 @@ export class FormState {
     for (const field of this.changed) if (field !== 'weightFormat') this.#edited.add(field);
   }
 
-  /** The weight format follows the model: the one it is kept in, else what its size suits unless the person chose. */
-  suit({ weightFormat, parameters }: Pick<ModelSummary, 'weightFormat' | 'parameters'>): void {
+  /**
+   * What the chosen model asks of the settings: the weight format is the one it is kept in, else what its size suits unless the person
+   * chose; sequences are no longer than it reads.
+   */
+  suit({
+    weightFormat,
+    parameters,
+    contextLength,
+  }: Pick<ModelSummary, 'weightFormat' | 'parameters' | 'contextLength'>): void {
+    this.#reads = contextLength;
     this.keptFormat = weightFormat;
     this.#suited = weightFormat ?? suitedFormat(parameters);
     if (weightFormat !== null) this.#edited.delete('weightFormat');

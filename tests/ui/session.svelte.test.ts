@@ -256,13 +256,22 @@ describe('a model that arrives', () => {
     session.form.suit(kept);
     expect(session.form.settings?.weightFormat).toBe('q4');
     expect(session.form.keptFormat).toBe('q4');
-    session.form.suit({ weightFormat: null, parameters: 1e6 });
+    session.form.suit({ weightFormat: null, parameters: 1e6, contextLength: 512 });
     expect(session.form.settings?.weightFormat).toBe('f16');
-    session.form.suit({ weightFormat: null, parameters: 1.2e9 });
+    session.form.suit({ weightFormat: null, parameters: 1.2e9, contextLength: 512 });
     expect(session.form.settings?.weightFormat).toBe('q4');
     session.form.put('weightFormat', 'q8');
-    session.form.suit({ weightFormat: null, parameters: 3e9 });
+    session.form.suit({ weightFormat: null, parameters: 3e9, contextLength: 512 });
     expect(session.form.settings?.weightFormat).toBe('q8');
+  });
+
+  it('sequences longer than it reads are an error at their field', () => {
+    session.form.suit({ weightFormat: null, parameters: 1e6, contextLength: 512 });
+    session.form.put('sequenceLength', 1024);
+    expect(session.form.settings).toBeNull();
+    expect(session.form.errors.sequenceLength).toBe('The chosen model reads 512 tokens at most.');
+    session.form.suit({ weightFormat: null, parameters: 1e6, contextLength: 1024 });
+    expect(session.form.settings?.sequenceLength).toBe(1024);
   });
 
   it('a change that makes it fit is made in the form', () => {
