@@ -87,7 +87,7 @@ export class Answering {
   ): Promise<Scores> {
     const started = performance.now();
     const { tokenizer } = model.format;
-    const tokensOf = (answer: string) => tokenizer.encodeText(answer).length;
+    const tokensOf = (answer: string) => tokenizer.encodeAnswerAfter('', answer).length;
     const { rows, left } = answerable(request.rows, tokensOf, model.config.contextLength);
     if (rows.length === 0)
       throw new BadRequest(

@@ -56,7 +56,7 @@ class PlainConversation implements Conversation {
 
   answer(turn: number): WrittenAnswer {
     const content = this.messages[turn]?.content ?? '';
-    const ids = this.tokenizer.encodeTextAfter(this.promptText(turn), `\n${content}`);
+    const ids = this.tokenizer.encodeAnswerAfter(this.promptText(turn), `\n${content}`);
     return { ids: endWith(ids, this.endId), tail: [] };
   }
 }

@@ -28,7 +28,7 @@ export function maskLesson(format: ChatFormat, lesson: Lesson, rule: MaskRule): 
       const { tokenizer, plainEndId } = format;
       const end = plainEndId === null ? [] : [plainEndId];
       return [
-        masked([...tokenizer.prefixIds, ...tokenizer.encodeText(lesson.text), ...end], [[0, Infinity]]),
+        masked([...tokenizer.prefixIds, ...tokenizer.encodeAnswerAfter('', lesson.text), ...end], [[0, Infinity]]),
       ];
     }
     default:
@@ -46,7 +46,7 @@ export function completionIds(
   return {
     prompt: [...tokenizer.prefixIds, ...tokenizer.encodeText(prompt)],
     completion: [
-      ...tokenizer.encodeTextAfter(prompt, completion),
+      ...tokenizer.encodeAnswerAfter(prompt, completion),
       ...(plainEndId === null ? [] : [plainEndId]),
     ],
   };

@@ -59,9 +59,9 @@ export class ChatTokenizer {
     return this.#encode(this.guard(text));
   }
 
-  /** A text of a person that goes on after `before` without a break. */
-  encodeTextAfter(before: string, text: string): number[] {
-    return this.encodeAfter(before, this.guard(text));
+  /** What the model is to write after `before`, without a break: marks such as `<think>` keep their meaning. */
+  encodeAnswerAfter(before: string, text: string): number[] {
+    return this.encodeAfter(before, this.guard(text, true));
   }
 
   /** What a template printed: special tokens are recognised where they are not guarded, none are added. */

@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { maskLesson, type MaskedRow } from '../../src/chat/mask';
 import { viewRows } from '../../src/chat/view';
 import { promptIds } from '../../src/chat/prompt';
-import type { ChatFormat } from '../../src/chat/format';
+import { openFormat, type ChatFormat } from '../../src/chat/format';
 import type { Lesson } from '../../src/dataset/example';
 import type { Message } from '../../src/protocol/data';
-import { fixtureFormat, withTemplate } from './assets';
+import { fixtureAssets, fixtureFormat, withTemplate } from './assets';
 
 interface Batch {
   rows: Record<string, unknown>[];
@@ -133,6 +133,25 @@ describe('turns', () => {
     const row = only(maskLesson(format, chat(messages), 'assistant'));
     expect(learnedSpans(row).length).toBe(1);
     expect(format.tokenizer.decode(row.ids.filter((_, t) => row.learn[t] === 1))).toBe('\nD.<|im_end|>');
+  });
+
+  it('a mark of the answer keeps its meaning in completions and texts, and stays letters in a prompt', () => {
+    const assets = fixtureAssets('qwen3');
+    const file = assets.tokenizer as { added_tokens: { id: number; content: string; special: boolean }[] };
+    // as Qwen3 has it: a token of its own, but none that is left out of an answer
+    const added_tokens = file.added_tokens.map((token) =>
+      token.content === '<|fim_pad|>' ? { ...token, content: '<think>', special: false } : token,
+    );
+    const format = openFormat({ ...assets, tokenizer: { ...file, added_tokens } });
+    const mark = format.tokenizer.idOf('<think>');
+    const idsOf = (lesson: Lesson) => Array.from(only(maskLesson(format, lesson, 'assistant')).ids);
+    const counted = (lesson: Lesson) => idsOf(lesson).filter((id) => id === mark).length;
+    expect(counted({ kind: 'completion', prompt: 'a <think> b', completion: '<think>c' })).toBe(1);
+    expect(counted({ kind: 'text', text: 'a <think> b <think>' })).toBe(2);
+    // one that is left out of answers stays letters wherever a person wrote it
+    const end = format.tokenizer.idOf('<|im_end|>');
+    const ids = idsOf({ kind: 'completion', prompt: 'a', completion: 'b<|im_end|>c' });
+    expect(ids.filter((id) => id === end).length).toBe(format.plainEndId === end ? 1 : 0);
   });
 
   it('a template that prints earlier answers otherwise gives a row for each answer', () => {

@@ -65,7 +65,7 @@ describe('golden encodings', () => {
       const tokenizer = open('mistral_v3');
       const whole = tokenizer.encodeText('The capital of France is Paris.');
       const head = tokenizer.encodeText('The capital of France is');
-      expect([...head, ...tokenizer.encodeTextAfter('The capital of France is', ' Paris.')]).toEqual(whole);
+      expect([...head, ...tokenizer.encodeAnswerAfter('The capital of France is', ' Paris.')]).toEqual(whole);
       // After a mark the section is new, and the reference puts a word-start there.
       const marked = tokenizer.encodeTemplate('[INST] Hi[/INST] Hello</s>');
       const prompt = tokenizer.encodeTemplate('[INST] Hi[/INST]');
