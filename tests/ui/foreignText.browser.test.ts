@@ -7,7 +7,7 @@ import App from '../../src/ui/App.svelte';
 import { fakeDataset, FakeTrainer, ok } from './fakes';
 import { screen } from './mountable';
 import { report } from './samples/data';
-import { adapter } from './samples/run';
+import { adapter, run } from './samples/run';
 import { scores } from './samples/scores';
 
 const question = 'أين القطة؟';
@@ -53,3 +53,38 @@ it('Arabic questions and answers are laid out right to left, the page around the
   const [, asked, wanted, , tuned] = cells.elements().map((cell) => getComputedStyle(cell).direction);
   expect({ asked, wanted, tuned }).toEqual({ asked: 'rtl', wanted: 'ltr', tuned: 'rtl' });
 });
+
+const file = `${'a'.repeat(200)}.jsonl`;
+const name = 'b'.repeat(120);
+const named = { ...adapter, name, modelName: 'c'.repeat(80) };
+
+it.each(['#/data', '#/train', '#/try', '#/adapters', '#/', '#/storage'])(
+  '%s with names that are long and have no space fits a 390 px screen',
+  async (hash) => {
+    const trainer = new FakeTrainer();
+    trainer.kept = [named, { ...named, id: 'a2', runId: null }];
+    trainer.known = [{ ...run, name, status: 'unfinished' }];
+    const dataset = fakeDataset({ open: async () => ok({ ...report, name: file }) });
+    const { session, props } = screen(trainer, dataset);
+    await page.viewport(390, 800);
+    location.hash = hash;
+    await render(App, props);
+    await session.load();
+    await session.openFile(new File(['x'], file));
+    const over = session.train();
+    await expect.poll(() => trainer.calls).toContain('train');
+    const wide = (): number => document.documentElement.scrollWidth;
+    expect(wide()).toBeLessThanOrEqual(390);
+    trainer.say({
+      ...{ type: 'finished', reason: 'completed', adapterId: 'a2' },
+      ...{ best: null, peakBytes: 1, seconds: 1 },
+    });
+    trainer.end();
+    await over;
+    for (const details of document.querySelectorAll('details')) details.open = true;
+    expect(wide()).toBeLessThanOrEqual(390);
+    await session.adapters.remove('a1');
+    await expect.poll(wide).toBeLessThanOrEqual(390);
+    await page.viewport(1280, 800);
+  },
+);
