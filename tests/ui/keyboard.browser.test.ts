@@ -39,10 +39,16 @@ it('the whole main job is done with keys alone', async () => {
   await userEvent.keyboard(' ');
   await expect.element(page.getByTestId('run-phase')).toHaveAttribute('data-phase', 'running');
 
+  await reach('train-pause');
+  await userEvent.keyboard('{Enter}');
+  await expect.element(page.getByTestId('train-resume')).toHaveFocus();
+  await userEvent.keyboard('{Enter}');
+  await expect.element(page.getByTestId('train-pause')).toHaveFocus();
   await reach('train-stop');
   await userEvent.keyboard('{Enter}');
   await userEvent.keyboard('{Enter}');
   expect(trainer.calls.filter((call) => call === 'stop')).toHaveLength(1);
+  await expect.element(page.getByRole('heading', { name: /^Turn sentences into records/ })).toHaveFocus();
   trainer.kept = [adapter];
   trainer.say({ type: 'finished', reason: 'stopped', adapterId: 'a1', best: null, peakBytes: 1, seconds: 1 });
   trainer.end();
@@ -60,8 +66,17 @@ it('the whole main job is done with keys alone', async () => {
   await reach('adapter-download');
   await userEvent.keyboard('{Tab}{Tab}{Enter}');
   await expect.element(page.getByLabelText('Name')).toHaveFocus();
-  await userEvent.keyboard('Records{Enter}');
+  await userEvent.keyboard('Lost{Escape}');
+  await expect.element(page.getByRole('heading', { name: adapter.name })).toBeVisible();
+  await expect.element(page.getByRole('button', { name: 'Rename' })).toHaveFocus();
+  await userEvent.keyboard('{Enter}Records{Enter}');
   await expect.element(page.getByRole('heading', { name: 'Records' })).toBeVisible();
+  await expect.element(page.getByRole('button', { name: 'Rename' })).toHaveFocus();
+
+  await userEvent.keyboard('{Tab}{Enter}');
+  await expect.element(page.getByTestId('adapter-undo')).toHaveFocus();
+  await userEvent.keyboard('{Enter}');
+  await expect.element(page.getByRole('heading', { name: 'Adapters', exact: true })).toHaveFocus();
 });
 
 it('a model is looked at, fetched, paused and deleted with keys alone', async () => {
