@@ -12,6 +12,8 @@ export type Field = keyof Settings;
 /** What stands in the form: an emptied number box is null. */
 export type Draft = { [K in Field]: Settings[K] extends number ? number | null : Settings[K] };
 
+type Issue = v.InferIssue<typeof settingsSchema>;
+
 const KEY = 'loratory.settings';
 /** Quiet time after the last edit before the form is kept. */
 const SAVE_AFTER: Milliseconds = 300;
@@ -36,10 +38,10 @@ export class FormState {
   settings: Settings | null = $derived(this.#parsed.success && !this.#tooLong ? this.#parsed.output : null);
   errors: Partial<Record<Field, string>> = $derived.by(() => {
     const found: Partial<Record<Field, string>> = {};
+    // the tighter of two limits comes last
     for (const issue of this.#parsed.issues ?? []) {
       const key = issue.path?.[0]?.key;
-      if (typeof key === 'string' && isField(key))
-        found[key] ??= sentence(key, this.draft[key], issue.message);
+      if (typeof key === 'string' && isField(key)) found[key] = sentence(key, this.draft[key], issue);
     }
     if (this.#tooLong)
       found.sequenceLength ??= `The chosen model reads ${this.#reads?.toLocaleString('en-US')} tokens at most.`;
@@ -140,8 +142,12 @@ function copy(settings: Settings): Settings {
   return { ...settings, targets: [...settings.targets] };
 }
 
+function limit({ requirement }: { requirement: number }): string {
+  return requirement.toLocaleString('en');
+}
+
 /** Names the field's limits and what was entered; the schema's own message only where there are no limits. */
-function sentence(field: Field, value: Draft[Field], message: string): string {
+function sentence(field: Field, value: Draft[Field], issue: Issue): string {
   const note = fieldNotes[field];
   if (value === null) return `${note.label} is empty. Enter a number or go back to the default.`;
   if (field === 'targets') return 'Choose at least one layer.';
@@ -149,5 +155,10 @@ function sentence(field: Field, value: Draft[Field], message: string): string {
     return `${JSON.stringify(value)} is not allowed: it must be a multiple of 32 between 32 and 8,192.`;
   if (typeof value === 'number' && !Number.isInteger(value) && note.step === 1)
     return `${value} is not a whole number.`;
-  return `${JSON.stringify(value)} is not allowed: ${message}`;
+  const given = JSON.stringify(value);
+  if (issue.type === 'min_value') return `${given} is too small: ${limit(issue)} is the least.`;
+  if (issue.type === 'max_value') return `${given} is too large: ${limit(issue)} is the most.`;
+  if (issue.type === 'gt_value') return `${given} is too small: it must be more than ${limit(issue)}.`;
+  if (issue.type === 'lt_value') return `${given} is too large: it must be less than ${limit(issue)}.`;
+  return `${given} is not allowed: ${issue.message}`;
 }

@@ -207,6 +207,19 @@ describe('the form', () => {
     session.form.reset('sequenceLength');
     expect(session.form.settings?.sequenceLength).toBe(256);
   });
+
+  it.each([
+    ['rank', 0, '0 is too small: 1 is the least.'],
+    ['epochs', 4000, '4000 is too large: 1,000 is the most.'],
+    ['learningRate', 0, '0 is too small: it must be more than 0.'],
+    ['beta1', 1, '1 is too large: it must be less than 1.'],
+    ['dropout', 2, '2 is too large: 0.5 is the most.'],
+    ['rank', 1.5, '1.5 is not a whole number.'],
+    ['rank', null, 'Rank is empty. Enter a number or go back to the default.'],
+  ] as const)('says what is wrong with %s %s in plain words', (field, value, words) => {
+    session.form.put(field, value);
+    expect(session.form.errors[field]).toBe(words);
+  });
 });
 
 it('two files opened in a row: the later one stays', async () => {
