@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { page } from 'vitest/browser';
 import { lessons } from './samples/data';
 import { verdict } from './samples/benchmark';
-import { plan, steps } from './samples/run';
+import { plan, run, steps } from './samples/run';
 import { show } from './states';
 
 it('a run: step, loss and held-out loss as text and as bare numbers', async () => {
@@ -14,6 +14,21 @@ it('a run: step, loss and held-out loss as text and as bare numbers', async () =
   const loss = document.querySelector('[data-testid=run-loss]')?.getAttribute('data-loss');
   expect(Number(loss)).toBe(steps(30).at(-1)?.loss);
   expect(document.title).toMatch(/^50% · loss \d\.\d\d · Loratory$/);
+});
+
+it('the first run: not called none while it goes, and listed when it is over', async () => {
+  const { session, trainer } = await show('fresh', '#/train');
+  const list = page.getByTestId('run-list');
+  await expect.element(list).toHaveTextContent('None yet.');
+  const [lesson] = session.lessons.list;
+  if (lesson) void session.trainLesson(lesson);
+  await expect.poll(() => trainer.calls).toContain('train');
+  await expect.element(list).toHaveTextContent('None but the one above.');
+  trainer.known = [run];
+  trainer.say({ type: 'planned', runId: run.id, plan });
+  trainer.say({ type: 'finished', reason: 'stopped', adapterId: null, best: null, peakBytes: 1, seconds: 1 });
+  trainer.end();
+  await expect.element(list).toHaveTextContent(run.name);
 });
 
 it('what is waited for before the first step, in words and numbers', async () => {
