@@ -37,5 +37,5 @@ export function screen(trainer = new FakeTrainer(), dataset = fakeDataset()) {
     elsewhere: new Elsewhere(channel),
     update: new Update(),
   };
-  return { trainer, session, channel, props };
+  return { trainer, dataset, session, channel, props };
 }

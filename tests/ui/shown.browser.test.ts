@@ -16,6 +16,23 @@ it('a run: step, loss and held-out loss as text and as bare numbers', async () =
   expect(document.title).toMatch(/^50% · loss \d\.\d\d · Loratory$/);
 });
 
+it('rows that cannot be prepared cannot be trained on, until something is changed that mends it', async () => {
+  const { session, dataset } = await show('opened', '#/train');
+  await expect.element(page.getByTestId('train-start')).toBeEnabled();
+  const { prepare } = dataset;
+  dataset.prepare = async () => ({
+    ok: false,
+    failure: { kind: 'bad-input', message: 'Three rows are needed at least; this file has two.' },
+  });
+  session.form.put('sequenceLength', 64);
+  await expect.element(page.getByRole('alert')).toHaveTextContent('Three rows are needed');
+  await expect.element(page.getByTestId('train-start')).toBeDisabled();
+  await expect.element(page.getByText('the reason stands above')).toBeVisible();
+  dataset.prepare = prepare;
+  session.form.put('sequenceLength', 96);
+  await expect.element(page.getByTestId('train-start')).toBeEnabled();
+});
+
 it('the first run: not called none while it goes, and listed when it is over', async () => {
   const { session, trainer } = await show('fresh', '#/train');
   const list = page.getByTestId('run-list');
