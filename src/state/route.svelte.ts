@@ -1,6 +1,16 @@
 /** Where the person is: the part of the address after #/. The fragment never reaches a server. */
 export const pages = ['start', 'models', 'data', 'train', 'try', 'adapters', 'storage', 'benchmark'] as const;
 export type Page = (typeof pages)[number];
+export const pageNames: Record<Page, string> = {
+  start: 'Start',
+  models: 'Models',
+  data: 'Data',
+  train: 'Train',
+  try: 'Try',
+  adapters: 'Adapters',
+  storage: 'Storage',
+  benchmark: 'Benchmark',
+};
 
 /** The address of the Train page with a settings link to review; see `link/settingsLink.ts`. */
 export const trainWith = (fragment: string): string => `#/train?with=${fragment}`;

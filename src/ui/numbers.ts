@@ -19,6 +19,12 @@ export function percent(share: number): string {
   return `${value.toFixed(value === 0 || value === 100 || value >= 10 ? 0 : 1)}\u00a0%`;
 }
 
+/** How much of something is done, in whole percents: 100 only when all of it is. */
+export function percentDone(share: number): string {
+  // 29 of 100 must not become 28 by the last bit of the product
+  return `${Math.floor(share * 100 + 1e-9)}\u00a0%`;
+}
+
 export function bytes(value: Bytes): string {
   if (value < 1024) return `${count(value)}\u00a0B`;
   const units = ['KiB', 'MiB', 'GiB'];

@@ -1,6 +1,7 @@
 /** What stands on the pages: numbers, words and ways out, as a person reads them. */
 import { expect, it } from 'vitest';
 import { page } from 'vitest/browser';
+import { pages } from '../../src/state/route.svelte';
 import { lessons } from './samples/data';
 import { verdict } from './samples/benchmark';
 import { plan, run, steps } from './samples/run';
@@ -13,7 +14,7 @@ it('a run: step, loss and held-out loss as text and as bare numbers', async () =
   await expect.element(page.getByTestId('run-phase')).toHaveAttribute('data-phase', 'running');
   const loss = document.querySelector('[data-testid=run-loss]')?.getAttribute('data-loss');
   expect(Number(loss)).toBe(steps(30).at(-1)?.loss);
-  expect(document.title).toMatch(/^50% · loss \d\.\d\d · Loratory$/);
+  expect(document.title).toMatch(/^50\u00a0% · loss \d\.\d\d · Train · Loratory$/);
 });
 
 it('rows that cannot be prepared cannot be trained on, until something is changed that mends it', async () => {
@@ -46,6 +47,24 @@ it('the first run: not called none while it goes, and listed when it is over', a
   trainer.say({ type: 'finished', reason: 'stopped', adapterId: null, best: null, peakBytes: 1, seconds: 1 });
   trainer.end();
   await expect.element(list).toHaveTextContent(run.name);
+});
+
+it('the title names the page', async () => {
+  await show('fresh', '#/');
+  expect(document.title).toBe('Start · Loratory');
+  for (const page of pages.slice(1)) {
+    location.hash = `#/${page}`;
+    await expect.poll(() => document.title.toLowerCase()).toBe(`${page} · loratory`);
+    expect(document.title.startsWith(document.querySelector('h1')?.textContent ?? '?')).toBe(true);
+  }
+});
+
+it('title and header say the same of a run: never more than is done', async () => {
+  const { trainer } = await show('running', '#/data');
+  const [report] = steps(1);
+  if (report) trainer.say({ type: 'step', report: { ...report, step: 55, steps: 400 } });
+  await expect.poll(() => document.title).toMatch(/^13\u00a0% .* Data · Loratory$/);
+  await expect.element(page.getByRole('link', { name: 'Train' })).toHaveTextContent('13 %');
 });
 
 it('what is waited for before the first step, in words and numbers', async () => {
@@ -206,7 +225,7 @@ it('a download: share, rate and time left as text, in the title, and the way to 
   const row = page.getByTestId('download').first();
   await expect.element(row).toHaveTextContent('408 MiB of 949 MiB · 11 MiB/s · about 50 s left');
   await expect.element(page.getByTestId('download-pause')).toBeEnabled();
-  expect(document.title).toBe('42% · Qwen2.5-0.5B-Instruct · Loratory');
+  expect(document.title).toBe('42\u00a0% · Qwen2.5-0.5B-Instruct · Models · Loratory');
   await expect.element(page.getByTestId('unfinished')).toHaveTextContent('Go on at 59 %');
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readCurve } from '../../src/guide/curve';
 import { segments, visible } from '../../src/ui/data/segments';
 import { lossesInWords } from '../../src/ui/models/words';
-import { bytes, chance, duration, percent, rate } from '../../src/ui/numbers';
+import { bytes, chance, duration, percent, percentDone, rate } from '../../src/ui/numbers';
 import { kindOf, pasted } from '../../src/ui/shell/files';
 import { layersInWords } from '../../src/ui/train/words';
 import { sortRows } from '../../src/ui/try/outcome';
@@ -34,6 +34,12 @@ describe('numbers', () => {
       '0',
     ]);
     expect([percent(0.016), percent(0.95), percent(1)]).toEqual(['1.6\u00a0%', '95\u00a0%', '100\u00a0%']);
+    expect([percentDone(0.29), percentDone(0.1375), percentDone(0.999), percentDone(1)]).toEqual([
+      '29\u00a0%',
+      '13\u00a0%',
+      '99\u00a0%',
+      '100\u00a0%',
+    ]);
     expect(chance(4e-16)).toBe('less than 0.001');
   });
 });

@@ -6,7 +6,7 @@ import { fieldNotes } from '../../protocol/settingNotes';
 import type { Settings } from '../../protocol/settings';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import type { Arriving } from '../../state/downloads.svelte';
-import { bytes, count, duration, percent, plural } from '../numbers';
+import { bytes, count, duration, percentDone, plural } from '../numbers';
 
 export const verdicts: Record<Verdict, { label: string; tone: 'good' | 'warn' | 'bad' }> = {
   fits: { label: 'Fits', tone: 'good' },
@@ -106,5 +106,5 @@ export function arrivalInWords(one: Arriving): string {
   const { etaSeconds } = progress;
   const left =
     etaSeconds === null ? '' : `, about ${duration(Math.max(1, Math.round(etaSeconds)) * 1000)} left`;
-  return `${one.name}: ${percent(Math.floor(100 * shareOf(one)) / 100)} is here${left}.`;
+  return `${one.name}: ${percentDone(shareOf(one))} is here${left}.`;
 }

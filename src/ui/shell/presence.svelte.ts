@@ -1,13 +1,15 @@
 /** How a run shows outside the page: tab title, wake lock, the question before leaving, and the two pause keys. */
+import { pageNames, type Route } from '../../state/route.svelte';
 import type { Session } from '../../state/session.svelte';
 import type { Elsewhere } from '../../state/elsewhere.svelte';
+import { percentDone } from '../numbers';
 
 /** Called once while the app's root component is set up. */
-export function followRun(session: Session, elsewhere: Elsewhere): void {
+export function followRun(session: Session, elsewhere: Elsewhere, route: Route): void {
   const { run, job } = session;
 
   $effect(() => {
-    document.title = titleOf(session);
+    document.title = [...standing(session), pageNames[route.page], 'Loratory'].join(' · ');
   });
 
   $effect(() => {
@@ -47,20 +49,19 @@ export function followRun(session: Session, elsewhere: Elsewhere): void {
   });
 }
 
-function titleOf({ run, scoring, downloads }: Session): string {
-  if (run.phase === 'failed') return 'Stopped · Loratory';
+/** What is under way, in the parts of a title. */
+function standing({ run, scoring, downloads }: Session): string[] {
+  if (run.phase === 'failed') return ['Stopped'];
   if (run.active && run.latest !== null) {
-    const paused = run.phase === 'paused' ? 'paused · ' : '';
-    return `${paused}${Math.floor(run.share * 100)}% · loss ${run.latest.loss.toFixed(2)} · Loratory`;
+    const paused = run.phase === 'paused' ? ['paused'] : [];
+    return [...paused, percentDone(run.share), `loss ${run.latest.loss.toFixed(2)}`];
   }
-  if (run.active) return 'Starting · Loratory';
-  if (scoring.phase === 'scoring') return `Scoring ${scoring.done} of ${scoring.of} · Loratory`;
+  if (run.active) return ['Starting'];
+  if (scoring.phase === 'scoring') return [`Scoring ${scoring.done} of ${scoring.of}`];
   const arriving = downloads.arriving[0];
-  if (arriving !== undefined) {
-    const share = downloads.share === null ? '' : `${Math.floor(downloads.share * 100)}% · `;
-    return `${share}${arriving.name.split('/').at(-1) ?? ''} · Loratory`;
-  }
-  return 'Loratory';
+  if (arriving === undefined) return [];
+  const name = arriving.name.split('/').at(-1) ?? '';
+  return downloads.share === null ? [name] : [percentDone(downloads.share), name];
 }
 
 /** Holds a wake lock; the browser drops it when the page is hidden, so it is taken again. Returns the way to end it. */
