@@ -105,6 +105,37 @@ it('scores: questions as they were asked, and on request as the model reads them
   await expect.element(rows).toHaveTextContent('<|im_start|>user Nina has six blue cups');
 });
 
+it('scoring: counted on the page, told to a screen reader seldom, and its verdict at once', async () => {
+  const { session, trainer } = await show('finished', '#/try');
+  const { score } = trainer;
+  let answered: (done: number) => void = () => undefined;
+  let end: () => void = () => undefined;
+  trainer.score = async (request, onProgress) => {
+    answered = (done) => onProgress(done, 120);
+    await new Promise<void>((resolve) => (end = resolve));
+    return score(request, () => undefined);
+  };
+  const told: string[] = [];
+  const listen = new MutationObserver(() => {
+    const said = [...document.querySelectorAll('[role=status]')].map((one) => one.textContent).join(' ');
+    if (said !== told.at(-1)) told.push(said);
+  });
+  listen.observe(document.body, { subtree: true, childList: true, characterData: true });
+  const over = session.score('a1');
+  await expect.element(page.getByRole('progressbar', { name: 'Scoring' })).toBeVisible();
+  for (let done = 1; done <= 6; done++) {
+    answered(done);
+    await expect
+      .element(page.getByText(`Asking both models: ${done.toString()} of 120 answers`))
+      .toBeVisible();
+  }
+  expect(told.filter((said) => said.includes('Scoring'))).toHaveLength(1);
+  end();
+  await over;
+  await expect.poll(() => told.at(-1)).toContain(session.scoring.scores?.verdict ?? '?');
+  listen.disconnect();
+});
+
 it('room for layers: how many, and a button that keeps them', async () => {
   const { session } = await show('opened', '#/train');
   await expect.element(page.getByTestId('room')).toHaveTextContent(/room to keep all \d+ layers/);
