@@ -307,3 +307,21 @@ it('forgetting everything shows the sizes and asks once more', async () => {
   await page.getByTestId('forget-keep').click();
   await expect.poll(() => document.querySelector('dialog')?.open).toBe(false);
 });
+
+it.each(['running', 'finished', 'downloading', 'failed'] as const)(
+  '%s: how things stand is not cut in the header of a 390 px screen',
+  async (state) => {
+    await page.viewport(390, 800);
+    const { session } = await show(state, '#/data');
+    if (session.scoring.scores !== null) {
+      const { scores } = session.scoring;
+      session.scoring.scores = { ...scores, tuned: { ...scores.tuned, right: 60, share: 1 } };
+      await expect.element(page.getByRole('link', { name: /100.%.right/ })).toBeVisible();
+    }
+    const cut = [...document.querySelectorAll('nav .standing')].filter(
+      (one) => one.scrollWidth > one.clientWidth,
+    );
+    expect(cut.map((one) => one.textContent)).toEqual([]);
+    await page.viewport(1280, 800);
+  },
+);
