@@ -45,7 +45,9 @@ it('Arabic questions and answers are laid out right to left, the page around the
 
   location.hash = '#/try';
   await page.getByTestId('try-prompt').fill(question);
-  await session.answers.ask('tiny-llama', null, [{ role: 'user', content: question }]);
+  await session.answers.ask({ modelId: 'tiny-llama', adapterId: null }, [
+    { role: 'user', content: question },
+  ]);
   await session.score('a1');
   expect(direction(page.getByTestId('answer-base'))).toBe('rtl');
   expect(direction(page.getByTestId('try-prompt'))).toBe('rtl');
