@@ -28,7 +28,7 @@ interface Life {
 }
 
 export function connectDataset(start: () => Worker, limit: Milliseconds = LIMIT): DatasetApi {
-  /** Outside the page's memory, for the worker after this one. */
+  /** The last one that could be read. Outside the page's memory, for the worker after this one. */
   let file: { name: string; bytes: Blob } | null = null;
   let life = begin();
 
@@ -71,9 +71,11 @@ export function connectDataset(start: () => Worker, limit: Milliseconds = LIMIT)
   }
 
   return {
-    open: ({ name, bytes }) => {
-      file = { name, bytes: new Blob([bytes]) };
-      return call((remote) => remote.open(transfer({ name, bytes }, [bytes])));
+    open: async ({ name, bytes }) => {
+      const given = { name, bytes: new Blob([bytes]) };
+      const opened = await call((remote) => remote.open(transfer({ name, bytes }, [bytes])));
+      if (opened.ok) file = given;
+      return opened;
     },
     prepare: async (request) => {
       const own = life;

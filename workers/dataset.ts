@@ -16,9 +16,8 @@ let prepared: PreparedData | null = null;
 const api: DatasetApi = {
   open: (file) =>
     attemptData(async () => {
-      opened = null;
-      prepared = null;
       opened = await openDataset(file.name, new Uint8Array(file.bytes));
+      prepared = null;
       return opened.report;
     }),
   prepare: (request, onBeat) =>

@@ -70,7 +70,7 @@ export interface PreparedReport {
 }
 
 export interface DatasetApi {
-  /** Reads, recognises and checks a file; keeps its rows in the worker. */
+  /** Reads, recognises and checks a file; keeps its rows in the worker, or those from before where it cannot be read. */
   open(file: { name: string; bytes: ArrayBuffer }): Promise<Result<DatasetReport>>;
   /** Templates, masks, tokenises, splits and packs what was opened. `onBeat` hears the line at work while it goes on. */
   prepare(request: PrepareRequest, onBeat?: (line: number | null) => void): Promise<Result<PreparedReport>>;

@@ -15,6 +15,8 @@ export class DataState {
   tokens = $state.raw<TokenView[]>([]);
   row = $state(0);
   failure = $state.raw<Failure | null>(null);
+  /** Name of the file that `failure` kept from being opened; null where it tells of something else. */
+  unopened: string | null = $state(null);
   /** Name of the file being read. */
   opening: string | null = $state(null);
   /** Why the open file will be gone at the next visit; null where it is kept. */
@@ -22,6 +24,8 @@ export class DataState {
   /** The model whose template and tokenizer were used. */
   preparedFor: string | null = $state(null);
   #ticket = 0;
+
+  reading: boolean = $derived(this.phase === 'opening');
 
   constructor(
     private readonly remote: DatasetApi,
@@ -54,21 +58,20 @@ export class DataState {
     }
   }
 
+  /** Opens a file in the place of what is open; that stays where the file cannot be read. */
   async open(file: File): Promise<boolean> {
     const ticket = ++this.#ticket;
+    if (this.phase === 'preparing') this.#unpack();
     this.phase = 'opening';
     this.opening = file.name;
-    this.failure = null;
-    this.report = null;
-    this.prepared = null;
-    this.preparedFor = null;
-    this.tokens = [];
-    this.row = 0;
+    this.dismissFailure();
     try {
       const result = await this.remote.open({ name: file.name, bytes: await file.arrayBuffer() });
       if (ticket !== this.#ticket) return false;
       if (result.ok) {
         this.report = result.value;
+        this.#unpack();
+        this.row = 0;
         this.phase = 'opened';
         return true;
       }
@@ -77,15 +80,16 @@ export class DataState {
       if (ticket !== this.#ticket) return false;
       this.failure = failureFrom(thrown, `Reading ${file.name}`);
     }
-    this.phase = 'empty';
+    this.unopened = file.name;
+    this.#rest();
     return false;
   }
 
   async prepare(modelId: string, assets: ChatAssets, settings: Settings): Promise<boolean> {
-    if (this.report === null) return false;
+    if (this.report === null || this.reading) return false;
     const ticket = ++this.#ticket;
     this.phase = 'preparing';
-    this.failure = null;
+    if (this.unopened === null) this.failure = null;
     try {
       const result = await this.remote.prepare({ assets, settings });
       if (ticket !== this.#ticket) return false;
@@ -101,20 +105,42 @@ export class DataState {
       if (ticket !== this.#ticket) return false;
       this.failure = failureFrom(thrown, 'Splitting and packing the rows');
     }
-    this.prepared = null;
+    this.unopened = null;
+    this.#unpack();
     this.phase = 'opened';
     return false;
   }
 
   /** Shows kept row `index` as the tokens the model will see. */
   async look(index: number): Promise<void> {
+    const ticket = this.#ticket;
     this.row = Math.max(0, index);
     try {
       const result = await this.remote.view(this.row);
+      if (ticket !== this.#ticket) return;
       if (result.ok) this.tokens = result.value;
       else this.failure = result.failure;
     } catch (thrown) {
+      if (ticket !== this.#ticket) return;
       this.failure = failureFrom(thrown, `Showing row ${this.row + 1}`);
     }
+  }
+
+  dismissFailure(): void {
+    this.failure = null;
+    this.unopened = null;
+  }
+
+  /** The packing is gone, or no longer that of what is open. */
+  #unpack(): void {
+    this.prepared = null;
+    this.preparedFor = null;
+    this.tokens = [];
+  }
+
+  /** Back to what was reached before. */
+  #rest(): void {
+    if (this.report === null) this.phase = 'empty';
+    else this.phase = this.prepared === null ? 'opened' : 'ready';
   }
 }

@@ -155,19 +155,19 @@ export class Session {
       if (model !== null) untrack(() => this.form.suit(model));
     });
     $effect(() => {
-      const { report } = this.data;
+      const { report, reading } = this.data;
       const model = this.models.selected;
       const settings = this.form.settings;
-      if (report === null || model === null || settings === null || this.busy) return;
+      if (report === null || reading || model === null || settings === null || this.busy) return;
       const timer = setTimeout(() => void this.#settle(), SETTLE);
       return () => clearTimeout(timer);
     });
   }
 
   async openFile(file: File): Promise<boolean> {
+    if (!(await this.data.open(file))) return false;
     this.lessons.choose(null);
     if (this.form.baseName !== null) this.form.adopt(defaultSettings, null);
-    if (!(await this.data.open(file))) return false;
     await this.data.keep(file);
     return true;
   }
@@ -202,8 +202,9 @@ export class Session {
     const model = this.models.selected;
     const settings = this.form.settings;
     const report = this.data.report;
-    if (this.busy || model === null || settings === null || report === null) return;
+    if (this.busy || this.data.reading || model === null || settings === null || report === null) return;
     this.run.dismissFailure();
+    this.data.dismissFailure();
     this.starting = 'Splitting and packing the rows';
     const ready = await this.#prepare();
     this.starting = null;

@@ -46,9 +46,12 @@ describe('the dataset worker', () => {
     expect(await remote.take()).toEqual(taken);
   });
 
-  it('a bad file is a failure in words, and the worker goes on', async () => {
+  it('a bad file is a failure in words, the one before it stays open and packed, and the worker goes on', async () => {
+    const taken = await remote.take();
     const failed = await remote.open({ name: 'a.jsonl', bytes: new ArrayBuffer(0) });
     expect(failed).toMatchObject({ ok: false, failure: { kind: 'bad-input' } });
+    expect(await remote.take()).toEqual(taken);
+    expect(await remote.prepare(request)).toMatchObject({ ok: true, value: { split: { train: 210 } } });
     expect((await remote.open({ name: 'b.jsonl', bytes: jsonLines(questions(3)).buffer })).ok).toBe(true);
   });
 });
