@@ -3,12 +3,12 @@ import { expose, transfer } from 'comlink';
 import { prepareData, type PreparedData } from '../src/chat/prepare';
 import { openDataset, type OpenedDataset } from '../src/dataset/open';
 import { DataProblem } from '../src/dataset/problem';
-import type { DatasetApi } from '../src/protocol/apis';
+import type { DatasetApi, PrepareProgress } from '../src/protocol/apis';
 import type { PackedRows } from '../src/protocol/data';
 import type { Milliseconds } from '../src/units';
 import { attemptData } from './attemptData';
 
-const BEAT: Milliseconds = 100;
+const SPACE: Milliseconds = 100;
 
 let opened: OpenedDataset | null = null;
 let prepared: PreparedData | null = null;
@@ -20,11 +20,11 @@ const api: DatasetApi = {
       prepared = null;
       return opened.report;
     }),
-  prepare: (request, onBeat) =>
+  prepare: (request, onProgress) =>
     attemptData(async () => {
       prepared = null;
       if (opened === null) throw new DataProblem('No dataset is open. Choose a file first.');
-      prepared = await prepareData(opened, request, spaced(onBeat));
+      prepared = await prepareData(opened, request, spaced(onProgress));
       return prepared.report;
     }),
   view: (index) => attemptData(() => ready().view(index)),
@@ -41,12 +41,12 @@ const api: DatasetApi = {
 };
 
 /** A message is sent at once, also from the middle of a long computation; not more often than is needed. */
-function spaced(onBeat: Parameters<DatasetApi['prepare']>[1]) {
+function spaced(onProgress: Parameters<DatasetApi['prepare']>[1]) {
   let told = -Infinity;
-  return (line: number | null) => {
-    if (performance.now() - told < BEAT) return;
+  return (progress: PrepareProgress) => {
+    if (performance.now() - told < SPACE) return;
     told = performance.now();
-    onBeat?.(line);
+    onProgress?.(progress);
   };
 }
 

@@ -6,7 +6,7 @@ import type { Example, Part } from '../dataset/example';
 import type { OpenedDataset } from '../dataset/open';
 import { DataProblem } from '../dataset/problem';
 import { splitExamples, type Split } from '../dataset/split';
-import type { PrepareRequest, PreparedReport, TokenView } from '../protocol/apis';
+import type { PrepareProgress, PrepareRequest, PreparedReport, TokenView } from '../protocol/apis';
 import type { TrainingData } from '../protocol/data';
 import { findings } from './findings';
 import { openFormat, type ChatFormat } from './format';
@@ -34,8 +34,8 @@ interface Usable {
 export async function prepareData(
   dataset: OpenedDataset,
   { assets, settings }: PrepareRequest,
-  /** Called before each row with its line, and between stages: a row that never ends is known by its silence. */
-  beat: (line: number | null) => void = () => undefined,
+  /** Called before each row: one that never ends is known by its silence. */
+  tell: (progress: PrepareProgress) => void = () => undefined,
 ): Promise<PreparedData> {
   if (dataset.examples.length === 0) {
     throw new DataProblem(
@@ -45,18 +45,19 @@ export async function prepareData(
   const format = openFormat(assets);
   const length = settings.sequenceLength;
   const refused: { line: number; reason: string }[] = [];
-  const masked = dataset.examples.map((example) => {
-    beat(example.line);
+  const rows = dataset.examples.length;
+  const masked = dataset.examples.map((example, done) => {
+    tell({ stage: 'tokens', done, rows, line: example.line });
     return maskExample(format, example, settings.mask, refused);
   });
-  beat(null);
+  tell({ stage: 'tokens', done: rows, rows, line: null });
   const { usable, tooLong, lengths, pieces } = fit(dataset.examples, masked, length);
   if (usable.length === 0) throw new DataProblem(whyNothingFits(lengths, length, refused));
   const split = await splitExamples(
     usable.map(({ example }) => example),
     settings.seed,
+    (done, of) => tell({ stage: 'split', done, rows: of, line: null }),
   );
-  beat(null);
   const documentsOf = (part: Part): MaskedRow[] =>
     split.parts[part].flatMap((i) => usable[i]?.documents ?? []);
   const take = (): TrainingData => ({
@@ -77,7 +78,6 @@ export async function prepareData(
     usable.map(({ example }) => example),
   );
   const train = pack(documentsOf('train'), length);
-  beat(null);
   const sorted = lengths.sort((a, b) => a - b);
   return {
     report: {

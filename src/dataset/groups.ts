@@ -20,7 +20,11 @@ export function normalisePrompt(prompt: string): string {
  * A row whose whole prompt is what stands before an earlier answer of another row goes with that row, which learns its answer. Rows that
  * only begin alike do not: what is scored, the last answer, is another one.
  */
-export async function groupByPrompt(examples: readonly Example[], seed: number): Promise<Group[]> {
+export async function groupByPrompt(
+  examples: readonly Example[],
+  seed: number,
+  drawn: (done: number, of: number) => void = () => undefined,
+): Promise<Group[]> {
   const prompts = examples.map(({ lesson }) => promptsOf(lesson).map(normalisePrompt));
   const rootOf = joined(prompts);
   const byRoot = new Map<string, number[]>();
@@ -31,11 +35,14 @@ export async function groupByPrompt(examples: readonly Example[], seed: number):
     else members.push(i);
   });
   const labelled = areLabels(examples, byRoot.size);
+  let done = 0;
   const groups = await Promise.all(
     [...byRoot].map(async ([root, members]) => {
       const first = examples[members[0] ?? 0];
       const label = labelled && first !== undefined ? (answerOf(first.lesson) ?? '').trim() : '';
-      return { members, order: await sha256(`${seed}\n${root}`), label };
+      const order = await sha256(`${seed}\n${root}`);
+      drawn(++done, byRoot.size);
+      return { members, order, label };
     }),
   );
   return groups.sort((a, b) => (a.order < b.order ? -1 : 1));

@@ -18,8 +18,13 @@ export interface Split {
   warnings: string[];
 }
 
-export async function splitExamples(examples: readonly Example[], seed: number): Promise<Split> {
-  const groups = await groupByPrompt(examples, seed);
+export async function splitExamples(
+  examples: readonly Example[],
+  seed: number,
+  /** Hears how many of the different prompts have been drawn. */
+  drawn: (done: number, of: number) => void = () => undefined,
+): Promise<Split> {
+  const groups = await groupByPrompt(examples, seed, drawn);
   if (groups.length < 2) throw new DataProblem(whyOneGroup(examples.length));
   const text = examples[0]?.lesson.kind === 'text';
   const given = examples.every((example) => example.part !== null);

@@ -69,15 +69,33 @@ export interface PreparedReport {
   testIsValidation: boolean;
 }
 
+/** How far `prepare` is: rows become tokens, then each is drawn a part. */
+export interface PrepareProgress {
+  stage: 'tokens' | 'split';
+  done: number;
+  rows: number;
+  /** The line of the file that is at work; null where it is not one row. */
+  line: number | null;
+}
+
 export interface DatasetApi {
   /** Reads, recognises and checks a file; keeps its rows in the worker, or those from before where it cannot be read. */
   open(file: { name: string; bytes: ArrayBuffer }): Promise<Result<DatasetReport>>;
-  /** Templates, masks, tokenises, splits and packs what was opened. `onBeat` hears the line at work while it goes on. */
-  prepare(request: PrepareRequest, onBeat?: (line: number | null) => void): Promise<Result<PreparedReport>>;
+  /** Templates, masks, tokenises, splits and packs what was opened. `onProgress` hears how far it is. */
+  prepare(
+    request: PrepareRequest,
+    onProgress?: (progress: PrepareProgress) => void,
+  ): Promise<Result<PreparedReport>>;
   /** How kept row `index` will be seen: each token and whether it is learned. Needs `prepare` first. */
   view(index: number): Promise<Result<TokenView[]>>;
   /** The packed rows, transferred. Each call packs afresh. */
   take(): Promise<Result<TrainingData>>;
+}
+
+/** The dataset worker as the page has it: a new order to open or prepare ends the one before it, whatever that was doing. */
+export interface StoppableDataset extends DatasetApi {
+  /** Ends what it is doing, and with it the packing; the file that was open before stays open. */
+  stop(): void;
 }
 
 // ───────────── trainer worker ─────────────

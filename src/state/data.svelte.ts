@@ -1,10 +1,11 @@
 /** What the screen knows about the data: the opened file, how it will be split and packed, and one row as tokens. */
-import type { DatasetApi, DatasetReport, PreparedReport, TokenView } from '../protocol/apis';
+import type { DatasetReport, PreparedReport, StoppableDataset, TokenView } from '../protocol/apis';
 import type { ChatAssets } from '../protocol/data';
 import type { Failure } from '../protocol/events';
 import type { ModelsApi } from '../protocol/models';
 import type { Settings } from '../protocol/settings';
 import { failureFrom } from './failure';
+import { Packing, packingOf } from './packing.svelte';
 
 export type DataPhase = 'empty' | 'opening' | 'opened' | 'preparing' | 'ready';
 
@@ -23,12 +24,18 @@ export class DataState {
   unkept = $state.raw<Failure | null>(null);
   /** The model whose template and tokenizer were used. */
   preparedFor: string | null = $state(null);
+  readonly packing = new Packing();
+  /** The packing was cancelled and not begun again. */
+  cancelled = $state(false);
   #ticket = 0;
+  /** The packing under way. */
+  #underway: { packing: string; done: Promise<boolean> } | null = null;
 
   reading: boolean = $derived(this.phase === 'opening');
+  working: boolean = $derived(this.reading || this.phase === 'preparing');
 
   constructor(
-    private readonly remote: DatasetApi,
+    private readonly remote: StoppableDataset,
     private readonly shelf: Pick<ModelsApi, 'keepDataset' | 'keptDataset'>,
   ) {}
 
@@ -61,12 +68,15 @@ export class DataState {
   /** Opens a file in the place of what is open; that stays where the file cannot be read. */
   async open(file: File): Promise<boolean> {
     const ticket = ++this.#ticket;
-    if (this.phase === 'preparing') this.#unpack();
+    if (this.working) this.#unpack();
     this.phase = 'opening';
+    this.cancelled = false;
     this.opening = file.name;
     this.dismissFailure();
     try {
-      const result = await this.remote.open({ name: file.name, bytes: await file.arrayBuffer() });
+      const bytes = await file.arrayBuffer();
+      if (ticket !== this.#ticket) return false;
+      const result = await this.remote.open({ name: file.name, bytes });
       if (ticket !== this.#ticket) return false;
       if (result.ok) {
         this.report = result.value;
@@ -85,19 +95,42 @@ export class DataState {
     return false;
   }
 
+  /** Packs what is open. Asked for the packing that is under way, it is that one which is waited for. */
   async prepare(modelId: string, assets: ChatAssets, settings: Settings): Promise<boolean> {
     if (this.report === null || this.reading) return false;
+    const packing = packingOf(modelId, settings);
+    if (this.phase === 'preparing' && this.#underway?.packing === packing) return this.#underway.done;
+    const done = this.#pack(modelId, assets, settings, this.report.kept);
+    this.#underway = { packing, done };
+    return done;
+  }
+
+  /** Ends the reading or packing under way; what was open stays open. */
+  cancel(): void {
+    if (!this.working) return;
+    this.#ticket++;
+    this.cancelled = this.phase === 'preparing';
+    this.remote.stop();
+    this.#unpack();
+    this.#rest();
+  }
+
+  async #pack(modelId: string, assets: ChatAssets, settings: Settings, kept: number): Promise<boolean> {
     const ticket = ++this.#ticket;
     this.phase = 'preparing';
+    this.cancelled = false;
+    this.packing.clear();
     if (this.unopened === null) this.failure = null;
     try {
-      const result = await this.remote.prepare({ assets, settings });
+      const result = await this.remote.prepare({ assets, settings }, (progress) => {
+        if (ticket === this.#ticket) this.packing.hear(progress);
+      });
       if (ticket !== this.#ticket) return false;
       if (result.ok) {
         this.prepared = result.value;
         this.preparedFor = modelId;
         this.phase = 'ready';
-        await this.look(Math.min(this.row, this.report.kept - 1));
+        await this.look(Math.min(this.row, kept - 1));
         return true;
       }
       this.failure = result.failure;

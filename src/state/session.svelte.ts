@@ -1,6 +1,6 @@
 /** Everything the screen knows, and the few jobs that touch several parts of it: train a lesson, train, go on. */
 import { untrack } from 'svelte';
-import type { DatasetApi, NamedFile, RunSummary, TrainerApi } from '../protocol/apis';
+import type { NamedFile, RunSummary, StoppableDataset, TrainerApi } from '../protocol/apis';
 import type { Failure } from '../protocol/events';
 import type { HubSource } from '../protocol/models';
 import { defaultSettings, parseSettings } from '../protocol/settings';
@@ -20,6 +20,7 @@ import { LessonsState, type Lesson } from './lessons.svelte';
 import { LinkState } from './link.svelte';
 import { Lookup } from './lookup.svelte';
 import { ModelsState } from './models.svelte';
+import { packingOf } from './packing.svelte';
 import { Planning } from './planning.svelte';
 import { Preferences } from './preferences.svelte';
 import { resultOf, type RunResult } from './result';
@@ -29,7 +30,7 @@ import { ScoringState } from './scoring.svelte';
 
 export interface Surroundings {
   trainer: TrainerApi;
-  dataset: DatasetApi;
+  dataset: StoppableDataset;
   browser: Browser;
   get: (path: string) => Promise<Response>;
   store: Pick<Storage, 'getItem' | 'setItem'> | null;
@@ -159,7 +160,7 @@ export class Session {
       const model = this.models.selected;
       const settings = this.form.settings;
       if (report === null || reading || model === null || settings === null || this.busy) return;
-      const timer = setTimeout(() => void this.#settle(), SETTLE);
+      const timer = setTimeout(() => void this.settle(), SETTLE);
       return () => clearTimeout(timer);
     });
   }
@@ -221,6 +222,20 @@ export class Session {
     await this.#afterRun();
   }
 
+  /** Packs and plans with the settings as they stand. */
+  async settle(): Promise<void> {
+    const { selected: model } = this.models;
+    const { settings } = this.form;
+    if (model === null || settings === null) return this.planning.clear();
+    const wanted = packingOf(model.id, settings);
+    const fresh = this.data.prepared !== null && this.#packed === wanted;
+    if (!fresh && !(await this.#prepare())) return this.planning.clear();
+    this.#packed = wanted;
+    const { prepared } = this.data;
+    if (prepared === null) return;
+    await Promise.all([this.models.study(model.id), this.planning.refresh(model.id, settings, prepared)]);
+  }
+
   async continueRun(summary: RunSummary): Promise<void> {
     if (this.busy) return;
     this.run.dismissFailure();
@@ -262,21 +277,6 @@ export class Session {
   #forget(): void {
     this.over = false;
     this.scoring.clear();
-  }
-
-  async #settle(): Promise<void> {
-    // Only these settings change what is packed; the others need a new plan, not a new packing.
-    const { sequenceLength, mask, seed } = this.form.settings ?? {};
-    const wanted = JSON.stringify([this.models.selected?.id, sequenceLength, mask, seed]);
-    const fresh = this.data.prepared !== null && this.#packed === wanted;
-    if (!fresh && !(await this.#prepare())) return this.planning.clear();
-    this.#packed = wanted;
-    const model = this.models.selected;
-    const settings = this.form.settings;
-    const prepared = this.data.prepared;
-    if (model !== null && settings !== null && prepared !== null) {
-      await Promise.all([this.models.study(model.id), this.planning.refresh(model.id, settings, prepared)]);
-    }
   }
 
   async #relist(): Promise<void> {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { prepareData, type PreparedData } from '../../src/chat/prepare';
 import { openDataset } from '../../src/dataset/open';
+import type { PrepareProgress } from '../../src/protocol/apis';
 import type { ChatAssets, PackedRows } from '../../src/protocol/data';
 import { defaultSettings, type Settings } from '../../src/protocol/settings';
 import { jsonLines, questions, utf8 } from '../dataset/bytes';
@@ -32,6 +33,20 @@ function textsOf(packed: PackedRows, model = 'llama'): string[] {
 }
 
 describe('prepare', () => {
+  it('tells every row with its line, then every prompt that is drawn', async () => {
+    const dataset = await openDataset('a.jsonl', jsonLines(questions(20)));
+    const told: PrepareProgress[] = [];
+    const request = { assets: fixtureAssets('llama'), settings: { ...defaultSettings, sequenceLength: 64 } };
+    await prepareData(dataset, request, (progress) => void told.push(progress));
+    const tokens = told.filter(({ stage }) => stage === 'tokens');
+    expect(tokens.map(({ done }) => done)).toEqual(Array.from({ length: 21 }, (_, i) => i));
+    expect(tokens.map(({ line }) => line)).toEqual([...Array.from({ length: 20 }, (_, i) => i + 1), null]);
+    const drawn = told.slice(tokens.length);
+    expect(drawn.map(({ stage, done, rows }) => [stage, done, rows])).toEqual(
+      Array.from({ length: 20 }, (_, i) => ['split', i + 1, 20]),
+    );
+  });
+
   it('300 questions become 210 / 45 / 45, packed, with the questions that are scored', async () => {
     const prepared = await prepare(questions(300));
     const data = prepared.take();

@@ -1,15 +1,16 @@
 /** The open file: a broken one beside it changes nothing, and what is shown is always of one file. */
 import { flushSync } from 'svelte';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { DatasetApi, Result } from '../../src/protocol/apis';
+import type { DatasetApi, Result, StoppableDataset } from '../../src/protocol/apis';
+import { Packing } from '../../src/state/packing.svelte';
 import { Session } from '../../src/state/session.svelte';
 import { fakeDataset, FakeTrainer, ok } from './fakes';
 import { around } from './mountable';
-import { report } from './samples/data';
+import { prepared, report } from './samples/data';
 
 const failure = { kind: 'bad-input', message: 'It has no rows.' } as const;
 let asked: string[] = [];
-let dataset: DatasetApi;
+let dataset: StoppableDataset;
 let session: Session;
 const end: (() => void)[] = [];
 const file = (name: string) => new File(['x'], name);
@@ -87,4 +88,84 @@ it('while a file is read the one before it is neither packed nor trained on', as
   expect(session.data.prepared).toBeNull();
   flushSync();
   await vi.waitFor(() => expect(asked).toEqual(['prepare']));
+});
+
+describe('a packing under way', () => {
+  const stop = vi.fn();
+  let say: (done: number) => void = () => undefined;
+  let answer: () => void = () => undefined;
+  beforeEach(async () => {
+    stop.mockClear();
+    dataset.stop = stop;
+    dataset.prepare = (_request, onProgress) => {
+      asked.push('prepare');
+      say = (done) => onProgress?.({ stage: 'tokens', done, rows: 600_000, line: done + 1 });
+      return new Promise((resolve) => (answer = () => resolve(ok(prepared))));
+    };
+    await session.openFile(file('huge.jsonl'));
+    asked = [];
+  });
+  const begun = (times: number) => vi.waitFor(() => expect(asked).toEqual(Array(times).fill('prepare')));
+
+  it('says how far it is, and is over at once when it is cancelled', async () => {
+    const settling = session.settle();
+    await begun(1);
+    say(150_000);
+    expect(session.data.packing.progress).toMatchObject({ done: 150_000, rows: 600_000 });
+    session.data.cancel();
+    expect(stop).toHaveBeenCalledTimes(1);
+    expect([session.data.phase, session.data.cancelled]).toEqual(['opened', true]);
+    expect(session.data.report?.name).toBe('huge.jsonl');
+    say(300_000);
+    answer();
+    await settling;
+    expect(session.data.packing.progress?.done).toBe(150_000); // nothing is heard of it any more
+    expect(session.data.prepared).toBeNull();
+    const again = session.settle();
+    await begun(2);
+    answer();
+    await again;
+    expect([session.data.phase, session.data.cancelled]).toEqual(['ready', false]);
+  });
+
+  it('is the one that a start waits for, and not done twice', async () => {
+    const settling = session.settle();
+    await begun(1);
+    const training = session.train();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(asked).toEqual(['prepare']);
+    session.data.cancel();
+    answer();
+    await Promise.all([settling, training]);
+    expect([session.run.phase, session.starting]).toEqual(['idle', null]);
+  });
+
+  it('leaves the file open where a cancelled reading had come in its place', async () => {
+    void session.settle();
+    await begun(1);
+    dataset.open = () => new Promise(() => undefined);
+    void session.openFile(file('next.csv'));
+    expect(session.data.reading).toBe(true);
+    session.data.cancel();
+    expect([session.data.phase, session.data.report?.name]).toEqual(['opened', 'huge.jsonl']);
+    flushSync();
+    await begun(2); // by itself: it was not the packing that was cancelled
+  });
+});
+
+it('a stage of the packing says how long it will take once it has gone on for a while', () => {
+  let now = 0;
+  const packing = new Packing(() => now);
+  const hear = (stage: 'tokens' | 'split', done: number) =>
+    packing.hear({ stage, done, rows: 1000, line: null });
+  hear('tokens', 0);
+  expect(packing.progress).toBeNull(); // what is over in a moment shows no bar
+  now = 1000;
+  hear('tokens', 100);
+  expect(packing.remaining).toBeNull();
+  now = 2000;
+  hear('tokens', 200);
+  expect(packing.remaining).toBe(8000); // 800 more at 10 ms each
+  hear('split', 1);
+  expect(packing.remaining).toBeNull();
 });

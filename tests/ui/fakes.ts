@@ -1,5 +1,11 @@
 /** Remotes for the screen's tests: they answer with fixed data and let a test play the events of a run by hand. */
-import type { AdapterSummary, DatasetApi, Result, RunSummary, TrainerApi } from '../../src/protocol/apis';
+import type {
+  AdapterSummary,
+  Result,
+  RunSummary,
+  StoppableDataset,
+  TrainerApi,
+} from '../../src/protocol/apis';
 import type { Verdict } from '../../src/protocol/detours';
 import type { RunEvent } from '../../src/protocol/events';
 import { defaultSettings } from '../../src/protocol/settings';
@@ -11,12 +17,13 @@ import { reference, scores } from './samples/scores';
 
 export const ok = <T>(value: T): Result<T> => ({ ok: true, value });
 
-export function fakeDataset(changes: Partial<DatasetApi> = {}): DatasetApi {
+export function fakeDataset(changes: Partial<StoppableDataset> = {}): StoppableDataset {
   return {
     open: async () => ok(report),
     prepare: async () => ok(prepared),
     view: async () => ok(tokens),
     take: async () => ok(data),
+    stop: () => undefined,
     ...changes,
   };
 }

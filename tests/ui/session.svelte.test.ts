@@ -233,8 +233,8 @@ it('two files opened in a row: the later one stays', async () => {
   });
   session = make(dataset);
   const waiting = session.openFile(new File(['x'], 'slow.csv'));
-  await session.openFile(new File(['x'], 'quick.csv'));
   await vi.waitFor(() => expect(first).not.toBeNull());
+  await session.openFile(new File(['x'], 'quick.csv'));
   (first as (() => void) | null)?.();
   expect(await waiting).toBe(false);
   expect(session.data.report?.name).toBe('quick.csv');

@@ -1,0 +1,49 @@
+/** The Data page and the plan as a person meets them while a file is packed, and after one that cannot be read. */
+import { expect, it } from 'vitest';
+import { page } from 'vitest/browser';
+import { render } from 'vitest-browser-svelte';
+import App from '../../src/ui/App.svelte';
+import { fakeDataset, FakeTrainer, ok } from './fakes';
+import { screen } from './mountable';
+import { report } from './samples/data';
+import { show } from './states';
+
+it('a packing that takes long: share, numbers for people, and a way out', async () => {
+  location.hash = '#/data';
+  const huge = { ...report, kept: 600_000, rows: 600_000 };
+  const dataset = fakeDataset({
+    open: async () => ok(huge),
+    prepare: (_request, onProgress) => {
+      onProgress?.({ stage: 'tokens', done: 150_000, rows: 600_000, line: 150_001 });
+      return new Promise(() => undefined);
+    },
+  });
+  const { props, session } = screen(new FakeTrainer(), dataset);
+  await render(App, props);
+  await session.load();
+  await session.openFile(new File(['x'], 'huge.jsonl'));
+  const packing = page.getByTestId('packing');
+  await expect.element(packing).toHaveTextContent('Splitting and packing 600,000 rows…');
+  await expect.element(packing).toHaveTextContent('150,000 of 600,000');
+  expect(document.querySelector<HTMLProgressElement>('[data-testid=packing] progress')?.value).toBe(0.25);
+  await page.getByTestId('data-cancel').click();
+  await expect.element(packing).not.toBeInTheDocument();
+  await page.getByTestId('data-pack').click();
+  await expect.element(packing).toBeVisible();
+});
+
+it('a broken file beside a good one: both are named, and the plan stays that of the good one', async () => {
+  const broken = { kind: 'bad-input', message: 'It has no rows.' } as const;
+  const { session } = await show('opened', '#/data');
+  const name = session.data.report?.name ?? '';
+  await expect.poll(() => session.planning.plan).not.toBeNull();
+  session.data.failure = broken;
+  session.data.unopened = 'broken.jsonl';
+  const said = page.getByTestId('data-failure');
+  await expect.element(said).toHaveTextContent(`broken.jsonl was not opened; ${name} stays open.`);
+  await expect.element(page.getByTestId('data-report')).toBeVisible();
+  location.hash = '#/train';
+  await expect.element(page.getByTestId('plan')).toBeVisible();
+  session.data.prepared = null;
+  await expect.element(page.getByTestId('plan')).not.toBeInTheDocument();
+});
