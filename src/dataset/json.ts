@@ -51,6 +51,7 @@ function readObjects(text: string, first: number): Container {
   const { values } = cutValues(text, first);
   const only = values[0];
   if (values.length === 1 && only !== undefined) {
+    if (!parseJson(only.text).ok && beginLikeRows(text)) return readLines(text);
     const list = listInside(only);
     if (list !== null) return list;
   }
@@ -59,6 +60,13 @@ function readObjects(text: string, first: number): Container {
       ? ['Objects stand one after another without being lines or an array; they were read one by one.']
       : [];
   return { label: 'JSON objects', rows: values.map(toRow), notes, columns: null };
+}
+
+/** True where most lines begin an object: so many broken rows look like one object that never ends. */
+function beginLikeRows(text: string): boolean {
+  const lines = [...linesOf(text)].filter((line) => /\S/.test(line.text));
+  const begun = lines.filter((line) => line.text.startsWith('{')).length;
+  return begun > 1 && begun > lines.length / 2;
 }
 
 /** `{"data": [row, …]}`: the rows are inside. */

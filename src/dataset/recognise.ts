@@ -73,5 +73,9 @@ function whyNothingReads(container: Container): string {
   if (first === undefined) return 'The file has no rows. Choose a file with at least two rows.';
   const reason = first.value.ok ? '' : first.value.reason;
   const rows = container.rows.length;
-  return `${rows === 1 ? 'The only row' : `None of the ${rows} rows`} could${rows === 1 ? ' not' : ''} be read. Line ${first.line}: ${reason}`;
+  const none =
+    container.label === 'JSON Lines'
+      ? `None of the ${rows} lines of this JSON Lines file could be read.`
+      : `None of the ${rows} rows could be read.`;
+  return `${rows === 1 ? 'The only row could not be read.' : none} Line ${first.line}: ${reason}`;
 }

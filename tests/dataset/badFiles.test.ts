@@ -79,6 +79,21 @@ describe('JSON', () => {
     expect(report).toMatchObject({ container: 'JSON Lines', rows: 30, kept: 29 });
   });
 
+  it.each([
+    ['cut off', '{"question": "q", "answer": "a', 'the row breaks off before its closing bracket'],
+    ['cut off in a list', '{"messages": [{"role": "user", "con', 'the row breaks off'],
+    ['as Python prints them', "{'question': 'q', 'answer': 'a'}", 'single quotes, as Python prints them'],
+  ])('thirty lines %s are told as lines, with the reason of the first', async (_, line, reason) => {
+    await expect(openDataset('a.jsonl', utf8(`${line}\n`.repeat(30)))).rejects.toThrow(
+      new RegExp(`^None of the 30 lines of this JSON Lines file could be read. Line 1: Not JSON: ${reason}`),
+    );
+  });
+
+  it('one broken object over many lines is told as one', async () => {
+    const text = JSON.stringify({ data: questions(3) }, null, 1).slice(0, -1);
+    await expect(openDataset('a.json', utf8(text))).rejects.toThrow(/holds one JSON object that cannot be/);
+  });
+
   it('more than 5 % broken is said first', async () => {
     const lines = questions(100).map((row, i) => (i % 10 === 0 ? "{'question': 'q'}" : JSON.stringify(row)));
     const { report } = await openDataset('a.jsonl', utf8(lines.join('\n')));
