@@ -58,6 +58,7 @@ export async function openDataset(name: string, bytes: Uint8Array<ArrayBuffer>):
     rejected,
     warnings,
     preview: examples.slice(0, PREVIEW).map((example) => asMessages(example.lesson)),
+    plain: examples[0]?.lesson.kind === 'text',
   };
   return { name, hash: await sha256(bytes), examples, report };
 }

@@ -43,6 +43,8 @@ export interface DatasetReport {
   warnings: string[];
   /** The first five kept rows. */
   preview: Message[][];
+  /** The rows are plain text: nothing is asked, so nothing is answered. */
+  plain: boolean;
 }
 
 export type TokenFate = 'learned' | 'read' | 'end-mark' | 'special' | 'cut';

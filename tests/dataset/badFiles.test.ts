@@ -215,5 +215,6 @@ describe('names', () => {
   it('a text file is its blocks between blank lines', async () => {
     const { report } = await openDataset('a.txt', utf8('one\ntwo\n\n\nthree\n'));
     expect(report.preview.map(([turn]) => turn?.content)).toEqual(['one\ntwo', 'three']);
+    expect(report.plain).toBe(true);
   });
 });

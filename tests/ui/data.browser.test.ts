@@ -47,3 +47,16 @@ it('a broken file beside a good one: both are named, and the plan stays that of 
   session.data.prepared = null;
   await expect.element(page.getByTestId('plan')).not.toBeInTheDocument();
 });
+
+it('a row of plain text is called a text, and an answer an answer', async () => {
+  const { session } = await show('opened', '#/data');
+  const row = page.getByRole('article', { name: 'Row 1' });
+  await expect.element(row).toHaveTextContent('Answer');
+  session.data.report = {
+    ...report,
+    preview: [[{ role: 'assistant', content: 'Once upon a time' }]],
+    plain: true,
+  };
+  await expect.element(row).toHaveTextContent('Text Once upon a time');
+  await expect.element(row).not.toHaveTextContent('Answer');
+});

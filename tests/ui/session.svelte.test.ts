@@ -250,6 +250,7 @@ const report = (name: string) => ({
   rejected: [],
   warnings: [],
   preview: [],
+  plain: false,
 });
 
 describe('a model that arrives', () => {

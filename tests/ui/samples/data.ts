@@ -41,6 +41,7 @@ export const report: DatasetReport = {
     { role: 'user', content: question ?? '' },
     { role: 'assistant', content: answer ?? '' },
   ]),
+  plain: false,
 };
 
 export const prepared: PreparedReport = {
