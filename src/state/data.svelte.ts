@@ -18,6 +18,8 @@ export class DataState {
   failure = $state.raw<Failure | null>(null);
   /** Name of the file that `failure` kept from being opened; null where it tells of something else. */
   unopened: string | null = $state(null);
+  /** Name of a file that came in during a run and was not opened. */
+  turnedAway: string | null = $state(null);
   /** Name of the file being read. */
   opening: string | null = $state(null);
   /** Why the open file will be gone at the next visit; null where it is kept. */
@@ -162,6 +164,7 @@ export class DataState {
   dismissFailure(): void {
     this.failure = null;
     this.unopened = null;
+    this.turnedAway = null;
   }
 
   /** The packing is gone, or no longer that of what is open. */

@@ -165,7 +165,12 @@ export class Session {
     });
   }
 
+  /** Opens a file of one's own; during a run none, since what is shown is what is trained on. */
   async openFile(file: File): Promise<boolean> {
+    if (this.busy) {
+      this.data.turnedAway = file.name;
+      return false;
+    }
     if (!(await this.data.open(file))) return false;
     this.lessons.choose(null);
     if (this.form.baseName !== null) this.form.adopt(defaultSettings, null);
@@ -239,6 +244,7 @@ export class Session {
   async continueRun(summary: RunSummary): Promise<void> {
     if (this.busy) return;
     this.run.dismissFailure();
+    this.data.dismissFailure();
     this.starting = `Opening “${summary.name}” at step ${summary.step}`;
     const history = await this.runs.history(summary.id);
     this.starting = null;

@@ -60,3 +60,17 @@ it('a row of plain text is called a text, and an answer an answer', async () => 
   await expect.element(row).toHaveTextContent('Text Once upon a time');
   await expect.element(row).not.toHaveTextContent('Answer');
 });
+
+it('a file dropped during a run is refused in words, until the run is over', async () => {
+  const { session } = await show('running', '#/train');
+  const { report: before } = session.data;
+  const dropped = new DataTransfer();
+  dropped.items.add(new File(['x'], 'other.csv'));
+  dispatchEvent(new DragEvent('drop', { dataTransfer: dropped }));
+  const said = page.getByTestId('data-turned-away');
+  await expect.element(said).toHaveTextContent('other.csv was not opened');
+  await expect
+    .element(said)
+    .toHaveTextContent('A run is in progress; stop it or wait before opening other data.');
+  expect(session.data.report).toBe(before);
+});

@@ -12,6 +12,7 @@ const failure = { kind: 'bad-input', message: 'It has no rows.' } as const;
 let asked: string[] = [];
 let dataset: StoppableDataset;
 let session: Session;
+let trainer: FakeTrainer;
 const end: (() => void)[] = [];
 const file = (name: string) => new File(['x'], name);
 const settled = () => vi.waitFor(() => expect(session.planning.plan).not.toBeNull());
@@ -29,7 +30,8 @@ beforeEach(async () => {
     asked.push('prepare');
     return prepare(...order);
   };
-  session = new Session(around({ trainer: new FakeTrainer(), dataset }));
+  trainer = new FakeTrainer();
+  session = new Session(around({ trainer, dataset }));
   await session.load();
   end.push($effect.root(() => session.follow()));
 });
@@ -88,6 +90,21 @@ it('while a file is read the one before it is neither packed nor trained on', as
   expect(session.data.prepared).toBeNull();
   flushSync();
   await vi.waitFor(() => expect(asked).toEqual(['prepare']));
+});
+
+it('during a run no other file is opened', async () => {
+  await session.openFile(file('good.csv'));
+  const training = session.train();
+  await vi.waitFor(() => expect(session.run.active).toBe(true));
+  expect(await session.openFile(file('other.csv'))).toBe(false);
+  expect(session.data.turnedAway).toBe('other.csv');
+  expect(session.data.report?.name).toBe('good.csv');
+  expect(asked.filter((call) => call.startsWith('open'))).toEqual(['open good.csv']);
+  session.run.apply({ type: 'failed', failure });
+  trainer.end();
+  await training;
+  expect(await session.openFile(file('other.csv'))).toBe(true);
+  expect(session.data.turnedAway).toBeNull();
 });
 
 describe('a packing under way', () => {
