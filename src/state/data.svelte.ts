@@ -13,6 +13,8 @@ export class DataState {
   phase: DataPhase = $state('empty');
   report = $state.raw<DatasetReport | null>(null);
   prepared = $state.raw<PreparedReport | null>(null);
+  /** Model and settings of `prepared`, as `packingOf` writes them. */
+  packed: string | null = null;
   tokens = $state.raw<TokenView[]>([]);
   row = $state(0);
   failure = $state.raw<Failure | null>(null);
@@ -130,6 +132,7 @@ export class DataState {
       if (ticket !== this.#ticket) return false;
       if (result.ok) {
         this.prepared = result.value;
+        this.packed = packingOf(modelId, settings);
         this.preparedFor = modelId;
         this.phase = 'ready';
         await this.look(Math.min(this.row, kept - 1));
@@ -170,6 +173,7 @@ export class DataState {
   /** The packing is gone, or no longer that of what is open. */
   #unpack(): void {
     this.prepared = null;
+    this.packed = null;
     this.preparedFor = null;
     this.tokens = [];
   }

@@ -3,7 +3,7 @@ import { untrack } from 'svelte';
 import type { NamedFile, RunSummary, StoppableDataset, TrainerApi } from '../protocol/apis';
 import type { Failure } from '../protocol/events';
 import type { HubSource } from '../protocol/models';
-import { defaultSettings, parseSettings } from '../protocol/settings';
+import { defaultSettings, parseSettings, type Settings } from '../protocol/settings';
 import type { WeightFormat } from '../protocol/weightFormats';
 import type { Milliseconds } from '../units';
 import { AdaptersState } from './adapters.svelte';
@@ -75,9 +75,6 @@ export class Session {
   /** How long the trainer has not answered; null while it does. */
   silentFor: Milliseconds | null = $state(null);
   readonly restartTrainer: () => void;
-
-  /** Model and settings of the packing the dataset worker holds. */
-  #packed = '';
 
   constructor(around: Surroundings) {
     this.data = new DataState(around.dataset, around.trainer);
@@ -195,24 +192,27 @@ export class Session {
     return true;
   }
 
+  /** Trains a lesson with its own settings; what stands edited in the form stays there, for the runs started with it. */
   async trainLesson(lesson: Lesson): Promise<void> {
     if (this.busy) return;
     this.starting = `Opening the lesson “${lesson.title}”`;
     const opened = await this.openLesson(lesson);
     this.starting = null;
-    if (opened) await this.train();
+    const { selected } = this.models;
+    if (!opened || selected === null) return;
+    this.form.suit(selected);
+    await this.train(this.form.base);
   }
 
   /** Packs with the settings as they stand, trains, and scores the held-out rows. */
-  async train(): Promise<void> {
+  async train(settings: Settings | null = this.form.settings): Promise<void> {
     const model = this.models.selected;
-    const settings = this.form.settings;
     const report = this.data.report;
     if (this.busy || this.data.reading || model === null || settings === null || report === null) return;
     this.run.dismissFailure();
     this.data.dismissFailure();
     this.starting = 'Splitting and packing the rows';
-    const ready = await this.#prepare();
+    const ready = await this.#prepare(settings);
     this.starting = null;
     if (!ready) return;
     this.#forget();
@@ -232,10 +232,8 @@ export class Session {
     const { selected: model } = this.models;
     const { settings } = this.form;
     if (model === null || settings === null) return this.planning.clear();
-    const wanted = packingOf(model.id, settings);
-    const fresh = this.data.prepared !== null && this.#packed === wanted;
-    if (!fresh && !(await this.#prepare())) return this.planning.clear();
-    this.#packed = wanted;
+    const fresh = this.data.packed === packingOf(model.id, settings);
+    if (!fresh && !(await this.#prepare(settings))) return this.planning.clear();
     const { prepared } = this.data;
     if (prepared === null) return;
     await Promise.all([this.models.study(model.id), this.planning.refresh(model.id, settings, prepared)]);
@@ -270,10 +268,9 @@ export class Session {
     return added !== null;
   }
 
-  async #prepare(): Promise<boolean> {
+  async #prepare(settings: Settings): Promise<boolean> {
     const model = this.models.selected;
-    const settings = this.form.settings;
-    if (model === null || settings === null) return false;
+    if (model === null) return false;
     const assets = await this.models.assets(model.id);
     if (assets === null) return false;
     return this.data.prepare(model.id, assets, settings);

@@ -1,5 +1,6 @@
 /** The jobs that touch several parts: the lesson from press to score, stop, going on, and what goes wrong on the way. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { defaultSettings } from '../../src/protocol/settings';
 import { Session } from '../../src/state/session.svelte';
 import { fakeDataset, FakeTrainer, ok } from './fakes';
 import { data } from './samples/data';
@@ -58,6 +59,42 @@ describe('the lesson', () => {
       seconds: 27,
       adapterId: 'a1',
     });
+  });
+
+  it.each([
+    ['that is wrong', 'epochs', 0],
+    ['that is right', 'sequenceLength', 256],
+  ] as const)('is trained as it is, whatever an edit %s left in the form', async (_, field, value) => {
+    const [lesson] = session.lessons.list;
+    if (lesson === undefined) throw new Error('no lesson');
+    session.form.put(field, value);
+    const whole = session.trainLesson(lesson);
+    await settle();
+    expect(session.run.subject?.settings).toEqual({
+      ...{ ...defaultSettings, ...lesson.settings },
+      weightFormat: session.form.base.weightFormat,
+    });
+    expect(session.form.draft[field]).toBe(value);
+    finish();
+    await whole;
+    // what stands in the form is packed afresh, not taken for what was trained on
+    const planned = vi.spyOn(session.planning, 'refresh');
+    session.form.put('epochs', 2);
+    await session.settle();
+    expect(session.data.packed).toContain(`,${session.form.settings?.sequenceLength},`);
+    expect(planned.mock.calls[0]?.[1].sequenceLength).toBe(session.form.settings?.sequenceLength);
+  });
+
+  it('opened by hand is trained with what was edited in its settings', async () => {
+    const [lesson] = session.lessons.list;
+    if (lesson === undefined) throw new Error('no lesson');
+    await session.openLesson(lesson);
+    session.form.put('rank', 4);
+    const whole = session.train();
+    await settle();
+    expect(session.run.subject?.settings).toMatchObject({ rank: 4, epochs: 6, sequenceLength: 128 });
+    finish();
+    await whole;
   });
 
   it('keeps a step limit the person set before', async () => {
