@@ -3,6 +3,7 @@ import type { TokenView } from '../protocol/apis';
 import type { Tokens } from '../units';
 import type { ChatFormat } from './format';
 import type { MaskedRow } from './mask';
+import { pieceBytes, readBytes } from './pieceBytes';
 import type { ChatTokenizer } from './tokenizer';
 
 export function viewRows(
@@ -22,12 +23,15 @@ export function viewRows(
   );
 }
 
-/** One token as text. A piece that is only a part of a character is shown as it stands in the vocabulary. */
+/** One token as text. Bytes that are only a part of a character are shown as bytes: the token alone does not say which. */
 export function tokenText(tokenizer: ChatTokenizer, id: number): string {
   const piece = tokenizer.token(id);
   if (tokenizer.specialIds.has(id)) return piece;
   const text = tokenizer.decode([id]);
-  if (text.includes('\u{FFFD}')) return piece;
+  if (text.includes('\u{FFFD}')) {
+    const bytes = pieceBytes(piece);
+    return bytes === null ? text : readBytes(bytes);
+  }
   // A decoder may strip the blank of a first word; it belongs to the token.
   return piece.startsWith('\u{2581}') && !text.startsWith(' ') ? ` ${text}` : text;
 }

@@ -74,3 +74,11 @@ it('a file dropped during a run is refused in words, until the run is over', asy
     .toHaveTextContent('A run is in progress; stop it or wait before opening other data.');
   expect(session.data.report).toBe(before);
 });
+
+it('bytes of a divided character are explained where they stand', async () => {
+  const { session } = await show('opened', '#/data');
+  const viewer = page.getByRole('region', { name: 'What the model learns from a row' });
+  await expect.element(viewer).not.toHaveTextContent('bytes of a character');
+  session.data.tokens = [{ id: 1, text: 'م⟨D8⟩', fate: 'learned' }];
+  await expect.element(viewer).toHaveTextContent('bytes of a character that several tokens share');
+});

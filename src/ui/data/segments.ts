@@ -27,3 +27,6 @@ export function visible(text: string): string {
       (character) => `⟨${character.codePointAt(0)?.toString(16).padStart(4, '0') ?? ''}⟩`,
     );
 }
+
+/** True where a part of a character stands as its bytes. */
+export const holdsBytes = (text: string): boolean => /⟨[0-9A-F]{2}[ ⟩]/.test(text);
