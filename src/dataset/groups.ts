@@ -2,6 +2,9 @@
 import { sha256 } from './digest';
 import { answerOf, promptOf, promptsOf, type Example } from './example';
 
+/** Hashes asked for at once: enough to keep them coming, few enough that how far they are can be told. */
+const TOGETHER = 1000;
+
 export interface Group {
   /** Indices into the examples. */
   members: number[];
@@ -35,16 +38,17 @@ export async function groupByPrompt(
     else members.push(i);
   });
   const labelled = areLabels(examples, byRoot.size);
-  let done = 0;
-  const groups = await Promise.all(
-    [...byRoot].map(async ([root, members]) => {
+  const roots = [...byRoot];
+  const groups: Group[] = [];
+  for (let at = 0; at < roots.length; at += TOGETHER) {
+    const some = roots.slice(at, at + TOGETHER).map(async ([root, members]) => {
       const first = examples[members[0] ?? 0];
       const label = labelled && first !== undefined ? (answerOf(first.lesson) ?? '').trim() : '';
-      const order = await sha256(`${seed}\n${root}`);
-      drawn(++done, byRoot.size);
-      return { members, order, label };
-    }),
-  );
+      return { members, order: await sha256(`${seed}\n${root}`), label };
+    });
+    groups.push(...(await Promise.all(some)));
+    drawn(groups.length, roots.length);
+  }
   return groups.sort((a, b) => (a.order < b.order ? -1 : 1));
 }
 

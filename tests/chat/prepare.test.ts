@@ -33,7 +33,7 @@ function textsOf(packed: PackedRows, model = 'llama'): string[] {
 }
 
 describe('prepare', () => {
-  it('tells every row with its line, then every prompt that is drawn', async () => {
+  it('tells every row with its line, then how many prompts are drawn', async () => {
     const dataset = await openDataset('a.jsonl', jsonLines(questions(20)));
     const told: PrepareProgress[] = [];
     const request = { assets: fixtureAssets('llama'), settings: { ...defaultSettings, sequenceLength: 64 } };
@@ -42,9 +42,7 @@ describe('prepare', () => {
     expect(tokens.map(({ done }) => done)).toEqual(Array.from({ length: 21 }, (_, i) => i));
     expect(tokens.map(({ line }) => line)).toEqual([...Array.from({ length: 20 }, (_, i) => i + 1), null]);
     const drawn = told.slice(tokens.length);
-    expect(drawn.map(({ stage, done, rows }) => [stage, done, rows])).toEqual(
-      Array.from({ length: 20 }, (_, i) => ['split', i + 1, 20]),
-    );
+    expect(drawn).toEqual([{ stage: 'split', done: 20, rows: 20, line: null }]);
   });
 
   it('300 questions become 210 / 45 / 45, packed, with the questions that are scored', async () => {

@@ -27,6 +27,16 @@ const sizes = (parts: Record<Part, number[]>): number[] => [
   parts.test.length,
 ];
 
+it('tells how many prompts are drawn, a thousand at a time', async () => {
+  const drawn: [number, number][] = [];
+  await splitExamples(many(2500), 42, (done, of) => void drawn.push([done, of]));
+  expect(drawn).toEqual([
+    [1000, 2500],
+    [2000, 2500],
+    [2500, 2500],
+  ]);
+});
+
 describe('the table of cuts', () => {
   it.each([
     [199, '80/20/0'],
