@@ -28,7 +28,10 @@ export function maskLesson(format: ChatFormat, lesson: Lesson, rule: MaskRule): 
       const { tokenizer, plainEndId } = format;
       const end = plainEndId === null ? [] : [plainEndId];
       return [
-        masked([...tokenizer.prefixIds, ...tokenizer.encodeAnswerAfter('', lesson.text), ...end], [[0, Infinity]]),
+        masked(
+          [...tokenizer.prefixIds, ...tokenizer.encodeAnswerAfter('', lesson.text), ...end],
+          [[0, Infinity]],
+        ),
       ];
     }
     default:
