@@ -97,8 +97,11 @@ if (navigator.serviceWorker?.controller) update.offlineReady = true;
 const target = document.querySelector('#app');
 if (target === null) throw new Error('index.html has no element #app to show the page in.');
 const elsewhere = new Elsewhere(channel);
-// the others need not wait until this tab has been silent for long
-addEventListener('pagehide', () => elsewhere.over());
+addEventListener('pagehide', () => {
+  // the other tabs need not wait until this one has been silent for long
+  elsewhere.over();
+  session.form.keepNow();
+});
 mount(App, {
   target,
   props: {

@@ -43,6 +43,11 @@ export class Answering {
   async #answer(model: OpenModel, request: AnswerRequest, onText: (text: string) => void): Promise<Answer> {
     const { tokenizer, stopIds } = model.format;
     const prompt = askedIds(model.format, request.messages, request.manner);
+    const { contextLength } = model.config;
+    if (prompt.length >= contextLength)
+      throw new BadRequest(
+        `The question takes ${prompt.length.toLocaleString('en-US')} tokens, and ${model.summary.name} reads ${contextLength.toLocaleString('en-US')} at most, its answer included. Ask a shorter one.`,
+      );
     const stream = new TextStream(tokenizer, prompt);
     const started = performance.now();
     const mine = this.#cancelled;

@@ -112,7 +112,15 @@ export class FormState {
 
   #keepSoon(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.keep(), SAVE_AFTER);
+    this.#timer = setTimeout(() => this.keepNow(), SAVE_AFTER);
+  }
+
+  /** Keeps an edit that is not kept yet, where there is one. */
+  keepNow(): void {
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#keep();
   }
 
   /** Takes over several fields at once, as if they had been entered. */
@@ -123,7 +131,7 @@ export class FormState {
     }
   }
 
-  keep(): void {
+  #keep(): void {
     if (this.settings === null) return;
     try {
       this.store?.setItem(KEY, JSON.stringify(this.settings));

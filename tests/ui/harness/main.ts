@@ -11,8 +11,12 @@ const show = new URLSearchParams(location.search).get('show') ?? 'fresh';
 const trainer = new FakeTrainer();
 if (show !== 'fresh')
   trainer.kept = [
-    adapter,
-    { ...adapter, id: 'a2', name: 'From a colleague', origin: 'imported', runId: null },
+    { ...adapter, manner: { kind: 'chat', system: 'You sort messages to a shop.', thinking: false } },
+    {
+      ...{ ...adapter, id: 'a2', name: 'From a colleague', origin: 'imported', runId: null },
+      manner: { kind: 'completion', system: null, thinking: false },
+      notes: ['Its files say that it was trained on Tiny Qwen, not on Tiny Llama.'],
+    },
   ];
 if (show !== 'fresh')
   trainer.known = [{ ...run, id: 'r2', name: 'banking77 · Tiny Qwen', status: 'unfinished', step: 24 }, run];
