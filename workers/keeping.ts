@@ -31,6 +31,8 @@ export class Keeping {
     /** Told when a model is gone, or is there anew. */
     private readonly modelChanged: (id: string) => void,
     private readonly cancelDownload: (id: string) => Promise<void>,
+    /** Runs tokenizer and template for the first time; where they can be stopped, in a browser. */
+    private readonly tryAssets: (files: ReadonlyMap<string, string>, config: unknown) => Promise<unknown>,
     private readonly undoTime = UNDO_TIME,
   ) {}
 
@@ -103,7 +105,9 @@ export class Keeping {
   }
 
   async importModels(file: Blob, onProgress: (done: number, total: number) => void): Promise<ModelSummary[]> {
-    const models = await whileTakingIn(() => readArchive(this.db, file, checkModel, onProgress));
+    const models = await whileTakingIn(() =>
+      readArchive(this.db, file, (model) => this.#check(model), onProgress),
+    );
     for (const { id } of models) this.modelChanged(id);
     return models.map(summaryOf);
   }
@@ -115,6 +119,18 @@ export class Keeping {
       this.#delete(kind, id).catch((error: unknown) => console.warn(`Deleting ${kind} ${id} failed.`, error));
     };
     this.#timers.set(`${kind} ${id}`, setTimeout(work, Math.max(0, goneAt - Date.now())));
+  }
+
+  /** A record from a file is believed as little as one from the hub. */
+  async #check(model: StoredModel): Promise<void> {
+    checkShapes(model);
+    const { tokenizer, tokenizerConfig, chatTemplate } = model.assets;
+    const files = new Map([
+      ['tokenizer.json', JSON.stringify(tokenizer)],
+      ['tokenizer_config.json', JSON.stringify(tokenizerConfig ?? {})],
+    ]);
+    if (chatTemplate !== null) files.set('chat_template.jinja', chatTemplate);
+    await this.tryAssets(files, model.config);
   }
 
   async #delete(kind: StoredKind, id: string): Promise<void> {
@@ -146,8 +162,8 @@ export class Keeping {
   }
 }
 
-/** A record from a file is believed as little as one from the hub. */
-function checkModel(model: StoredModel): void {
+/** Its weights are those of its config. */
+function checkShapes(model: StoredModel): void {
   const shapes = weightShapes(readConfig(model.config));
   const found = new Map(model.tensors.map(({ name, shape }) => [name, shape.join()]));
   for (const [name, shape] of shapes)

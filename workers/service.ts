@@ -1,4 +1,5 @@
 /** The trainer as an object: the whole TrainerApi over one database and one engine. Knows nothing of how it is called. */
+import { assetsFrom } from '../src/chat/assets';
 import { distinct } from '../src/evaluation/questions';
 import { planRun } from '../src/training/plan';
 import type { TrainerApi } from '../src/protocol/apis';
@@ -38,6 +39,7 @@ export function trainerService(
     db,
     (id) => library.changed(id),
     (id) => intake.cancel(id),
+    around.readAssets ?? (async (files, config) => assetsFrom(files, config)),
   );
   keeping.tidy().catch((error: unknown) => console.warn('Tidying the stored data failed.', error));
   const benchmarking = new Benchmarking(demo, tuning, verdicts);

@@ -56,6 +56,7 @@ const Entries = v.array(
       name: v.pipe(v.string(), v.maxLength(200)),
       family: v.string(),
       config: v.unknown(),
+      assets: v.looseObject({ chatTemplate: v.nullable(v.string()) }),
       parameters: size,
       layout: v.literal(LAYOUT),
       weightFormat: v.picklist(WEIGHT_FORMATS),
@@ -117,11 +118,11 @@ async function readIndex(file: Blob): Promise<{ entries: Entry[]; dataAt: Bytes 
 export async function readArchive(
   db: Storage,
   file: Blob,
-  check: (model: StoredModel) => void,
+  check: (model: StoredModel) => void | Promise<void>,
   report: (done: Bytes, total: Bytes) => void,
 ): Promise<StoredModel[]> {
   const { entries, dataAt } = await readIndex(file);
-  for (const { model } of entries) check(model);
+  for (const { model } of entries) await check(model);
   let at = dataAt;
   const models: StoredModel[] = [];
   for (const { model, parts } of entries) {

@@ -15,6 +15,7 @@ beforeEach(async () => {
     db,
     () => undefined,
     async () => undefined,
+    async () => undefined,
   );
 });
 afterEach(() => db.close());

@@ -217,6 +217,26 @@ describe('models as a file', () => {
     expect([await db.count('models'), await db.count('modelParts')]).toEqual([0, 0]);
   });
 
+  it('are refused before anything is kept where a tokenizer or a template does not run', async () => {
+    await keep('kept-aaaaaa', 'q4');
+    const file = await writeArchive(db, ['kept-aaaaaa']);
+    db.close();
+    db = await openStorage(`models-${++databases}`);
+    const tried: unknown[] = [];
+    const keeping = new Keeping(
+      db,
+      () => undefined,
+      async () => undefined,
+      async (files, config) => {
+        tried.push([...files.keys()], config);
+        throw new Error('The tokenizer’s pattern takes too long.');
+      },
+    );
+    await expect(keeping.importModels(file, nothing)).rejects.toThrow(/pattern takes too long/);
+    expect(tried[0]).toEqual(['tokenizer.json', 'tokenizer_config.json']);
+    expect([await db.count('models'), await db.count('modelParts')]).toEqual([0, 0]);
+  });
+
   it('cut short are refused', async () => {
     await keep('kept-aaaaaa', 'q4');
     const file = await writeArchive(db, ['kept-aaaaaa']);
@@ -232,6 +252,7 @@ describe('deleting', () => {
     const keeping = new Keeping(
       db,
       () => undefined,
+      async () => undefined,
       async () => undefined,
       300,
     );
@@ -258,6 +279,7 @@ describe('deleting', () => {
       db,
       () => undefined,
       async () => undefined,
+      async () => undefined,
     ).tidy();
     await expect.poll(() => db.count('models'), { timeout: 5000 }).toBe(0);
   });
@@ -266,6 +288,7 @@ describe('deleting', () => {
     const keeping = new Keeping(
       db,
       () => undefined,
+      async () => undefined,
       async () => undefined,
     );
     await expect(keeping.remove('model', 'llama')).rejects.toThrow(/come with the page/);
