@@ -44,6 +44,7 @@ export async function openDataset(name: string, bytes: Uint8Array<ArrayBuffer>):
     ...brokenShare(rejected.length, rows),
     ...(decoded.note === null ? [] : [decoded.note]),
     ...container.notes,
+    ...(shape.note === undefined ? [] : [shape.note]),
     ...turnWarnings(notes),
     ...smallness(examples.length),
     ...completionNote(examples),

@@ -33,7 +33,7 @@ export function recogniseShape(container: Container): Shape {
   for (const shape of SHAPES) if (common((row) => shape.matches(row))) return shape;
   const columns = container.columns ?? commonKeys(rows);
   if (!isLabelledText(columns) && common((row) => textShape.matches(row))) return textShape;
-  const mapped = mapColumns(columns);
+  const mapped = mapColumns(columns, container.columns !== null);
   if (!mapped.ok) throw new DataProblem(mixtureOf(rows) ?? mapped.reason);
   const shape = tableShape(mapped.mapping);
   if (common((row) => shape.matches(row))) return shape;

@@ -77,8 +77,8 @@ describe('shapes', () => {
   });
 
   it('columns without a meaning are listed with the next move', async () => {
-    await expect(openDataset('a.csv', utf8('foo,bar\n1,2\n'))).rejects.toThrow(
-      /“foo”, “bar”. Name two of them “question” and “answer”/,
+    await expect(openDataset('a.csv', utf8('foo,bar,baz\n1,2,3\n'))).rejects.toThrow(
+      /“foo”, “bar”, “baz”. Name two of them “question” and “answer”/,
     );
   });
 
@@ -148,5 +148,61 @@ describe('turns', () => {
     expect(report.kept).toBe(1);
     expect(report.rejected).toMatchObject([{ line: 1, reason }]);
     expect(report.rejected[0]?.excerpt).toMatch(/^\{"messages"/);
+  });
+});
+
+describe('a table of two columns', () => {
+  const open = (...lines: string[]) => openDataset('a.csv', utf8(lines.join('\n')));
+
+  it.each([
+    ['Frage;Antwort', 'Table (“Frage” asks, “Antwort” answers)'],
+    ['答案,问题', 'Table (“问题” asks, “答案” answers)'],
+    ['réponse,question', 'Table (“question” asks, “réponse” answers)'],
+  ])('with names in another language is read by them: %s', async (header, shape) => {
+    const sign = header.includes(';') ? ';' : ',';
+    const { report } = await open(header, `one${sign}two`, `three${sign}four`);
+    expect([report.shape, report.kept]).toEqual([shape, 2]);
+    expect(report.warnings.join()).not.toContain('was taken for');
+  });
+
+  it.each([
+    ['Clue,Town', 'Clue', 'Town'],
+    ['Town,question', 'question', 'Town'],
+    ['Mail,label', 'Mail', 'label'],
+  ])(
+    'is read by the order of its columns where a name does not tell, and says so: %s',
+    async (header, asks, answers) => {
+      const { report } = await open(header, 'one,two', 'three,four');
+      expect(report.shape).toBe(`Table (“${asks}” asks, “${answers}” answers)`);
+      expect(report.warnings.join()).toContain(
+        `“${asks}” was taken for the question and “${answers}” for the answer`,
+      );
+    },
+  );
+
+  it.each([
+    ['of which the first line is no header', 'How are you?,Fine thanks.'],
+    ['of which the first line is numbers', '1,2'],
+    ['of more columns', 'Clue,Town,Land'],
+  ])('%s is not guessed at', async (_, header) => {
+    const row = header
+      .split(',')
+      .map((_, i) => `word ${i}`)
+      .join();
+    await expect(open(header, row, row)).rejects.toThrow(
+      'No column could be recognised as a question or an answer',
+    );
+  });
+
+  it('is what is guessed at: rows of JSON are not', async () => {
+    await expect(
+      openDataset(
+        'a.jsonl',
+        jsonLines([
+          { clue: 'a', town: 'b' },
+          { clue: 'c', town: 'd' },
+        ]),
+      ),
+    ).rejects.toThrow('No column could be recognised');
   });
 });

@@ -6,6 +6,8 @@ import type { Read } from '../turns';
 export interface Shape {
   /** For people, e.g. "Chat messages (OpenAI, ChatML)". */
   name: string;
+  /** What was guessed, for people; absent where nothing was. */
+  note?: string;
   matches(row: Row): boolean;
   read(row: Row): Read<Lesson>;
 }

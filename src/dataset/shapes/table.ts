@@ -11,10 +11,12 @@ type Column = 'user' | 'assistant' | 'system';
 /** Column names as people write them, in lower case without `_`, `-` and blanks. */
 const HINTS: Record<Column, string[]> = {
   assistant: words(
-    'assistant answer output response completion reply result target expected solution explanation recommendation summary translation generation message2',
+    'assistant answer output response completion reply result target expected solution explanation recommendation summary translation generation message2 ' +
+      'antwort respuesta réponse risposta resposta antwoord svar odpowiedź ответ 答案 回答 답변',
   ),
   user: words(
-    'user question instruction prompt query input request problem exercise task snippet article document sourcetext message1',
+    'user question instruction prompt query input request problem exercise task snippet article document sourcetext message1 ' +
+      'frage pregunta domanda pergunta vraag fråga pytanie вопрос 问题 質問 질문',
   ),
   system: words('system persona role context description template systemprompt'),
 };
@@ -22,14 +24,24 @@ const HINTS: Record<Column, string[]> = {
 const LABELS = words('labeltext label category intent class sentiment topic emotion tag');
 const LABELLED = words('text sentence utterance review comment');
 
-export type Mapping = Record<'user' | 'assistant', string> & { system: string | null };
+export type Mapping = Record<'user' | 'assistant', string> & {
+  system: string | null;
+  /** No name told them apart: the first of two columns asks, or the one that is left takes the part that is left. */
+  guessed: boolean;
+};
 
+/** `table`: they are the header of a table, where two columns are a question and an answer by their order alone. */
 export function mapColumns(
   columns: string[],
+  table: boolean,
 ): { ok: true; mapping: Mapping } | { ok: false; reason: string } {
-  const assistant = choose(columns, HINTS.assistant) ?? choose(columns, LABELS);
-  const user = choose(columns, HINTS.user) ?? choose(columns, LABELLED);
+  const named = {
+    assistant: choose(columns, HINTS.assistant) ?? choose(columns, LABELS),
+    user: choose(columns, HINTS.user) ?? choose(columns, LABELLED),
+  };
   const system = choose(columns, HINTS.system);
+  const guess = table && system === null ? ofTwo(columns, named) : null;
+  const { user, assistant } = guess ?? named;
   const listed = columns.map((column) => `“${column.slice(0, 40)}”`).join(', ');
   for (const [role, found] of [
     ['question', user],
@@ -57,14 +69,39 @@ export function mapColumns(
   }
   return {
     ok: true,
-    mapping: { user: user[0] ?? '', assistant: assistant[0] ?? '', system: system?.[0] ?? null },
+    mapping: {
+      ...{ user: user[0] ?? '', assistant: assistant[0] ?? '', system: system?.[0] ?? null },
+      guessed: guess !== null,
+    },
   };
 }
 
-export function tableShape({ user, assistant, system }: Mapping): Shape {
+type Named = Record<'user' | 'assistant', string[] | null>;
+
+/** Null where there are not two columns, where their names tell, or where they are no names: a file without a header begins with a row. */
+function ofTwo(columns: string[], { user, assistant }: Named): Named | null {
+  const [first, second] = columns;
+  if (first === undefined || second === undefined || columns.length > 2) return null;
+  if ((user !== null && assistant !== null) || !columns.every(isName)) return null;
+  if ((user ?? assistant ?? []).length > 1) return null;
+  const other = (than: string) => [than === first ? second : first];
+  if (user?.[0] !== undefined) return { user, assistant: other(user[0]) };
+  if (assistant?.[0] !== undefined) return { user: other(assistant[0]), assistant };
+  return { user: [first], assistant: [second] };
+}
+
+function isName(column: string): boolean {
+  const text = column.trim();
+  return /^\p{L}/u.test(text) && text.length <= 30 && text.split(/\s+/).length <= 3 && !/[.?!:;,]/.test(text);
+}
+
+export function tableShape({ user, assistant, system, guessed }: Mapping): Shape {
   const pair = user.toLowerCase() === 'question' && assistant.toLowerCase() === 'answer' && system === null;
   const also = system === null ? '' : `, “${system}” as the system text`;
   return {
+    ...(guessed && {
+      note: `The file has two columns: “${user}” was taken for the question and “${assistant}” for the answer. If that is wrong, name them “question” and “answer”.`,
+    }),
     name: pair ? 'Question and answer' : `Table (“${user}” asks, “${assistant}” answers${also})`,
     matches: (row) => Object.hasOwn(row, user) && Object.hasOwn(row, assistant),
     read: (row) => {
