@@ -184,14 +184,15 @@ describe('a table of two columns', () => {
     ['of which the first line is no header', 'How are you?,Fine thanks.'],
     ['of which the first line is numbers', '1,2'],
     ['of more columns', 'Clue,Town,Land'],
+    ['of which one column has no name, as row numbers have', ',Town'],
+    ['of which one column has no name beside an answer', ',answer'],
+    ['of which one column has a name that is reserved', '__proto__,answer'],
   ])('%s is not guessed at', async (_, header) => {
     const row = header
       .split(',')
       .map((_, i) => `word ${i}`)
       .join();
-    await expect(open(header, row, row)).rejects.toThrow(
-      'No column could be recognised as a question or an answer',
-    );
+    await expect(open(header, row, row)).rejects.toThrow('No column could be recognised as a question');
   });
 
   it('is what is guessed at: rows of JSON are not', async () => {
