@@ -4,7 +4,7 @@ import { specOf } from '../src/adapter/spec';
 import type { Block } from '../src/adapter/trainable';
 import { writePeft } from '../src/exchange/peft';
 import type { ModelConfig } from '../src/model/config';
-import type { ModelSummary } from '../src/protocol/apis';
+import type { ModelSummary } from '../src/protocol/models';
 import type { StoredAdapter } from '../src/storage/adapters';
 import type { StoredRun } from '../src/storage/schema';
 import type { RunOutcome } from '../src/training/run';

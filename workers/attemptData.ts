@@ -1,6 +1,6 @@
 /** For threads that read what people bring and never touch the GPU: failures cross as data. */
 import { DataProblem } from '../src/dataset/problem';
-import type { Result } from '../src/protocol/apis';
+import type { Result } from '../src/protocol/result';
 
 /** What a person can mend is bad input, anything else our own fault. */
 export async function attemptData<T>(work: () => T | Promise<T>): Promise<Result<T>> {

@@ -4,7 +4,8 @@
  * step may be long. Knows nothing of what the calls mean.
  */
 import { proxy, transfer, type Remote } from 'comlink';
-import type { NamedFile, TrainerApi } from '../src/protocol/apis';
+import type { NamedFile } from '../src/protocol/adapters';
+import type { TrainerApi } from '../src/protocol/trainerApi';
 import type { TrainingData } from '../src/protocol/data';
 import type { Milliseconds } from '../src/units';
 import { thread, type Thread } from './thread';

@@ -4,7 +4,8 @@
  * could not be told so in the middle of a row.
  */
 import { proxy, transfer, type Remote } from 'comlink';
-import type { PrepareProgress, DatasetApi, Result, StoppableDataset } from '../src/protocol/apis';
+import type { PrepareProgress, DatasetApi, StoppableDataset } from '../src/protocol/datasetApi';
+import type { Result } from '../src/protocol/result';
 import type { Failure } from '../src/protocol/events';
 import type { Milliseconds } from '../src/units';
 import { thread, type Thread } from './thread';

@@ -3,7 +3,7 @@ import { expose, transfer } from 'comlink';
 import { prepareData, type PreparedData } from '../src/chat/prepare';
 import { openDataset, type OpenedDataset } from '../src/dataset/open';
 import { DataProblem } from '../src/dataset/problem';
-import type { DatasetApi, PrepareProgress } from '../src/protocol/apis';
+import type { DatasetApi, PrepareProgress } from '../src/protocol/datasetApi';
 import type { PackedRows } from '../src/protocol/data';
 import type { Milliseconds } from '../src/units';
 import { attemptData } from './attemptData';

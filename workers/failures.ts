@@ -5,7 +5,7 @@ import { FormatError } from '../src/checkpoint/safetensors';
 import { DeviceLost, GpuError, GpuOutOfMemory } from '../src/gpu/faults';
 import { NoRightWay } from '../src/ops/ways';
 import { HubError } from '../src/hub/hubError';
-import type { Result } from '../src/protocol/apis';
+import type { Result } from '../src/protocol/result';
 import type { Failure } from '../src/protocol/events';
 import { StorageDamaged, StorageFull } from '../src/storage/database';
 import { WrongHash } from '../src/storage/keepModel';

@@ -1,12 +1,12 @@
 /** What this browser keeps: the report, deletions that can be undone for a while, models as one file out and in. */
-import type { ModelSummary } from '../src/protocol/apis';
 import {
-  UNDO_TIME,
   type ModelArchive,
+  type ModelSummary,
   type RemovedItem,
   type StorageReport,
   type StoredItem,
   type StoredKind,
+  UNDO_TIME,
 } from '../src/protocol/models';
 import { readConfig } from '../src/model/config';
 import { weightShapes } from '../src/model/shapes';

@@ -1,7 +1,7 @@
 /** The engine of this worker: started once, and again after the device was lost. */
 import { startEngine, type Engine } from '../src/gpu/backend';
 import { DeviceLost } from '../src/gpu/faults';
-import type { Capabilities } from '../src/protocol/apis';
+import type { Capabilities } from '../src/protocol/capabilities';
 
 let engine: Promise<Engine> | null = null;
 

@@ -1,7 +1,7 @@
 /** A stored model as lists show it. */
 import { readConfig } from '../src/model/config';
 import type { BaseName } from '../src/exchange/peft';
-import type { ModelSummary } from '../src/protocol/apis';
+import type { ModelSummary } from '../src/protocol/models';
 import { bytesOf } from '../src/storage/modelParts';
 import { LAYOUT, type RawModel, type StoredModel } from '../src/storage/schema';
 import { keptTensors } from './repositoryModel';

@@ -2,7 +2,7 @@
 import { assetsFrom } from '../src/chat/assets';
 import { distinct } from '../src/evaluation/questions';
 import { planRun } from '../src/training/plan';
-import type { TrainerApi } from '../src/protocol/apis';
+import type { TrainerApi } from '../src/protocol/trainerApi';
 import type { RunEvent } from '../src/protocol/events';
 import type { Storage } from '../src/storage/database';
 import { removedIds } from '../src/storage/removals';

@@ -6,16 +6,10 @@ import { writeGgufModel } from '../src/exchange/ggufModel';
 import { importAdapter } from '../src/exchange/importAdapter';
 import { readPeft, type BaseName, type PeftAdapter } from '../src/exchange/peft';
 import { readRunRecord, writeRunRecord, type RunRecord } from '../src/exchange/runRecord';
-import type {
-  AdapterExport,
-  AdapterSummary,
-  ModelSummary,
-  NamedFile,
-  ReceiptLine,
-  Scores,
-} from '../src/protocol/apis';
+import type { AdapterExport, AdapterSummary, NamedFile, ReceiptLine } from '../src/protocol/adapters';
+import type { ModelSummary, RemovedItem } from '../src/protocol/models';
+import type { Scores } from '../src/protocol/scores';
 import { faultsOf } from '../src/protocol/detours';
-import type { RemovedItem } from '../src/protocol/models';
 import { promptIds } from '../src/chat/prompt';
 import {
   listAdapters,

@@ -1,6 +1,6 @@
 /** The trainer worker: owns the GPU and the database, and hands its service to the page. */
 import { expose } from 'comlink';
-import type { TrainerApi } from '../src/protocol/apis';
+import type { TrainerApi } from '../src/protocol/trainerApi';
 import { openStorage } from '../src/storage/database';
 import { trainerService } from './service';
 

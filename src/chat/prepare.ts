@@ -6,7 +6,7 @@ import type { Example, Part } from '../dataset/example';
 import type { OpenedDataset } from '../dataset/open';
 import { DataProblem } from '../dataset/problem';
 import { splitExamples, type Split } from '../dataset/split';
-import type { PrepareProgress, PrepareRequest, PreparedReport, TokenView } from '../protocol/apis';
+import type { PrepareProgress, PrepareRequest, PreparedReport, TokenView } from '../protocol/datasetApi';
 import type { TrainingData } from '../protocol/data';
 import { findings } from './findings';
 import { openFormat, type ChatFormat } from './format';

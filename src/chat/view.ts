@@ -1,5 +1,5 @@
 /** An example as the mask viewer shows it: each token's text and what becomes of it. */
-import type { TokenView } from '../protocol/apis';
+import type { TokenView } from '../protocol/datasetApi';
 import type { Tokens } from '../units';
 import type { ChatFormat } from './format';
 import type { MaskedRow } from './mask';

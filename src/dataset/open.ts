@@ -1,5 +1,5 @@
 /** A dropped file becomes checked examples and a report: what it is, what was kept, and every row that was not, with its line. */
-import type { DatasetReport, RejectedRow } from '../protocol/apis';
+import type { DatasetReport, RejectedRow } from '../protocol/datasetApi';
 import { whyTextFails } from './checkText';
 import { readContainer } from './container';
 import { decodeBytes } from './decode';

@@ -2,7 +2,7 @@
  * Two sets of answers to the same held-out rows become the figures of the page: shares with intervals, fixed and broken
  * rows, the test and its verdict. Pure; whoever calls it generated the answers.
  */
-import type { Proportion, ScoredRow, Scores } from '../protocol/apis';
+import type { Proportion, ScoredRow, Scores } from '../protocol/scores';
 import { exactMatch, matchSignature, type MatchForm } from './metrics';
 import { secondaryScores } from './secondary';
 import { mcnemarExact, wilson } from './statistics';

@@ -2,7 +2,7 @@
  * The other figures of a comparison, for answers that are near but not equal: F1, ROUGE-L, chrF2. Means over rows with the paired
  * bootstrap interval of their difference. They never decide the verdict: exact match does, by its own test.
  */
-import type { SecondaryScore } from '../protocol/apis';
+import type { SecondaryScore } from '../protocol/scores';
 import { CHRF_SIGNATURE, chrF2 } from './chrf';
 import { F1_SIGNATURE, squadF1 } from './metrics';
 import { hasRougeWords, rouge, rougeSignature } from './rouge';

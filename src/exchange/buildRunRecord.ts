@@ -1,5 +1,8 @@
 /** A run's record from what the run left behind. Gathers and renames; computes nothing but times. */
-import type { Capabilities, ReceiptLine, RunHistory, Scores } from '../protocol/apis';
+import type { ReceiptLine } from '../protocol/adapters';
+import type { Capabilities } from '../protocol/capabilities';
+import type { RunHistory } from '../protocol/runs';
+import type { Scores } from '../protocol/scores';
 import type { TrainingData } from '../protocol/data';
 import { RUN_VERSION, type RunRecord } from './runRecord';
 

@@ -5,7 +5,7 @@
 import { downloadZip } from 'client-zip';
 import type { AdapterWeights } from '../adapter/spec';
 import type { ModelConfig } from '../model/config';
-import type { AdapterExport, ReceiptLine } from '../protocol/apis';
+import type { AdapterExport, ReceiptLine } from '../protocol/adapters';
 import { writeGgufAdapter } from './gguf';
 import { writeMlx } from './mlx';
 import { writeModelCard } from './modelCard';

@@ -4,7 +4,7 @@
  */
 import { FormatError } from '../checkpoint/safetensors';
 import type { ModelConfig } from '../model/config';
-import type { NamedFile } from '../protocol/apis';
+import type { NamedFile } from '../protocol/adapters';
 import { PEFT_CONFIG, PEFT_WEIGHTS, readPeft, type PeftAdapter, type PeftFiles } from './peft';
 import { readRunRecord, type RunRecord } from './runRecord';
 import { unzip, type ZipEntry } from './unzip';

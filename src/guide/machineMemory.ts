@@ -2,7 +2,7 @@
  * How much memory a run may take on this machine. A browser never tells how much memory a graphics card has, so the answer is what
  * the person has set, or a share of the machine's memory where the GPU has none of its own, or a modest assumption. It always says which.
  */
-import type { Capabilities } from '../protocol/apis';
+import type { Capabilities } from '../protocol/capabilities';
 import type { Bytes } from '../units';
 
 export interface Machine extends Pick<

@@ -2,12 +2,29 @@
  * How models come in and what the browser keeps: the part of the trainer's API behind the pages "Models" and "Storage".
  * A download is an activity that can end early and go on later, also in another tab; it has an id from its first moment.
  */
-import type { Bytes, Milliseconds, Seconds } from '../units';
-import type { ModelSummary, Result } from './apis';
+import type { Bytes, Milliseconds, Seconds, Tokens } from '../units';
+import type { Result } from './result';
 import type { WeightFormat } from './weightFormats';
 
 /** The hub that model ids without another address belong to. */
 export const DEFAULT_HUB = 'https://huggingface.co';
+
+/** A model at hand, as lists and pages show it. */
+export interface ModelSummary {
+  id: string;
+  name: string;
+  family: string;
+  parameters: number;
+  bytes: Bytes;
+  source: 'embedded' | 'kept';
+  contextLength: Tokens;
+  /** The form its matrices are kept in; null: any form can be made of them. */
+  weightFormat: WeightFormat | null;
+  /** Where a kept model came from, and what exactly. */
+  origin: { repository: string; commit: string } | null;
+  /** What its weights lost when they were kept; absent where nothing was counted. */
+  losses?: Losses;
+}
 
 /** A repository at a moment. The token goes to the hub's own host and nowhere else, and is never stored. */
 export interface HubSource {

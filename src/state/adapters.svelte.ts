@@ -1,5 +1,6 @@
 /** The adapters on this machine: list, names, files out and in, and a delete that can be taken back. */
-import type { AdapterExport, AdapterSummary, NamedFile, TrainerApi } from '../protocol/apis';
+import type { AdapterExport, AdapterSummary, NamedFile } from '../protocol/adapters';
+import type { TrainerApi } from '../protocol/trainerApi';
 import type { Failure } from '../protocol/events';
 import { failureFrom } from './failure';
 

@@ -1,5 +1,6 @@
 /** One question to the base and to the tuned model, answers side by side as they are written. */
-import type { Answer, AnswerRequest, SamplingOptions, TrainerApi } from '../protocol/apis';
+import type { Answer, AnswerRequest, SamplingOptions } from '../protocol/answers';
+import type { TrainerApi } from '../protocol/trainerApi';
 import type { Message } from '../protocol/data';
 import type { Failure } from '../protocol/events';
 import { failureFrom } from './failure';

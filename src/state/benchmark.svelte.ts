@@ -1,5 +1,5 @@
 /** Benchmarks and the self-test as the page shows them: what was chosen, rows and checks as they come, and what went wrong. */
-import type { TrainerApi } from '../protocol/apis';
+import type { TrainerApi } from '../protocol/trainerApi';
 import {
   BENCHMARKS,
   type BenchmarkName,

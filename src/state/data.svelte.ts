@@ -1,5 +1,5 @@
 /** What the screen knows about the data: the opened file, how it will be split and packed, and one row as tokens. */
-import type { DatasetReport, PreparedReport, StoppableDataset, TokenView } from '../protocol/apis';
+import type { DatasetReport, PreparedReport, StoppableDataset, TokenView } from '../protocol/datasetApi';
 import type { ChatAssets } from '../protocol/data';
 import type { Failure } from '../protocol/events';
 import type { ModelsApi } from '../protocol/models';

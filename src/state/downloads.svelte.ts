@@ -1,15 +1,16 @@
 /** Models on their way in, from a hub or from files: how far they are, and pause, go on, cancel. Knows no page. */
 import { SvelteMap } from 'svelte/reactivity';
-import type { ModelSummary, Result } from '../protocol/apis';
-import type { Failure } from '../protocol/events';
 import type {
   DownloadEnd,
   DownloadProgress,
   DownloadRequest,
+  ModelSummary,
   ModelsApi,
   PickedFile,
   UnfinishedDownload,
 } from '../protocol/models';
+import type { Result } from '../protocol/result';
+import type { Failure } from '../protocol/events';
 import type { WeightFormat } from '../protocol/weightFormats';
 import { failureFrom } from './failure';
 

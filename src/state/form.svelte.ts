@@ -1,7 +1,7 @@
 /** The settings being edited. Every field, limit and text comes from protocol/settings; this adds only the editing. */
 import { SvelteSet } from 'svelte/reactivity';
 import * as v from 'valibot';
-import type { ModelSummary } from '../protocol/apis';
+import type { ModelSummary } from '../protocol/models';
 import { fieldNotes } from '../protocol/settingNotes';
 import { defaultSettings, parseSettings, settingsSchema, type Settings } from '../protocol/settings';
 import { suitedFormat } from '../protocol/suitedFormat';

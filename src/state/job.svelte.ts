@@ -1,5 +1,7 @@
 /** Gives the trainer its orders for one run and hands every event to RunState. Knows nothing of pages. */
-import type { DatasetApi, RunHistory, TrainerApi } from '../protocol/apis';
+import type { DatasetApi } from '../protocol/datasetApi';
+import type { RunHistory } from '../protocol/runs';
+import type { TrainerApi } from '../protocol/trainerApi';
 import type { Failure, RunEvent } from '../protocol/events';
 import type { Milliseconds } from '../units';
 import { failureFrom } from './failure';

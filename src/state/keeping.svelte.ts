@@ -1,7 +1,14 @@
 /** What this browser keeps for the page: items and sizes, deletes that can be taken back, the file for other machines. */
-import type { ModelSummary, Result } from '../protocol/apis';
+import type {
+  ModelArchive,
+  ModelSummary,
+  ModelsApi,
+  StorageReport,
+  StoredItem,
+  StoredKind,
+} from '../protocol/models';
+import type { Result } from '../protocol/result';
 import type { Failure } from '../protocol/events';
-import type { ModelArchive, ModelsApi, StorageReport, StoredItem, StoredKind } from '../protocol/models';
 import type { Bytes, Milliseconds } from '../units';
 import { failureFrom } from './failure';
 

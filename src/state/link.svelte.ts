@@ -4,9 +4,8 @@
  */
 import { LinkError } from '../link/linkError';
 import { readLink, writeLink, type LinkedModel, type SettingsLink } from '../link/settingsLink';
-import type { ModelSummary } from '../protocol/apis';
+import { DEFAULT_HUB, type ModelSummary } from '../protocol/models';
 import type { Failure } from '../protocol/events';
-import { DEFAULT_HUB } from '../protocol/models';
 import type { WeightFormat } from '../protocol/weightFormats';
 import type { DataState } from './data.svelte';
 import { failureFrom } from './failure';

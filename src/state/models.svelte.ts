@@ -1,7 +1,9 @@
 /** The models one can train, which one is chosen, and what this machine can do. */
 import { SvelteMap } from 'svelte/reactivity';
 import { candidateFrom, type Candidate } from '../guide/candidate';
-import type { Capabilities, ModelSummary, TrainerApi } from '../protocol/apis';
+import type { Capabilities } from '../protocol/capabilities';
+import type { ModelSummary } from '../protocol/models';
+import type { TrainerApi } from '../protocol/trainerApi';
 import type { ChatAssets } from '../protocol/data';
 import type { Failure } from '../protocol/events';
 import { failureFrom } from './failure';

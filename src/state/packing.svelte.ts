@@ -1,5 +1,5 @@
 /** How far the rows are on their way into the packing, and how long the stage they are in will still take. */
-import type { PrepareProgress } from '../protocol/apis';
+import type { PrepareProgress } from '../protocol/datasetApi';
 import type { Settings } from '../protocol/settings';
 import type { Milliseconds } from '../units';
 

@@ -1,5 +1,6 @@
 /** The plan before a run: steps and predicted bytes for what the form and the data say now. */
-import type { PreparedReport, TrainerApi } from '../protocol/apis';
+import type { PreparedReport } from '../protocol/datasetApi';
+import type { TrainerApi } from '../protocol/trainerApi';
 import type { Failure, Plan } from '../protocol/events';
 import type { Settings } from '../protocol/settings';
 import { failureFrom } from './failure';

@@ -1,5 +1,6 @@
 /** The figures of a run that is over and scored, as one plain object for scripts that drive the page. */
-import type { Capabilities, Scores } from '../protocol/apis';
+import type { Capabilities } from '../protocol/capabilities';
+import type { Scores } from '../protocol/scores';
 import type { CurvePoint } from '../guide/curve';
 import type { RunState } from './run.svelte';
 

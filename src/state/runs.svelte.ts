@@ -1,5 +1,6 @@
 /** Earlier runs: those that can go on, and the curve of any of them. */
-import type { RunHistory, RunSummary, TrainerApi } from '../protocol/apis';
+import type { RunHistory, RunSummary } from '../protocol/runs';
+import type { TrainerApi } from '../protocol/trainerApi';
 import type { Failure } from '../protocol/events';
 import { failureFrom } from './failure';
 

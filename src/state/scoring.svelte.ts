@@ -1,5 +1,6 @@
 /** Base and tuned on the same held-out rows: progress, scores, and what kept them from being made. */
-import type { Scores, TrainerApi } from '../protocol/apis';
+import type { Scores } from '../protocol/scores';
+import type { TrainerApi } from '../protocol/trainerApi';
 import type { Failure } from '../protocol/events';
 import { failureFrom } from './failure';
 

@@ -1,6 +1,9 @@
 /** Everything the screen knows, and the few jobs that touch several parts of it: train a lesson, train, go on. */
 import { untrack } from 'svelte';
-import type { NamedFile, RunSummary, StoppableDataset, TrainerApi } from '../protocol/apis';
+import type { NamedFile } from '../protocol/adapters';
+import type { StoppableDataset } from '../protocol/datasetApi';
+import type { RunSummary } from '../protocol/runs';
+import type { TrainerApi } from '../protocol/trainerApi';
 import type { Failure } from '../protocol/events';
 import type { HubSource } from '../protocol/models';
 import { defaultSettings, parseSettings, type Settings } from '../protocol/settings';

@@ -1,5 +1,5 @@
 /** Adapters kept in the browser: a summary for lists, and the PEFT files as they are handed out. */
-import type { AdapterSummary } from '../protocol/apis';
+import type { AdapterSummary } from '../protocol/adapters';
 import { write, type Storage } from './database';
 import type { AdapterFiles } from './schema';
 

@@ -2,7 +2,7 @@
  * Runs and their curves. A run's summary, settings, curves and rows lie in four stores, so that the list of runs and each
  * saved step stay small. Not its weights: those are in `checkpoints.ts`.
  */
-import type { RunSummary } from '../protocol/apis';
+import type { RunSummary } from '../protocol/runs';
 import type { Evaluated, FinishReason, Plan, StepReport } from '../protocol/events';
 import { write, type Storage } from './database';
 import type { RunCurves, StoredRun } from './schema';

@@ -5,7 +5,8 @@
 import type { DBSchema } from 'idb';
 import type { TunedTable } from '../ops/product/choose';
 import type { DType } from '../checkpoint/safetensors';
-import type { AdapterSummary, RunHistory, RunSummary } from '../protocol/apis';
+import type { AdapterSummary } from '../protocol/adapters';
+import type { RunHistory, RunSummary } from '../protocol/runs';
 import type { ChatAssets, TrainingData } from '../protocol/data';
 import type { Verdict } from '../protocol/detours';
 import type { Plan } from '../protocol/events';

@@ -5,7 +5,8 @@
 import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Page } from 'playwright';
-import type { Result, TrainerApi } from '../../src/protocol/apis';
+import type { Result } from '../../src/protocol/result';
+import type { TrainerApi } from '../../src/protocol/trainerApi';
 
 interface Asking {
   ask(method: string, args: unknown[], told: number | null): Promise<unknown>;

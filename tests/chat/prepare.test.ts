@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { prepareData, type PreparedData } from '../../src/chat/prepare';
 import { openDataset } from '../../src/dataset/open';
-import type { PrepareProgress } from '../../src/protocol/apis';
+import type { PrepareProgress } from '../../src/protocol/datasetApi';
 import type { ChatAssets, PackedRows } from '../../src/protocol/data';
 import { defaultSettings, type Settings } from '../../src/protocol/settings';
 import { jsonLines, questions, utf8 } from '../dataset/bytes';

@@ -1,7 +1,7 @@
 /** The dataset worker's API through a real channel: results and failures arrive as data, arrays are handed over. */
 import { wrap } from 'comlink';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { DatasetApi } from '../../src/protocol/apis';
+import type { DatasetApi } from '../../src/protocol/datasetApi';
 import { defaultSettings } from '../../src/protocol/settings';
 import { jsonLines, questions } from '../dataset/bytes';
 import { fixtureAssets } from './assets';

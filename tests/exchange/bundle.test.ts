@@ -10,7 +10,8 @@ import { readMlx, writeMlx } from '../../src/exchange/mlx';
 import { writePeft } from '../../src/exchange/peft';
 import { testExport } from '../../src/exchange/selfTest';
 import { writeModelfile } from '../../src/exchange/ollama';
-import type { ReceiptLine, Scores } from '../../src/protocol/apis';
+import type { ReceiptLine } from '../../src/protocol/adapters';
+import type { Scores } from '../../src/protocol/scores';
 import { defaultSettings } from '../../src/protocol/settings';
 import { fixture } from './fixtures';
 

@@ -1,7 +1,8 @@
 /** The open file: a broken one beside it changes nothing, and what is shown is always of one file. */
 import { flushSync } from 'svelte';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { DatasetApi, Result, StoppableDataset } from '../../src/protocol/apis';
+import type { DatasetApi, StoppableDataset } from '../../src/protocol/datasetApi';
+import type { Result } from '../../src/protocol/result';
 import { Packing } from '../../src/state/packing.svelte';
 import { Session } from '../../src/state/session.svelte';
 import { fakeDataset, FakeTrainer, ok } from './fakes';

@@ -1,17 +1,18 @@
 /** A hub and a browser's storage for the screen's tests: fixed answers, and downloads whose progress the test plays by hand. */
 import { candidateFrom, weightBytesOf } from '../../src/guide/candidate';
-import type { ModelSummary, Result } from '../../src/protocol/apis';
 import type {
   DownloadEnd,
   DownloadProgress,
   HubRequest,
   ModelFacts,
+  ModelSummary,
   ModelsApi,
   RemovedItem,
   StorageReport,
   StoredItem,
   UnfinishedDownload,
 } from '../../src/protocol/models';
+import type { Result } from '../../src/protocol/result';
 
 const ok = <T>(value: T): Result<T> => ({ ok: true, value });
 const GB = 1e9;

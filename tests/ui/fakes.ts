@@ -1,11 +1,9 @@
 /** Remotes for the screen's tests: they answer with fixed data and let a test play the events of a run by hand. */
-import type {
-  AdapterSummary,
-  Result,
-  RunSummary,
-  StoppableDataset,
-  TrainerApi,
-} from '../../src/protocol/apis';
+import type { AdapterSummary } from '../../src/protocol/adapters';
+import type { StoppableDataset } from '../../src/protocol/datasetApi';
+import type { Result } from '../../src/protocol/result';
+import type { RunSummary } from '../../src/protocol/runs';
+import type { TrainerApi } from '../../src/protocol/trainerApi';
 import type { Verdict } from '../../src/protocol/detours';
 import type { RunEvent } from '../../src/protocol/events';
 import { defaultSettings } from '../../src/protocol/settings';

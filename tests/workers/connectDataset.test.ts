@@ -1,7 +1,7 @@
 /** A dataset worker that dies or is ended: calls that wait are told, and the file that was open is open in the next one. */
 import { expose } from 'comlink';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { DatasetApi, PrepareRequest } from '../../src/protocol/apis';
+import type { DatasetApi, PrepareRequest } from '../../src/protocol/datasetApi';
 import { defaultSettings } from '../../src/protocol/settings';
 import { ok } from '../ui/fakes';
 import { report, tokens } from '../ui/samples/data';

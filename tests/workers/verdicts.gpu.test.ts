@@ -5,7 +5,7 @@ import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { forgetPipelines, kernelsMade } from '../../src/gpu/pipelines';
 import { detoursInUse, useDetours } from '../../src/ops/ways';
-import type { TrainerApi } from '../../src/protocol/apis';
+import type { TrainerApi } from '../../src/protocol/trainerApi';
 import type { Verdict } from '../../src/protocol/detours';
 import type { RunEvent } from '../../src/protocol/events';
 import { parseSettings } from '../../src/protocol/settings';

@@ -1,5 +1,5 @@
 /** Tokens as the viewer shows them: neighbours of the same fate together, with blanks made visible. */
-import type { TokenFate, TokenView } from '../../protocol/apis';
+import type { TokenFate, TokenView } from '../../protocol/datasetApi';
 
 export interface Segment {
   fate: TokenFate;

@@ -1,5 +1,5 @@
 /** Files as they come in, by drop, paste or choice: reads folders, and says what a bunch of files is. */
-import type { NamedFile } from '../../protocol/apis';
+import type { NamedFile } from '../../protocol/adapters';
 import type { PickedFile } from '../../protocol/models';
 
 export type Kind = 'data' | 'model' | 'adapter';

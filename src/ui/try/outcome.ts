@@ -1,5 +1,5 @@
 /** Sorts scored rows into the four outcomes, regressions first: what got worse is what one must see. */
-import type { ScoredRow } from '../../protocol/apis';
+import type { ScoredRow } from '../../protocol/scores';
 
 export type Outcome = 'broken' | 'wrong' | 'fixed' | 'right';
 export const outcomes: { id: Outcome; name: string }[] = [

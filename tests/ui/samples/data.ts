@@ -1,5 +1,5 @@
 /** A file as the dataset worker reports it, and the lessons of the page. */
-import type { DatasetReport, PreparedReport, TokenView } from '../../../src/protocol/apis';
+import type { DatasetReport, PreparedReport, TokenView } from '../../../src/protocol/datasetApi';
 import type { PackedRows, TrainingData } from '../../../src/protocol/data';
 import { question } from './scores';
 

@@ -1,5 +1,7 @@
 /** What a trainer tells of models, plans, runs and adapters. */
-import type { AdapterSummary, ModelSummary, RunSummary } from '../../../src/protocol/apis';
+import type { AdapterSummary } from '../../../src/protocol/adapters';
+import type { ModelSummary } from '../../../src/protocol/models';
+import type { RunSummary } from '../../../src/protocol/runs';
 import type { Plan } from '../../../src/protocol/events';
 import { defaultSettings } from '../../../src/protocol/settings';
 

@@ -1,5 +1,5 @@
 /** Scores of a run, one row of each outcome. */
-import type { Scores } from '../../../src/protocol/apis';
+import type { Scores } from '../../../src/protocol/scores';
 
 export const question = 'Nina has six blue cups in the kitchen.';
 export const reference = 'who: Nina | what: cups | colour: blue';
