@@ -1,11 +1,12 @@
 /** Answers of a model with or without an adapter: one for a person who tries it, many for held-out rows. */
 import { randomFrom } from '../src/random';
-import { frozenLayers } from '../src/adapter/full';
+import { baseModel } from '../src/adapter/baseModel';
 import { loraTrainable } from '../src/adapter/lora';
 import type { AdapterWeights } from '../src/adapter/spec';
 import { askedIds } from '../src/chat/manner';
 import { TextStream } from '../src/chat/stream';
-import { answerable, inBatches, type Asked } from '../src/evaluation/questions';
+import { greedyAnswers } from '../src/evaluation/greedyAnswers';
+import { answerable, inBatches } from '../src/evaluation/questions';
 import { scoreAnswers } from '../src/evaluation/score';
 import { hiddenStates, logitsOf, type Runnable } from '../src/model/forward';
 import { generate } from '../src/model/generate';
@@ -106,7 +107,8 @@ export class Answering {
       await this.#with(model, arm === 'base' ? null : request.adapterId, async (ready) => {
         for (const batch of inBatches(rows, AT_ONCE, model.config.contextLength)) {
           if (this.#cancelled !== mine) break;
-          const answers = await this.#greedy(model, ready, batch);
+          const limit = Math.max(...batch.map((row) => row.limit));
+          const answers = await greedyAnswers(ready, model.format, batch, limit);
           texts[arm].push(...answers.map(({ text }) => text));
           cut[arm] += answers.filter((answer) => answer.cut).length;
           onProgress(texts.base.length + texts.tuned.length, 2 * rows.length);
@@ -140,32 +142,6 @@ export class Answering {
     return values;
   }
 
-  /** `cut`: it had not ended when it reached its limit. */
-  async #greedy(
-    model: OpenModel,
-    ready: Runnable,
-    rows: readonly Asked[],
-  ): Promise<{ text: string; cut: boolean }[]> {
-    const { tokenizer, stopIds } = model.format;
-    const answers = rows.map(() => ({ ids: [] as number[], ended: false }));
-    const run = generate(
-      ready,
-      rows.map(({ promptIds }) => promptIds),
-      {
-        maxTokens: Math.max(...rows.map(({ limit }) => limit)),
-        ...{ temperature: 0, topP: 1, random: () => 0, stopIds },
-      },
-    );
-    for await (const step of run)
-      step.forEach((id, index) => {
-        const answer = answers[index];
-        if (!answer || id < 0) return;
-        if (stopIds.includes(id)) answer.ended = true;
-        else answer.ids.push(id);
-      });
-    return answers.map(({ ids, ended }) => ({ text: tokenizer.decodeAnswer(ids), cut: !ended }));
-  }
-
   async #with(
     model: OpenModel,
     adapterId: string | null,
@@ -173,8 +149,7 @@ export class Answering {
   ): Promise<void> {
     const { config, weights } = model;
     if (adapterId === null) {
-      const layer = frozenLayers(weights);
-      await work({ config, outside: weights, layer: (index) => layer(index, nothingTrained, null) });
+      await work(baseModel(config, weights));
     } else {
       const adapter = await this.#adapterOf(adapterId, model);
       const trainable = loraTrainable(config, weights, adapter.spec, adapter);
@@ -187,10 +162,6 @@ export class Answering {
     (await machine()).check();
   }
 }
-
-const nothingTrained = (): tf.Tensor => {
-  throw new Error('The base model trains nothing.');
-};
 
 /** New tokens that fit behind a prompt. */
 function roomFor(model: OpenModel, prompt: number, wanted: number): number {

@@ -6,7 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { frozenLayers } from '../src/adapter/full';
+import { baseModel } from '../src/adapter/baseModel';
 import { adapterFrom, loraTrainable } from '../src/adapter/lora';
 import { specOf } from '../src/adapter/spec';
 import { assetsFrom } from '../src/chat/assets';
@@ -16,6 +16,7 @@ import { fileInMemory } from '../src/checkpoint/fileBytes';
 import { openCheckpoint } from '../src/checkpoint/openCheckpoint';
 import { sourceOf } from '../src/checkpoint/source';
 import { openDataset } from '../src/dataset/open';
+import { greedyAnswers, type GreedyAnswer } from '../src/evaluation/greedyAnswers';
 import { scoreAnswers } from '../src/evaluation/score';
 import { writeGgufAdapter } from '../src/exchange/gguf';
 import { PEFT_CONFIG, PEFT_WEIGHTS, writePeft } from '../src/exchange/peft';
@@ -24,7 +25,6 @@ import { dispatchCount } from '../src/gpu/dispatch';
 import { restful } from '../src/gpu/rest';
 import { readConfig } from '../src/model/config';
 import type { Runnable } from '../src/model/forward';
-import { generate } from '../src/model/generate';
 import { loadWeights } from '../src/model/loadWeights';
 import { parseSettings } from '../src/protocol/settings';
 import { planRun } from '../src/training/plan';
@@ -143,43 +143,28 @@ console.log(
 async function scoreRows() {
   const rows = data.test.slice(0, job.score);
   if (rows.length === 0) return null;
-  const layer = frozenLayers(weights);
-  const nothing = () => {
-    throw new Error('The base model trains nothing.');
-  };
-  const base: Runnable = { config, outside: weights, layer: (index) => layer(index, nothing, null) };
+  const format = openFormat(assets);
   const from = performance.now();
-  const cut = { base: 0, tuned: 0 };
-  const plain = await answers(base, 'base');
-  const tuned = await answers(runnable(config, trainable), 'tuned');
+  const answer = (model: Runnable) => greedyAnswers(model, format, rows, job.maxTokens);
+  const base = await answer(baseModel(config, weights));
+  const tuned = await answer(runnable(config, trainable));
+  const cutOf = (answers: readonly GreedyAnswer[]) => answers.filter(({ cut }) => cut).length;
   const result = scoreAnswers(
     rows.map((row, i) => ({
       prompt: row.promptText,
       question: row.question,
       reference: row.reference,
-      base: plain[i] ?? '',
-      tuned: tuned[i] ?? '',
+      base: base[i]?.text ?? '',
+      tuned: tuned[i]?.text ?? '',
     })),
-    { seconds: (performance.now() - from) / 1000, left: 0, limit: job.maxTokens, cut },
+    {
+      seconds: (performance.now() - from) / 1000,
+      left: 0,
+      limit: job.maxTokens,
+      cut: { base: cutOf(base), tuned: cutOf(tuned) },
+    },
   );
   for (const row of result.rows.slice(0, 5)) console.log(JSON.stringify(row));
   console.log(result.verdict);
   return result;
-
-  async function answers(model: Runnable, arm: keyof typeof cut): Promise<string[]> {
-    const { tokenizer, stopIds } = openFormat(assets);
-    const ids: number[][] = rows.map(() => []);
-    cut[arm] = rows.length;
-    const options = { maxTokens: job.maxTokens, temperature: 0, topP: 1, random: () => 0, stopIds };
-    for await (const step of generate(
-      model,
-      rows.map((row) => row.promptIds),
-      options,
-    ))
-      step.forEach((id, i) => {
-        if (stopIds.includes(id)) cut[arm]--;
-        else if (id >= 0) ids[i]?.push(id);
-      });
-    return ids.map((answer) => tokenizer.decodeAnswer(answer));
-  }
 }

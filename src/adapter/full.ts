@@ -2,7 +2,7 @@
 import type { WeightSource } from '../checkpoint/source';
 import type { ModelConfig } from '../model/config';
 import { headNormNames, linearName, membersOf, normNames, PROJECTIONS, weightShapes } from '../model/shapes';
-import { layerNorms, type ModelWeights } from '../model/weights';
+import { layerNorms } from '../model/weights';
 import { linear } from '../ops/linear';
 import { trainedWeight } from '../ops/weight';
 import {
@@ -99,17 +99,4 @@ function partsOf(config: ModelConfig): BlockParts[] {
   take(['model.norm.weight'], 'norm');
   if (!config.tied) take(['lm_head.weight'], 'head');
   return parts;
-}
-
-/** A model's linear layers as they are, with nothing trained: the base model. */
-export function frozenLayers(weights: ModelWeights): Trainable['layer'] {
-  return (index) => {
-    const own = weights.layers[index];
-    if (!own) throw new Error(`There is no layer ${index}.`);
-    return {
-      norms: own.norms,
-      linear: (x, projection, extra = {}) =>
-        linear(x, own.linear[projection], { bias: own.bias[projection], ...extra }),
-    };
-  };
 }

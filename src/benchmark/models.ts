@@ -3,7 +3,7 @@
  * can be given it, so rows say so. Each piece is compared with peers in tasks.ts.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { frozenLayers } from '../adapter/full';
+import { baseModel } from '../adapter/baseModel';
 import { loraTrainable } from '../adapter/lora';
 import { dispatchCount } from '../gpu/dispatch';
 import { submit } from '../gpu/inside';
@@ -180,11 +180,7 @@ export async function decode(bench: Bench): Promise<void> {
   const config = qwen();
   const what = `New tokens, greedy, after a prompt of 16; the mean time of one in ${TOGETHER}`;
   await withModel(bench, 'decode', what, async (weights, format) => {
-    const layer = frozenLayers(weights);
-    const nothing = () => {
-      throw new Error('The base model trains nothing.');
-    };
-    const model: Runnable = { config, outside: weights, layer: (index) => layer(index, nothing, null) };
+    const model = baseModel(config, weights);
     const probe = bench.limits.copy;
     const rounds: Round[] = [];
     for (let turn = 0; turn < TURNS; turn++) {

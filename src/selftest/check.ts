@@ -3,7 +3,7 @@
  * Each check is measured and returned; whether it is within tolerance is part of it.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { frozenLayers } from '../adapter/full';
+import { baseModel } from '../adapter/baseModel';
 import { loraTrainable } from '../adapter/lora';
 import { slotsOf, type Trainable } from '../adapter/trainable';
 import { fileInMemory } from '../checkpoint/fileBytes';
@@ -86,11 +86,7 @@ export async function checkOracle(
   const inputs = await readTensors('inputs.safetensors');
   const packed = packOracle(inputs('input_ids'), inputs('attention_mask'), inputs('labels'));
   const base = await readTensors('base.safetensors');
-  const bare: Runnable = {
-    config,
-    outside: weights,
-    layer: (index) => frozenLayers(weights)(index, noSlot, null),
-  };
+  const bare = baseModel(config, weights);
 
   for (const { window, rope } of config.kinds) {
     if (!rope) continue;
@@ -218,10 +214,6 @@ export async function checkOracle(
     trainable.flat.dispose();
   }
 }
-
-const noSlot = (): tf.Tensor => {
-  throw new Error('The base model trains nothing.');
-};
 
 async function packedLogits(model: Runnable, packed: PackedRows): Promise<ArrayLike<number>> {
   const tables = rotaryTables(model.config, packed.length);

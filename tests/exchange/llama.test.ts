@@ -9,17 +9,18 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LlamaModel } from 'node-llama-cpp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { frozenLayers } from '../../src/adapter/full';
+import { baseModel } from '../../src/adapter/baseModel';
 import { loraTrainable } from '../../src/adapter/lora';
 import { adapterModules } from '../../src/adapter/spec';
 import { startEngine } from '../../src/gpu/backend';
-import { hiddenStates, logitsOf } from '../../src/model/forward';
+import { hiddenStates, logitsOf, type Runnable } from '../../src/model/forward';
 import { rotaryTables } from '../../src/model/rotary';
 import { sightOfDocuments } from '../../src/model/sight';
 import { loadWeights } from '../../src/model/loadWeights';
 import { writeGgufAdapter } from '../../src/exchange/gguf';
 import { writeGgufModel } from '../../src/exchange/ggufModel';
 import { readGguf } from '../../src/exchange/ggufFloats';
+import { runnable } from '../../src/training/run';
 import { writeGguf, type GgufValue } from '../../src/checkpoint/gguf/writer';
 import { readPeft } from '../../src/exchange/peft';
 import { adapters, FAMILIES, fixture, readBytes, readTensor, type FixtureFamily } from './fixtures';
@@ -136,12 +137,11 @@ describe.each([
   it('gives our log-probabilities, with and without our LoRA file', async () => {
     const loaded = await loadWeights(config, await repeated(), 'f32');
     const trainable = loraTrainable(config, loaded, spec, { spec, tensors });
-    const tuned = (index: number) => trainable.layer(index, (slot) => trainable.flat.tensor(slot), null);
-    const bare = (index: number) => frozenLayers(loaded)(index, () => tf.scalar(NaN), null);
-    const ours = (layer: typeof tuned) => {
+    const tuned = runnable(config, trainable);
+    const bare = baseModel(config, loaded);
+    const ours = (ready: Runnable) => {
       const tables = rotaryTables(config, ids.length);
       const sight = sightOfDocuments(config, new Int32Array(ids.length), tables);
-      const ready = { config, outside: loaded, layer };
       const rows = logitsOf(ready, hiddenStates(ready, tf.tensor1d(ids, 'int32'), sight)).arraySync();
       return (rows as number[][]).map(logSoftmax);
     };

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Llama, LlamaModel, Token } from 'node-llama-cpp';
-import { frozenLayers } from '../../src/adapter/full';
+import { baseModel } from '../../src/adapter/baseModel';
 import type { WeightSource } from '../../src/checkpoint/source';
 import type { ModelConfig } from '../../src/model/config';
 import { hiddenStates } from '../../src/model/forward';
@@ -28,10 +28,8 @@ export async function ourLogits(
   const weights = await loadWeights(config, source, 'f32');
   const tables = rotaryTables(config, ids.length);
   const sight = sightOfDocuments(config, new Int32Array(ids.length), tables);
-  const frozen = frozenLayers(weights);
-  const layer = (index: number) => frozen(index, () => tf.scalar(NaN), null);
   const logits = tf.tidy(() => {
-    const hidden = hiddenStates({ config, outside: weights, layer }, tf.tensor1d(ids, 'int32'), sight);
+    const hidden = hiddenStates(baseModel(config, weights), tf.tensor1d(ids, 'int32'), sight);
     return linear(rmsNorm(hidden, weights.norm, config.norm), weights.head);
   });
   const rows = (await logits.array()) as number[][];

@@ -6,7 +6,7 @@ import { startEngine, type Engine } from '../../src/gpu/backend';
 import { gpu } from '../../src/gpu/inside';
 import { kernelsMade } from '../../src/gpu/pipelines';
 import { readConfig } from '../../src/model/config';
-import { frozenLayers } from '../../src/adapter/full';
+import { baseModel } from '../../src/adapter/baseModel';
 import { loraTrainable } from '../../src/adapter/lora';
 import type { Runnable } from '../../src/model/forward';
 import { generate, type GenerateOptions } from '../../src/model/generate';
@@ -33,11 +33,7 @@ afterEach(() => engine.check());
 async function loaded(from = folder): Promise<Runnable> {
   const config = readConfig(JSON.parse(readFileSync(`${from}/config.json`, 'utf8')));
   const weights = await loadWeights(config, await sourceOfFolder(from), 'f32');
-  const layer = frozenLayers(weights);
-  const none = () => {
-    throw new Error('Nothing is trained here.');
-  };
-  return { config, outside: weights, layer: (index) => layer(index, none, null) };
+  return baseModel(config, weights);
 }
 
 async function tokens(options: Partial<GenerateOptions>): Promise<number[][]> {
