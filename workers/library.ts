@@ -1,8 +1,5 @@
 /** The models at hand: those that come with the page and those kept in this browser; one of them open on the device. */
-import { assetsFrom } from '../src/chat/assets';
 import { openFormat, type ChatFormat } from '../src/chat/format';
-import { fileInMemory, type FileBytes } from '../src/checkpoint/fileBytes';
-import { openCheckpoint } from '../src/checkpoint/openCheckpoint';
 import type { Piece } from '../src/checkpoint/pieces';
 import { sourceOf, sourceOfValues, type WeightSource } from '../src/checkpoint/source';
 import { readConfig, type ModelConfig } from '../src/model/config';
@@ -11,11 +8,10 @@ import { parameterCount } from '../src/model/shapes';
 import { checkShapes, loadWeights } from '../src/model/loadWeights';
 import { disposeWeights, type ModelWeights } from '../src/model/weights';
 import type { Slot } from '../src/adapter/trainable';
-import type { NamedFile } from '../src/protocol/adapters';
 import type { HubFile, ModelSummary } from '../src/protocol/models';
 import type { ChatAssets } from '../src/protocol/data';
 import type { WeightFormat } from '../src/protocol/weightFormats';
-import { sha256, type Storage } from '../src/storage/database';
+import type { Storage } from '../src/storage/database';
 import { keepPieces } from '../src/storage/keepModel';
 import { findModel, listModels, modelHash, modelSource } from '../src/storage/models';
 import { deleteRawModel, listRawModels, rawCheckpoint } from '../src/storage/rawModels';
@@ -24,6 +20,7 @@ import { LAYOUT, type ModelHead, type StoredModel } from '../src/storage/schema'
 import { BadRequest } from './failures';
 import { whileTakingIn } from './locks';
 import { headOfRaw, summaryOf } from './modelSummary';
+import type { PageModels } from './pageModels';
 import { keptTensors } from './repositoryModel';
 
 /** A model's files, read but not yet on the device. */
@@ -45,37 +42,20 @@ export interface OpenModel extends ModelFiles {
   format: ChatFormat;
 }
 
-interface Embedded {
-  id: string;
-  name: string;
-  family: string;
-  folder: string;
-  files: string[];
-  parameters: number;
-}
-
-const WEIGHTS = /\.safetensors$/;
-
 export class Library {
   #db: Storage;
-  #demo: URL;
-  #embedded: Promise<Embedded[]> | null = null;
+  #page: PageModels;
   #files = new Map<string, Promise<ModelFiles>>();
   /** Models on the device; those in use stay, of the others only the last. */
   #open = new Map<string, { model: Promise<OpenModel>; users: number }>();
 
-  /** `demo`: where public/demo is served; `load` reads a file of it. */
-  constructor(
-    db: Storage,
-    demo: URL,
-    private readonly load: (url: URL) => Promise<ArrayBuffer> = loadBytes,
-  ) {
+  constructor(db: Storage, page: PageModels) {
     this.#db = db;
-    this.#demo = demo;
+    this.#page = page;
   }
 
   async list(): Promise<ModelSummary[]> {
-    const embedded = (await this.#embeddedList()).map(summaryOfEmbedded);
+    const embedded = await this.#page.list();
     const kept = (await listModels(this.#db)).map(summaryOf);
     const hidden = await removedIds(this.#db, 'model');
     const raw = (await listRawModels(this.#db)).map((model) => summaryOf(headOfRaw(model)));
@@ -190,38 +170,17 @@ export class Library {
   }
 
   async #read(id: string): Promise<ModelFiles> {
-    const embedded = (await this.#embeddedList()).find((model) => model.id === id);
-    if (!embedded) {
-      const record = (await findModel(this.#db, id)) ?? (await this.#fromVersion1(id));
-      return {
-        summary: summaryOf(record),
-        config: readConfig(record.config),
-        rawConfig: record.config,
-        assets: record.assets,
-        source: await modelSource(this.#db, record),
-        weightFiles: record.files,
-        hash: () => modelHash(this.#db, record),
-      };
-    }
-    const files = await Promise.all(
-      embedded.files.map(async (name) => ({ name, bytes: await this.#fetch(`${embedded.folder}/${name}`) })),
-    );
-    const texts = textsOf(files);
-    const shards = filesOf(files);
-    const checkpoint = await openCheckpoint(shards, texts);
-    const bytes = shards.reduce((sum, shard) => sum + shard.size, 0);
+    const embedded = await this.#page.read(id);
+    if (embedded) return embedded;
+    const record = (await findModel(this.#db, id)) ?? (await this.#fromVersion1(id));
     return {
-      summary: { ...summaryOfEmbedded(embedded), bytes },
-      config: readConfig(checkpoint.config),
-      rawConfig: checkpoint.config,
-      assets: assetsFrom(checkpoint.texts, checkpoint.config),
-      source: sourceOf(checkpoint),
-      weightFiles: [],
-      hash: async () => {
-        const weights = files.filter(({ name }) => WEIGHTS.test(name));
-        const hashes = await Promise.all(weights.map((file) => sha256(file.bytes)));
-        return sha256(new TextEncoder().encode(JSON.stringify([checkpoint.config, hashes])));
-      },
+      summary: summaryOf(record),
+      config: readConfig(record.config),
+      rawConfig: record.config,
+      assets: record.assets,
+      source: await modelSource(this.#db, record),
+      weightFiles: record.files,
+      hash: () => modelHash(this.#db, record),
     };
   }
 
@@ -241,47 +200,6 @@ export class Library {
     await deleteRawModel(this.#db, raw);
     return model;
   }
-
-  #embeddedList(): Promise<Embedded[]> {
-    return (this.#embedded ??= this.#fetch('models/models.json').then(
-      (bytes) => parse(new TextDecoder().decode(bytes), 'models.json') as Embedded[],
-    ));
-  }
-
-  #fetch(path: string): Promise<ArrayBuffer> {
-    return this.load(new URL(path, this.#demo));
-  }
-}
-
-async function loadBytes(url: URL): Promise<ArrayBuffer> {
-  const response = await fetch(url);
-  if (!response.ok) throw new BadRequest(`${url.pathname} could not be loaded (status ${response.status}).`);
-  return response.arrayBuffer();
-}
-
-function summaryOfEmbedded({ id, name, family, parameters }: Embedded): ModelSummary {
-  return {
-    id,
-    name,
-    family,
-    parameters,
-    bytes: 2 * parameters,
-    source: 'embedded',
-    contextLength: 512,
-    weightFormat: null,
-    origin: null,
-  };
-}
-
-function textsOf(files: NamedFile[]): Map<string, string> {
-  const small = files.filter(({ name }) => /\.(json|jinja|txt)$/.test(name));
-  return new Map(small.map(({ name, bytes }) => [baseName(name), new TextDecoder().decode(bytes)]));
-}
-
-function filesOf(files: NamedFile[]): FileBytes[] {
-  return files
-    .filter(({ name }) => WEIGHTS.test(name))
-    .map(({ name, bytes }) => fileInMemory(baseName(name), new Uint8Array(bytes)));
 }
 
 async function* only(
@@ -289,16 +207,4 @@ async function* only(
   names: ReadonlyMap<string, unknown>,
 ): AsyncGenerator<Piece> {
   for await (const piece of pieces) if (names.has(piece.tensor)) yield piece;
-}
-
-function parse(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new BadRequest(`${name} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function baseName(path: string): string {
-  return path.split('/').at(-1) ?? path;
 }

@@ -14,6 +14,7 @@ import { browserSurroundings, Intake, type Surroundings } from './intake';
 import { Keeping } from './keeping';
 import { Library } from './library';
 import { beforeUse, capabilities, lossBehind, machine, restartMachine } from './machine';
+import { PageModels } from './pageModels';
 import { RunBook } from './runBook';
 import { Runs } from './running';
 import { Shelf } from './shelf';
@@ -26,7 +27,7 @@ export function trainerService(
   demo: URL,
   around: Surroundings = browserSurroundings(),
 ): TrainerApi {
-  const library = new Library(db, demo);
+  const library = new Library(db, new PageModels(demo));
   const book = new RunBook(db);
   const shelf = new Shelf(db, book, library);
   const answering = new Answering(library, (id, model) => shelf.weights(id, model));

@@ -37,14 +37,19 @@ const files = [
   'generation_config.json',
   'model.safetensors',
 ];
-const list = FAMILIES.map(({ id, name, family, config: model }) => ({
-  id,
-  name,
-  family,
-  folder: `models/${id}`,
-  files,
-  parameters: parameterCount(readConfig(model)),
-}));
+const list = FAMILIES.map(({ id, name, family, config: raw }) => {
+  const model = readConfig(raw);
+  const { contextLength } = model;
+  return {
+    id,
+    name,
+    family,
+    folder: `models/${id}`,
+    files,
+    parameters: parameterCount(model),
+    contextLength,
+  };
+});
 write('models/models.json', json(list, 2));
 
 for (const { file, rows } of makeLessons())

@@ -15,6 +15,7 @@ import { Keeping } from '../../workers/keeping';
 import { Library } from '../../workers/library';
 import { keptTensors } from '../../workers/repositoryModel';
 import { synthetic } from '../hub/configs';
+import { emptyPage } from '../workers/tinyPage';
 
 const { config } = synthetic('tiny/Tiny-Qwen');
 const shapes = weightShapes(readConfig(config));
@@ -173,11 +174,7 @@ describe('a database of version 1', () => {
     db.close();
     db = await openStorage('version-1');
     expect((await db.getAll('adapters')).length + (await db.getAll('runs')).length).toBe(2);
-    const library = new Library(
-      db,
-      new URL('http://page/demo/'),
-      async () => new TextEncoder().encode('[]').buffer,
-    );
+    const library = new Library(db, emptyPage());
     expect((await library.list()).map(({ id, name }) => [id, name])).toEqual([['kept-old', 'Old']]);
     const { source } = await library.files('kept-old');
     for (const name of [EMBEDDING, DOWN])

@@ -12,10 +12,7 @@ import { Runs } from '../../workers/running';
 import { Shelf } from '../../workers/shelf';
 import { Tuning } from '../../workers/tuning';
 import { Verdicts } from '../../workers/verdicts';
-
-const folder = 'tests/fixtures/models/qwen2';
-const files = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
-const listed = [{ id: 'tiny', name: 'Tiny', family: 'Qwen2', folder: 'models/tiny', files, parameters: 1 }];
+import { TINY, tinyPage } from './tinyPage';
 
 let db: Storage;
 let databases = 0;
@@ -28,16 +25,9 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** The model as a page serves it; `flip` is a byte of its weights that is another one than in the fixture. */
-const library = (flip: number | null = null) =>
-  new Library(db, new URL('http://page/demo/'), async ({ pathname }) => {
-    const name = pathname.split('/').at(-1) ?? '';
-    if (name === 'models.json') return new TextEncoder().encode(JSON.stringify(listed)).buffer;
-    const bytes = new Uint8Array(readFileSync(`${folder}/${name}`));
-    if (flip !== null && name === 'model.safetensors') bytes[flip] = (bytes[flip] ?? 0) ^ 1;
-    return bytes.buffer;
-  });
-const size = readFileSync(`${folder}/model.safetensors`).length;
+/** `flip`: a byte of the weights that is another one than in the fixture. */
+const library = (flip: number | null = null) => new Library(db, tinyPage(flip));
+const size = readFileSync(`${TINY}/model.safetensors`).length;
 
 async function begunOn(baseHash: string | null): Promise<void> {
   const none = {

@@ -1,6 +1,5 @@
 /** A run waits for the graphics card's programs before it is planned, says so, and ends as it should when they cannot be made. */
 import 'fake-indexeddb/auto';
-import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { gpu } from '../../src/gpu/inside';
 import type { PackedRows } from '../../src/protocol/data';
@@ -14,12 +13,10 @@ import { Runs } from '../../workers/running';
 import { Shelf } from '../../workers/shelf';
 import { Tuning } from '../../workers/tuning';
 import { Verdicts } from '../../workers/verdicts';
+import { tinyPage } from './tinyPage';
 
 vi.setConfig({ testTimeout: 180_000 });
 
-const folder = 'tests/fixtures/models/qwen2';
-const files = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
-const listed = [{ id: 'tiny', name: 'Tiny', family: 'Qwen2', folder: 'models/tiny', files, parameters: 1 }];
 const WHAT = 'Preparing the graphics card’s programs';
 
 let db: Storage;
@@ -29,11 +26,7 @@ beforeEach(async () => {
   await restartMachine();
   db = await openStorage(`programs-${++databases}`);
   const book = new RunBook(db);
-  const library = new Library(db, new URL('http://page/demo/'), async ({ pathname }) => {
-    const name = pathname.split('/').at(-1) ?? '';
-    if (name === 'models.json') return new TextEncoder().encode(JSON.stringify(listed)).buffer;
-    return new Uint8Array(readFileSync(`${folder}/${name}`)).buffer;
-  });
+  const library = new Library(db, tinyPage());
   runs = new Runs(
     { db, library, shelf: new Shelf(db, book, library), tuning: new Tuning(db), verdicts: new Verdicts(db) },
     book,

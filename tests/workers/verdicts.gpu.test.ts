@@ -15,19 +15,16 @@ import { browserSurroundings } from '../../workers/intake';
 import { beforeUse, machine, restartMachine } from '../../workers/machine';
 import { trainerService } from '../../workers/service';
 import { Verdicts } from '../../workers/verdicts';
+import { listed, TINY } from './tinyPage';
 
 vi.setConfig({ testTimeout: 300_000 });
-
-const folder = 'tests/fixtures/models/qwen2';
-const files = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
-const listed = [{ id: 'tiny', name: 'Tiny', family: 'Qwen2', folder: 'models/tiny', files, parameters: 1 }];
 
 let db: Storage;
 let service: TrainerApi;
 beforeAll(async () => {
   vi.stubGlobal('fetch', async (address: URL | string) => {
     const path = new URL(address).pathname;
-    const file = path.replace(/^.*\/(selftest|models\/tiny)\//, `${folder}/`);
+    const file = path.replace(/^.*\/(selftest|models\/tiny)\//, `${TINY}/`);
     const list = path.endsWith('models.json');
     return new Response(list ? JSON.stringify(listed) : new Uint8Array(readFileSync(file)));
   });
