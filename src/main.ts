@@ -3,8 +3,8 @@
 import { mount } from 'svelte';
 import { registerSW } from 'virtual:pwa-register';
 import './app.css';
-import { connectTrainer } from '../workers/connect';
-import { connectDataset } from '../workers/connectDataset';
+import { connectTrainer } from '../workers/threads/connect';
+import { connectDataset } from '../workers/threads/connectDataset';
 import type { Failure } from './protocol/events';
 import { Clock } from './state/clock.svelte';
 import { Elsewhere, type Channel } from './state/elsewhere.svelte';

@@ -7,19 +7,19 @@ import type { RunEvent } from '../src/protocol/events';
 import type { Storage } from '../src/storage/database';
 import { removedIds } from '../src/storage/removals';
 import { listRuns } from '../src/storage/runs';
-import { Answering } from './answering';
-import { Benchmarking } from './benchmarking';
+import { Answering } from './adapters/answering';
+import { Benchmarking } from './device/benchmarking';
 import { attempt, failureOf } from './failures';
-import { browserSurroundings, Intake, type Surroundings } from './intake';
-import { Keeping } from './keeping';
-import { Library } from './library';
-import { beforeUse, capabilities, lossBehind, machine, restartMachine } from './machine';
-import { PageModels } from './pageModels';
-import { RunBook } from './runBook';
-import { Runs } from './running';
-import { Shelf } from './shelf';
-import { Tuning } from './tuning';
-import { Verdicts } from './verdicts';
+import { browserSurroundings, Intake, type Surroundings } from './models/intake';
+import { Keeping } from './models/keeping';
+import { Library } from './models/library';
+import { beforeUse, capabilities, lossBehind, machine, restartMachine } from './device/machine';
+import { PageModels } from './models/pageModels';
+import { RunBook } from '../src/storage/runBook';
+import { Runs } from './runs/running';
+import { Shelf } from './adapters/shelf';
+import { Tuning } from './device/tuning';
+import { Verdicts } from './device/verdicts';
 
 /** `demo`: where the embedded models and lessons are served. */
 export function trainerService(

@@ -12,7 +12,7 @@ export const LARGEST_TOKENIZER = 100_000_000;
 
 /**
  * Runs foreign programs, the tokenizer and the template, which may never end: call it where it can be stopped
- * (workers/readAssets.ts). `files`: names to texts (tokenizer.json, tokenizer_config.json, chat_template.jinja, …). `config`: config.json, parsed.
+ * (workers/threads/readAssets.ts). `files`: names to texts (tokenizer.json, tokenizer_config.json, chat_template.jinja, …). `config`: config.json, parsed.
  */
 export function assetsFrom(files: ReadonlyMap<string, string>, config: unknown): ChatAssets {
   const tokenizerText = files.get('tokenizer.json');

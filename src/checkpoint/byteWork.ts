@@ -1,6 +1,6 @@
 /**
  * The costly work on the bytes of a weight file: a running sha256, and rows that become planes. Here it is done where it is
- * asked for; the page has it done by threads of their own (workers/byteWorkers.ts), so that bytes go on coming in meanwhile.
+ * asked for; the page has it done by threads of their own (workers/threads/byteWorkers.ts), so that bytes go on coming in meanwhile.
  */
 import { createSHA256, type IHasher } from 'hash-wasm';
 import type { WeightFormat } from '../protocol/weightFormats';

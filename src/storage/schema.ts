@@ -149,13 +149,13 @@ export interface StoredDataset {
 }
 
 export interface KeptTable {
-  /** See workers/tuning.ts: device, browser and version of the designs. */
+  /** See workers/device/tuning.ts: device, browser and version of the designs. */
   device: string;
   table: TunedTable;
   made: number;
 }
 export interface KeptVerdict {
-  /** See workers/verdicts.ts: device and browser. */
+  /** See workers/device/verdicts.ts: device and browser. */
   device: string;
   verdict: Verdict;
   made: number;

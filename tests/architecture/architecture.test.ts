@@ -33,6 +33,7 @@ describe('each rule bites', () => {
         "new Worker(new URL('../../workers/trainer.ts', import.meta.url), { type: 'module' });",
       'src/protocol/g.ts': "import { readConfig } from '../model/config';",
       'workers/h.ts': "import { RunState } from '../src/state/run.svelte';",
+      'workers/models/i.ts': "import { Runs } from '../runs/running';",
     };
     expect(rules.wrongArrows(tree(wrong)).map((line) => line.split(' ')[0])).toEqual(Object.keys(wrong));
   });
@@ -44,12 +45,17 @@ describe('each rule bites', () => {
         "import text from '../../shaders/rope.wgsl?raw';\nimport * as tf from '@tensorflow/tfjs-core';",
       'src/main.ts': "import { connect } from '../workers/connect';\nimport App from './ui/App.svelte';",
       'workers/c.ts': "import { train } from '../src/training/run';",
+      'workers/runs/d.ts':
+        "import { Library } from '../models/library';\nimport { failureOf } from '../failures';",
     };
     expect(rules.wrongArrows(tree(right))).toEqual([]);
   });
 
   it('the other rules', () => {
-    expect(rules.unknownRooms(tree({ 'src/extras/a.ts': '' }))).toEqual(['extras']);
+    expect(rules.unknownRooms(tree({ 'src/extras/a.ts': '', 'workers/extras/a.ts': '' }))).toEqual([
+      'extras',
+      'workers/extras/a.ts',
+    ]);
     expect(
       rules.barrels(tree({ 'src/gpu/all.ts': "export * from './a';\nexport { b } from './b';" })),
     ).toHaveLength(1);

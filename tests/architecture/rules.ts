@@ -21,6 +21,8 @@ export const ORDER = [
   ],
   ...['evaluation', 'exchange', 'selftest', 'benchmark', 'guide', 'storage', 'state', 'ui'],
 ];
+/** Folders of workers in their order; the entries beside them may import from all. */
+const WORKER_ROOMS = ['threads', 'device', 'models', 'adapters', 'runs'];
 /** What the screen's two folders may know of: everything else lives behind a worker. */
 const SCREEN_MAY_SEE = ['units', 'protocol', 'link', 'guide', 'state', 'ui'];
 const LONGEST = 400;
@@ -61,21 +63,35 @@ function mayImport(from: string, to: string): boolean {
   return ORDER.includes(to) && ORDER.indexOf(to) < ORDER.indexOf(from);
 }
 
+/** 'workers/runs/x.ts' → its place in the order; null for files of no folder there. */
+function workerRoom(path: string): number | null {
+  const [top, room, file] = path.split('/');
+  return top === 'workers' && file !== undefined ? WORKER_ROOMS.indexOf(room ?? '') : null;
+}
+
+function mayReach(path: string, target: string): boolean {
+  const [from, to] = [workerRoom(path), workerRoom(target)];
+  if (from !== null && to !== null) return from >= to;
+  return mayImport(roomOf(path), roomOf(target));
+}
+
 /** Imports against the order of the folders. */
 export function wrongArrows(tree: Tree): string[] {
   return [...tree].flatMap(([path, text]) =>
     importsOf(path, text)
       .filter((name) => name.startsWith('.') && !/\.(css|json)$/.test(name))
       .map((name) => posix.normalize(posix.join(posix.dirname(path), name)))
-      .filter((target) => !mayImport(roomOf(path), roomOf(target)))
+      .filter((target) => !mayReach(path, target))
       .map((target) => `${path} imports ${target}`),
   );
 }
 
-/** Folders of src that nobody has given a place in the order. */
+/** Folders of src and workers that nobody has given a place in the order. */
 export function unknownRooms(tree: Tree): string[] {
-  const rooms = [...tree.keys()].filter((path) => path.startsWith('src/')).map(roomOf);
-  return [...new Set(rooms)].filter((room) => !ORDER.includes(room) && room !== 'main');
+  const paths = [...tree.keys()];
+  const rooms = paths.filter((path) => path.startsWith('src/')).map(roomOf);
+  const strange = rooms.filter((room) => !ORDER.includes(room) && room !== 'main');
+  return [...new Set([...strange, ...paths.filter((path) => workerRoom(path) === -1)])];
 }
 
 /** Files that only pass on what others export. */

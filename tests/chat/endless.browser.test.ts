@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { assetsFrom } from '../../src/chat/assets';
 import { defaultSettings } from '../../src/protocol/settings';
-import { connectDataset } from '../../workers/connectDataset';
-import { readAssets } from '../../workers/readAssets';
+import { connectDataset } from '../../workers/threads/connectDataset';
+import { readAssets } from '../../workers/threads/readAssets';
 import original from '../fixtures/models/llama/tokenizer.json?raw';
 
 const config = { vocab_size: 384 };

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { readConfig } from '../../src/model/config';
 import { parameterCount } from '../../src/model/shapes';
-import { PageModels } from '../../workers/pageModels';
+import { PageModels } from '../../workers/models/pageModels';
 
 const page = new PageModels(new URL('../../public/demo/', import.meta.url), (url) =>
   Promise.resolve(new Uint8Array(readFileSync(url)).buffer),

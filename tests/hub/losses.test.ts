@@ -8,8 +8,8 @@ import type { Losses } from '../../src/protocol/models';
 import { openStorage } from '../../src/storage/database';
 import { filesIn, keepModel } from '../../src/storage/keepModel';
 import { listParts } from '../../src/storage/modelParts';
-import { headOf } from '../../workers/modelHead';
-import { summaryOf } from '../../workers/modelSummary';
+import { headOf } from '../../workers/models/modelHead';
+import { summaryOf } from '../../workers/models/modelSummary';
 import { synthetic } from './configs';
 import { syntheticRepository } from './synthetic';
 

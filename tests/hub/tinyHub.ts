@@ -6,7 +6,7 @@ import { openStorage, type Storage } from '../../src/storage/database';
 import { listParts, readPart } from '../../src/storage/modelParts';
 import { findModel } from '../../src/storage/models';
 import type { StoredModel } from '../../src/storage/schema';
-import { Intake } from '../../workers/intake';
+import { Intake } from '../../workers/models/intake';
 import { synthetic } from './configs';
 import { asPublicHub } from './publicHub';
 import { standInHub, type StandIn } from './standIn';

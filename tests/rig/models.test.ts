@@ -9,7 +9,7 @@ import { modelFolder } from '../../scripts/modelFolder.mjs';
 import { serve } from '../../scripts/serve.mjs';
 import { openStorage } from '../../src/storage/database';
 import { findModel, modelSource } from '../../src/storage/models';
-import { Intake } from '../../workers/intake';
+import { Intake } from '../../workers/models/intake';
 import { synthetic } from '../hub/configs';
 import { syntheticRepository } from '../hub/synthetic';
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openDB } from 'idb';
 import { openStorage, type Storage } from '../../src/storage/database';
 import { storedItems } from '../../src/storage/sizes';
-import { Keeping } from '../../workers/keeping';
+import { Keeping } from '../../workers/models/keeping';
 
 let db: Storage;
 let keeping: Keeping;

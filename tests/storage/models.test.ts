@@ -11,9 +11,9 @@ import { keepPieces } from '../../src/storage/keepModel';
 import { deleteModel, deleteOrphans, listModels, modelSource } from '../../src/storage/models';
 import { LAYOUT, type ModelHead, type StoredModel } from '../../src/storage/schema';
 import type { WeightFormat } from '../../src/protocol/weightFormats';
-import { Keeping } from '../../workers/keeping';
-import { Library } from '../../workers/library';
-import { keptTensors } from '../../workers/repositoryModel';
+import { Keeping } from '../../workers/models/keeping';
+import { Library } from '../../workers/models/library';
+import { keptTensors } from '../../workers/models/repositoryModel';
 import { synthetic } from '../hub/configs';
 import { emptyPage } from '../workers/tinyPage';
 

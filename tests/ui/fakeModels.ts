@@ -118,7 +118,7 @@ const item = (
   note,
   created: Date.UTC(2026, 10, 24, 9, 0),
 });
-/** As workers/keeping.ts gives them: the notes of models and downloads are weight formats. */
+/** As workers/models/keeping.ts gives them: the notes of models and downloads are weight formats. */
 export const storedItems: StoredItem[] = [
   item('model', 'kept-qwen', 'Qwen2.5-0.5B-Instruct', 0.35 * GB, 'q4'),
   item('model', 'kept-smol', 'SmolLM2-135M-Instruct', 0.27 * GB, 'f16'),

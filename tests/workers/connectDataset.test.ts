@@ -5,7 +5,7 @@ import type { DatasetApi, PrepareRequest } from '../../src/protocol/datasetApi';
 import { defaultSettings } from '../../src/protocol/settings';
 import { ok } from '../ui/fakes';
 import { report, tokens } from '../ui/samples/data';
-import { connectDataset } from '../../workers/connectDataset';
+import { connectDataset } from '../../workers/threads/connectDataset';
 
 /** Takes messages and answers none. */
 class MuteWorker extends EventTarget {

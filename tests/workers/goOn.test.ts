@@ -6,12 +6,12 @@ import type { RunEvent } from '../../src/protocol/events';
 import { defaultSettings } from '../../src/protocol/settings';
 import { openStorage, type Storage } from '../../src/storage/database';
 import { loadRun, saveRun } from '../../src/storage/runs';
-import { Library } from '../../workers/library';
-import { RunBook } from '../../workers/runBook';
-import { Runs } from '../../workers/running';
-import { Shelf } from '../../workers/shelf';
-import { Tuning } from '../../workers/tuning';
-import { Verdicts } from '../../workers/verdicts';
+import { Library } from '../../workers/models/library';
+import { RunBook } from '../../src/storage/runBook';
+import { Runs } from '../../workers/runs/running';
+import { Shelf } from '../../workers/adapters/shelf';
+import { Tuning } from '../../workers/device/tuning';
+import { Verdicts } from '../../workers/device/verdicts';
 import { TINY, tinyPage } from './tinyPage';
 
 let db: Storage;

@@ -11,14 +11,14 @@ import { openStorage, type Storage } from '../../src/storage/database';
 import { deleteRun, saveRun } from '../../src/storage/runs';
 import type { StoredAdapter } from '../../src/storage/adapters';
 import type { StoredRun } from '../../src/storage/schema';
-import type { Answering } from '../../workers/answering';
-import type { Library, OpenModel } from '../../workers/library';
-import { RunBook } from '../../workers/runBook';
-import { savedOrSaid } from '../../workers/savedOrSaid';
-import { Shelf } from '../../workers/shelf';
+import type { Answering } from '../../workers/adapters/answering';
+import type { Library, OpenModel } from '../../workers/models/library';
+import { RunBook } from '../../src/storage/runBook';
+import { savedOrSaid } from '../../workers/runs/savedOrSaid';
+import { Shelf } from '../../workers/adapters/shelf';
 import { fixture } from '../exchange/fixtures';
 
-vi.mock('../../workers/machine', () => ({
+vi.mock('../../workers/device/machine', () => ({
   capabilities: async () => ({
     ...{ backend: 'cpu', device: 'none', software: true, sharedMemory: null, features: [], note: null },
     ...{ maxBindingBytes: 1, maxBufferBytes: 1 },

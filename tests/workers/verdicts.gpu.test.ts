@@ -11,10 +11,10 @@ import type { RunEvent } from '../../src/protocol/events';
 import { parseSettings } from '../../src/protocol/settings';
 import type { WeightFormat } from '../../src/protocol/weightFormats';
 import { openStorage, type Storage } from '../../src/storage/database';
-import { browserSurroundings } from '../../workers/intake';
-import { beforeUse, machine, restartMachine } from '../../workers/machine';
+import { browserSurroundings } from '../../workers/models/intake';
+import { beforeUse, machine, restartMachine } from '../../workers/device/machine';
 import { trainerService } from '../../workers/service';
-import { Verdicts } from '../../workers/verdicts';
+import { Verdicts } from '../../workers/device/verdicts';
 import { listed, TINY } from './tinyPage';
 
 vi.setConfig({ testTimeout: 300_000 });
