@@ -98,10 +98,10 @@ const target = document.querySelector('#app');
 if (target === null) throw new Error('index.html has no element #app to show the page in.');
 const elsewhere = new Elsewhere(channel);
 addEventListener('pagehide', () => {
-  // the other tabs need not wait until this one has been silent for long
-  elsewhere.over();
+  elsewhere.leave();
   session.form.keepNow();
 });
+addEventListener('pageshow', () => elsewhere.back());
 mount(App, {
   target,
   props: {

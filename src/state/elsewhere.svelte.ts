@@ -24,6 +24,7 @@ export class Elsewhere {
   run = $state.raw<{ name: string; step: number; steps: number } | null>(null);
   #mine: TabMessage | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
+  #left = false;
 
   constructor(private readonly channel: Channel) {
     channel.onmessage = (event) => {
@@ -35,6 +36,7 @@ export class Elsewhere {
 
   /** This tab trains; says so to the others. */
   tell(name: string, step: number, steps: number): void {
+    if (this.#left) return;
     this.#mine = { type: 'training', name, step, steps };
     this.channel.postMessage(this.#mine);
   }
@@ -43,6 +45,17 @@ export class Elsewhere {
     if (this.#mine === null) return;
     this.#mine = null;
     this.channel.postMessage({ type: 'over' });
+  }
+
+  /** This tab is being closed: a step that is still told of after that would make the others wait until it counts as gone. */
+  leave(): void {
+    this.over();
+    this.#left = true;
+  }
+
+  /** The browser shows this tab again, as it was. */
+  back(): void {
+    this.#left = false;
   }
 
   #hear(message: TabMessage): void {
