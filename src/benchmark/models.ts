@@ -17,6 +17,7 @@ import { rotaryTables } from '../model/rotary';
 import { loadWeights } from '../model/loadWeights';
 import { disposeWeights, type ModelWeights } from '../model/weights';
 import { adamw, gradientNorm } from '../ops/flat';
+import { zerosOnDevice } from '../ops/pickRows';
 import type { BenchmarkName, PeerFigure } from '../protocol/benchmark';
 import type { PackedRows } from '../protocol/data';
 import { defaultSettings, TARGETS } from '../protocol/settings';
@@ -24,6 +25,7 @@ import type { WeightFormat } from '../protocol/weightFormats';
 import { randomFrom } from '../random';
 import { disposeBatch, makeBatch } from '../training/batch';
 import { chunkRows } from '../training/chunkRows';
+import { headLoss } from '../training/head';
 import type { Bytes, Milliseconds } from '../units';
 import { planRun } from '../training/plan';
 import { MicroBatches } from '../training/microBatches';
@@ -79,6 +81,12 @@ async function withModel(
   }
 }
 
+function dispatchesOf(work: () => void): number {
+  const before = dispatchCount();
+  work();
+  return dispatchCount() - before;
+}
+
 /** Rows of `length` random ids in which every token is learned. */
 export function randomRows(rows: number, length: number, vocab: number): PackedRows {
   const random = randomFrom(7);
@@ -107,14 +115,14 @@ export async function step(bench: Bench): Promise<void> {
     let update = 0;
     let dispatches = 0;
     const record = () => {
-      const before = dispatchCount();
-      passes.run(batch, null);
-      const norm = gradientNorm(trainable.flat.state, 1);
-      const scalars = { learningRate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
-      adamw(trainable.flat.state, norm, { ...scalars, update: ++update });
-      norm.dispose();
-      submit();
-      dispatches = dispatchCount() - before;
+      dispatches = dispatchesOf(() => {
+        passes.run(batch, null);
+        const norm = gradientNorm(trainable.flat.state, 1);
+        const scalars = { learningRate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
+        adamw(trainable.flat.state, norm, { ...scalars, update: ++update });
+        norm.dispose();
+        submit();
+      });
     };
     try {
       const probe = bench.limits.product;
@@ -124,13 +132,20 @@ export async function step(bench: Bench): Promise<void> {
       const amount = stepFlops(config, length, RANK);
       const limit = limitOf({ probe, amount }, rounds, { of: 0, at: 1 });
       const tokensPerSecond = (1000 * length) / timing.ms;
+      const bytes = allocatedBytes() - held;
+      const inHead = dispatchesOf(() => {
+        const hidden = zerosOnDevice([length, config.hidden]);
+        tf.dispose([hidden, headLoss(config, weights, hidden, batch.chunks, { dx: true, weights: false })]);
+      });
       bench.emit({
         ...{ name: 'step', what, shape: `T ${length}, r ${RANK}, ${format}`, device: bench.device },
-        ours: { ...withFlops(timing, amount), tokensPerSecond, bytes: allocatedBytes() - held },
+        ours: { ...withFlops(timing, amount), tokensPerSecond, bytes },
         limit,
         peers: notRun(bench, 'has no trainer for this model'),
         details: {
           dispatches,
+          'of them in the loss head': inHead,
+          'for each layer': Math.ceil((dispatches - inHead) / config.layers),
           'bytes predicted': predictedBytes(config, rows, format, bench.device),
         },
       });
