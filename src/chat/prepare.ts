@@ -53,14 +53,10 @@ export async function prepareData(
   tell({ stage: 'tokens', done: rows, rows, line: null });
   const { usable, tooLong, lengths, pieces } = fit(dataset.examples, masked, length);
   if (usable.length === 0) throw new DataProblem(whyNothingFits(lengths, length, refused));
-  let drawn = 0;
   const split = await splitExamples(
     usable.map(({ example }) => example),
     settings.seed,
-    (done, of) => {
-      drawn = of;
-      tell({ stage: 'split', done, rows: of, line: null });
-    },
+    (done, of) => tell({ stage: 'split', done, rows: of, line: null }),
   );
   const documentsOf = (part: Part): MaskedRow[] =>
     split.parts[part].flatMap((i) => usable[i]?.documents ?? []);
@@ -77,15 +73,15 @@ export async function prepareData(
     split: splitCounts(split, settings.seed),
     manner,
   });
-  // what follows is told of too: a long file would else be silent for long
-  const goingOn = () => tell({ stage: 'split', done: drawn, rows: drawn, line: null });
-  goingOn();
+  // told of between its parts too: a long file would else be silent for long
+  const packing = () => tell({ stage: 'pack', done: 0, rows, line: null });
+  packing();
   const manner = mannerOf(
     format,
     usable.map(({ example }) => example),
   );
   const train = pack(documentsOf('train'), length);
-  goingOn();
+  packing();
   const sorted = lengths.sort((a, b) => a - b);
   return {
     report: {

@@ -55,9 +55,9 @@ export interface PreparedReport {
   testIsValidation: boolean;
 }
 
-/** How far `prepare` is: rows become tokens, then each is drawn a part. */
+/** How far `prepare` is: rows become tokens, each is drawn a part, and all are packed, in one piece of which no share is known. */
 export interface PrepareProgress {
-  stage: 'tokens' | 'split';
+  stage: 'tokens' | 'split' | 'pack';
   done: number;
   rows: number;
   /** The line of the file that is at work; null where it is not one row. */

@@ -11,7 +11,7 @@ export const packingOf = (modelId: string, { sequenceLength, mask, seed }: Setti
   JSON.stringify([modelId, sequenceLength, mask, seed]);
 
 export class Packing {
-  /** Null before the first row is done. */
+  /** Null before the first row is done. Of the last stage no share is known. */
   progress = $state.raw<PrepareProgress | null>(null);
   remaining: Milliseconds | null = $state(null);
   #first: { stage: PrepareProgress['stage']; done: number; at: Milliseconds } | null = null;
@@ -21,7 +21,7 @@ export class Packing {
   hear(progress: PrepareProgress): void {
     const { stage, done, rows } = progress;
     if (this.#first?.stage !== stage) this.#first = { stage, done, at: this.now() };
-    if (done > 0) this.progress = progress;
+    if (done > 0 || (stage === 'pack' && this.progress !== null)) this.progress = progress;
     const passed = this.now() - this.#first.at;
     const gained = done - this.#first.done;
     this.remaining = passed < LISTEN || gained === 0 ? null : (passed / gained) * (rows - done);

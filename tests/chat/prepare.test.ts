@@ -33,7 +33,7 @@ function textsOf(packed: PackedRows, model = 'llama'): string[] {
 }
 
 describe('prepare', () => {
-  it('tells every row with its line, then how many prompts are drawn', async () => {
+  it('tells every row with its line, how many prompts are drawn, and the packing', async () => {
     const dataset = await openDataset('a.jsonl', jsonLines(questions(20)));
     const told: PrepareProgress[] = [];
     const request = { assets: fixtureAssets('llama'), settings: { ...defaultSettings, sequenceLength: 64 } };
@@ -41,9 +41,13 @@ describe('prepare', () => {
     const tokens = told.filter(({ stage }) => stage === 'tokens');
     expect(tokens.map(({ done }) => done)).toEqual(Array.from({ length: 21 }, (_, i) => i));
     expect(tokens.map(({ line }) => line)).toEqual([...Array.from({ length: 20 }, (_, i) => i + 1), null]);
-    const drawn = told.slice(tokens.length);
-    // when they are drawn, before they are packed and after: silence would be taken for a row that never ends
-    expect(drawn).toEqual(Array(3).fill({ stage: 'split', done: 20, rows: 20, line: null }));
+    // before the rows are packed and after: silence would be taken for a row that never ends
+    const packing = { stage: 'pack', done: 0, rows: 20, line: null };
+    expect(told.slice(tokens.length)).toEqual([
+      { stage: 'split', done: 20, rows: 20, line: null },
+      packing,
+      packing,
+    ]);
   });
 
   it('300 questions become 210 / 45 / 45, packed, with the questions that are scored', async () => {

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { page } from 'vitest/browser';
 import { render } from 'vitest-browser-svelte';
 import App from '../../src/ui/App.svelte';
+import type { PrepareProgress } from '../../src/protocol/datasetApi';
 import { fakeDataset, FakeTrainer, ok } from './fakes';
 import { screen } from './mountable';
 import { report } from './samples/data';
@@ -11,10 +12,12 @@ import { show } from './states';
 it('a packing that takes long: share, numbers for people, and a way out', async () => {
   location.hash = '#/data';
   const huge = { ...report, kept: 600_000, rows: 600_000 };
+  let tell: ((progress: PrepareProgress) => void) | undefined;
   const dataset = fakeDataset({
     open: async () => ok(huge),
     prepare: (_request, onProgress) => {
-      onProgress?.({ stage: 'tokens', done: 150_000, rows: 600_000, line: 150_001 });
+      tell = onProgress;
+      tell?.({ stage: 'tokens', done: 150_000, rows: 600_000, line: 150_001 });
       return new Promise(() => undefined);
     },
   });
@@ -25,7 +28,13 @@ it('a packing that takes long: share, numbers for people, and a way out', async 
   const packing = page.getByTestId('packing');
   await expect.element(packing).toHaveTextContent('Splitting and packing 600,000 rows…');
   await expect.element(packing).toHaveTextContent('150,000 of 600,000');
-  expect(document.querySelector<HTMLProgressElement>('[data-testid=packing] progress')?.value).toBe(0.25);
+  const bar = () => document.querySelector<HTMLProgressElement>('[data-testid=packing] progress');
+  expect(bar()?.value).toBe(0.25);
+  // of the last part no share is known: the bar moves and says none
+  tell?.({ stage: 'pack', done: 0, rows: 600_000, line: null });
+  await expect.element(packing).toHaveTextContent('The last part: rows are packed');
+  expect(bar()?.position).toBe(-1);
+  expect(packing.element().textContent).not.toContain('of 600,000');
   await page.getByTestId('data-cancel').click();
   await expect.element(packing).not.toBeInTheDocument();
   await page.getByTestId('data-pack').click();

@@ -1,7 +1,7 @@
 /** The open file: a broken one beside it changes nothing, and what is shown is always of one file. */
 import { flushSync } from 'svelte';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { DatasetApi, StoppableDataset } from '../../src/protocol/datasetApi';
+import type { DatasetApi, PrepareProgress, StoppableDataset } from '../../src/protocol/datasetApi';
 import type { Result } from '../../src/protocol/result';
 import { Packing } from '../../src/state/packing.svelte';
 import { Session } from '../../src/state/session.svelte';
@@ -174,7 +174,7 @@ describe('a packing under way', () => {
 it('a stage of the packing says how long it will take once it has gone on for a while', () => {
   let now = 0;
   const packing = new Packing(() => now);
-  const hear = (stage: 'tokens' | 'split', done: number) =>
+  const hear = (stage: PrepareProgress['stage'], done: number) =>
     packing.hear({ stage, done, rows: 1000, line: null });
   hear('tokens', 0);
   expect(packing.progress).toBeNull(); // what is over in a moment shows no bar
@@ -186,4 +186,9 @@ it('a stage of the packing says how long it will take once it has gone on for a 
   expect(packing.remaining).toBe(8000); // 800 more at 10 ms each
   hear('split', 1);
   expect(packing.remaining).toBeNull();
+  hear('pack', 0);
+  expect(packing.progress?.stage).toBe('pack');
+  now = 9000;
+  hear('pack', 0);
+  expect(packing.remaining).toBeNull(); // nothing is gained that could be counted
 });
