@@ -3,12 +3,10 @@ import { expose, transfer } from 'comlink';
 import { prepareData, type PreparedData } from '../src/chat/prepare';
 import { openDataset, type OpenedDataset } from '../src/dataset/open';
 import { DataProblem } from '../src/dataset/problem';
-import type { DatasetApi, PrepareProgress } from '../src/protocol/datasetApi';
+import type { DatasetApi } from '../src/protocol/datasetApi';
 import type { PackedRows } from '../src/protocol/data';
-import type { Milliseconds } from '../src/units';
 import { attemptData } from './attemptData';
-
-const SPACE: Milliseconds = 100;
+import { spaced } from './threads/spaced';
 
 let opened: OpenedDataset | null = null;
 let prepared: PreparedData | null = null;
@@ -24,7 +22,7 @@ const api: DatasetApi = {
     attemptData(async () => {
       prepared = null;
       if (opened === null) throw new DataProblem('No dataset is open. Choose a file first.');
-      prepared = await prepareData(opened, request, spaced(onProgress));
+      prepared = await prepareData(opened, request, onProgress && spaced(onProgress));
       return prepared.report;
     }),
   view: (index) => attemptData(() => ready().view(index)),
@@ -39,16 +37,6 @@ const api: DatasetApi = {
     ]);
   },
 };
-
-/** A message is sent at once, also from the middle of a long computation; not more often than is needed. */
-function spaced(onProgress: Parameters<DatasetApi['prepare']>[1]) {
-  let told = -Infinity;
-  return (progress: PrepareProgress) => {
-    if (performance.now() - told < SPACE) return;
-    told = performance.now();
-    onProgress?.(progress);
-  };
-}
 
 function ready(): PreparedData {
   if (prepared === null)
