@@ -75,8 +75,15 @@ it('what is waited for before the first step, in words and numbers', async () =>
   trainer.say({ type: 'loading', what: 'Preparing the graphics card’s programs', done: 3, total: 37 });
   const said = page.getByText('Preparing the graphics card’s programs: 3 of 37');
   await expect.element(said).toBeVisible();
-  const bar = document.querySelector<HTMLProgressElement>('progress[aria-label="Progress of the run"]');
-  expect(bar?.value).toBeCloseTo(3 / 37, 6);
+  const bar = () => document.querySelector<HTMLProgressElement>('progress[aria-label="Progress of the run"]');
+  expect(bar()?.value).toBeCloseTo(3 / 37, 6);
+  // said aloud is what is waited for, not each number
+  await expect
+    .element(page.getByRole('status').filter({ hasText: 'Preparing' }))
+    .toHaveTextContent(/^Preparing the graphics card’s programs:$/);
+  trainer.say({ type: 'loading', what: 'Opening the model', done: 0, total: 1 });
+  await expect.element(page.getByText('Opening the model…')).toBeVisible();
+  expect(bar()?.position).toBe(-1);
   trainer.say({ type: 'planned', runId: 'r1', plan });
   await expect.element(page.getByText('Waiting for the first step')).toBeVisible();
   await expect.element(said).not.toBeInTheDocument();
