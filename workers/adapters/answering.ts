@@ -18,7 +18,8 @@ import { LONGEST_ANSWER } from '../../src/protocol/data';
 import { runnable } from '../../src/training/run';
 import * as tf from '@tensorflow/tfjs-core';
 import { BadRequest } from '../failures';
-import type { Library, OpenModel } from '../models/library';
+import type { Library } from '../models/library';
+import type { OpenModel } from '../models/modelFiles';
 import { machine } from '../device/machine';
 
 /** Held-out rows answered at once. */

@@ -1,15 +1,14 @@
 /** The models at hand: those that come with the page and those kept in this browser; one of them open on the device. */
-import { openFormat, type ChatFormat } from '../../src/chat/format';
+import { openFormat } from '../../src/chat/format';
 import type { Piece } from '../../src/checkpoint/pieces';
-import { sourceOf, sourceOfValues, type WeightSource } from '../../src/checkpoint/source';
-import { readConfig, type ModelConfig } from '../../src/model/config';
+import { sourceOf, sourceOfValues } from '../../src/checkpoint/source';
+import { readConfig } from '../../src/model/config';
 import { titleOf } from '../../src/model/families';
 import { parameterCount } from '../../src/model/shapes';
 import { checkShapes, loadWeights } from '../../src/model/loadWeights';
-import { disposeWeights, type ModelWeights } from '../../src/model/weights';
+import { disposeWeights } from '../../src/model/weights';
 import type { Slot } from '../../src/adapter/trainable';
-import type { HubFile, ModelSummary } from '../../src/protocol/models';
-import type { ChatAssets } from '../../src/protocol/data';
+import type { ModelSummary } from '../../src/protocol/models';
 import type { WeightFormat } from '../../src/protocol/weightFormats';
 import type { Storage } from '../../src/storage/database';
 import { keepPieces } from '../../src/storage/keepModel';
@@ -19,28 +18,10 @@ import { removedIds } from '../../src/storage/removals';
 import { LAYOUT, type ModelHead, type StoredModel } from '../../src/storage/schema';
 import { BadRequest } from '../failures';
 import { whileTakingIn } from '../threads/locks';
+import type { ModelFiles, OpenModel } from './modelFiles';
 import { headOfRaw, summaryOf } from './modelSummary';
 import type { PageModels } from './pageModels';
 import { keptTensors } from './repositoryModel';
-
-/** A model's files, read but not yet on the device. */
-export interface ModelFiles {
-  summary: ModelSummary;
-  config: ModelConfig;
-  /** config.json, parsed. */
-  rawConfig: unknown;
-  assets: ChatAssets;
-  source: WeightSource;
-  /** The weight files it was made of, as far as they are known. */
-  weightFiles: HubFile[];
-  /** Of its form and its weights as they are now. */
-  hash: () => Promise<string>;
-}
-
-export interface OpenModel extends ModelFiles {
-  weights: ModelWeights;
-  format: ChatFormat;
-}
 
 export class Library {
   #db: Storage;

@@ -8,7 +8,7 @@ import type { ModelSummary } from '../../src/protocol/models';
 import type { Tokens } from '../../src/units';
 import { sha256 } from '../../src/storage/database';
 import { BadRequest } from '../failures';
-import type { ModelFiles } from './library';
+import type { ModelFiles } from './modelFiles';
 
 /** A line of models.json, which scripts/demo-models/make.ts writes. */
 interface Listed {
