@@ -1,5 +1,5 @@
 /** For threads that read what people bring and never touch the GPU: failures cross as data. */
-import { DataProblem } from '../src/dataset/problem';
+import { DataProblem, UnknownColumns } from '../src/dataset/problem';
 import type { Result } from '../src/protocol/result';
 
 /** What a person can mend is bad input, anything else our own fault. */
@@ -8,6 +8,8 @@ export async function attemptData<T>(work: () => T | Promise<T>): Promise<Result
     return { ok: true, value: await work() };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { ok: false, failure: { kind: error instanceof DataProblem ? 'bad-input' : 'internal', message } };
+    if (!(error instanceof DataProblem)) return { ok: false, failure: { kind: 'internal', message } };
+    const columns = error instanceof UnknownColumns ? { columns: error.columns } : {};
+    return { ok: false, failure: { kind: 'bad-input', message, ...columns } };
   }
 }

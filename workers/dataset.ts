@@ -14,7 +14,7 @@ let prepared: PreparedData | null = null;
 const api: DatasetApi = {
   open: (file) =>
     attemptData(async () => {
-      opened = await openDataset(file.name, new Uint8Array(file.bytes));
+      opened = await openDataset(file.name, new Uint8Array(file.bytes), file.columns);
       prepared = null;
       return opened.report;
     }),

@@ -1,5 +1,5 @@
 /** A dropped file becomes checked examples and a report: what it is, what was kept, and every row that was not, with its line. */
-import type { DatasetReport, RejectedRow } from '../protocol/datasetApi';
+import type { ChosenColumns, DatasetReport, RejectedRow } from '../protocol/datasetApi';
 import { whyTextFails } from './checkText';
 import { readContainer } from './container';
 import { decodeBytes } from './decode';
@@ -22,10 +22,14 @@ export interface OpenedDataset {
 const PREVIEW = 5;
 const EXCERPT = 200;
 
-export async function openDataset(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<OpenedDataset> {
+export async function openDataset(
+  name: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  chosen?: ChosenColumns,
+): Promise<OpenedDataset> {
   const decoded = decodeBytes(bytes);
   const container = readContainer(decoded.text, name);
-  const shape = recogniseShape(container);
+  const shape = recogniseShape(container, chosen);
   const notes = new Map<TurnNote, number>();
   const rejected: RejectedRow[] = [];
   const examples: Example[] = [];

@@ -1,11 +1,13 @@
 /** Finds the one shape that at least 95 % of the first thousand rows have. A guess that is shown, with those that disagree. */
-import { DataProblem } from './problem';
-import type { Container, Row } from './record';
+import { DataProblem, UnknownColumns } from './problem';
+import type { ChosenColumns } from '../protocol/datasetApi';
+import type { TableColumn } from '../protocol/events';
+import { stringField, type Container, type Row } from './record';
 import { messagesShape, shareGptShape, ultraChatShape } from './shapes/messages';
 import { alpacaShape, inputOutputShape, promptCompletionShape, textShape } from './shapes/pairs';
 import { refusedShapes } from './shapes/preference';
 import type { Shape } from './shapes/shape';
-import { isLabelledText, mapColumns, tableShape } from './shapes/table';
+import { isLabelledText, isName, mapColumns, tableShape } from './shapes/table';
 
 const SAMPLE = 1000;
 const SHARE = 0.95;
@@ -20,11 +22,13 @@ const SHAPES = [
   inputOutputShape,
 ];
 
-export function recogniseShape(container: Container): Shape {
+/** `chosen`: a person has said which columns ask and answer; then nothing is guessed. */
+export function recogniseShape(container: Container, chosen?: ChosenColumns): Shape {
   const rows = container.rows.slice(0, SAMPLE).flatMap((raw) => (raw.value.ok ? [raw.value.row] : []));
   if (rows.length === 0) throw new DataProblem(whyNothingReads(container));
   const count = (matches: (row: Row) => boolean): number => rows.filter(matches).length;
   const common = (matches: (row: Row) => boolean): boolean => isCommon(count(matches), rows.length);
+  if (chosen) return shapeOfChosen(chosen, rows);
   for (const refused of refusedShapes) {
     if (common((row) => refused.matches(row))) {
       throw new DataProblem(`This is a dataset of the shape “${refused.name}”. ${refused.why}`);
@@ -34,7 +38,13 @@ export function recogniseShape(container: Container): Shape {
   const columns = container.columns ?? commonKeys(rows);
   if (!isLabelledText(columns) && common((row) => textShape.matches(row))) return textShape;
   const mapped = mapColumns(columns, container.columns !== null);
-  if (!mapped.ok) throw new DataProblem(mixtureOf(rows) ?? mapped.reason);
+  if (!mapped.ok) {
+    const mixture = mixtureOf(rows);
+    if (mixture !== null) throw new DataProblem(mixture);
+    // where they are no names the file begins with a row, which would be lost
+    if (columns.filter(isName).length < 2) throw new DataProblem(mapped.reason);
+    throw new UnknownColumns(mapped.reason, withExamples(columns, rows));
+  }
   const shape = tableShape(mapped.mapping);
   if (common((row) => shape.matches(row))) return shape;
   const having = count((row) => shape.matches(row));
@@ -42,6 +52,28 @@ export function recogniseShape(container: Container): Shape {
   throw new DataProblem(
     mixtureOf(rows) ?? `Only ${having} of ${rows.length} rows have ${named}. Give all rows the same keys.`,
   );
+}
+
+function shapeOfChosen({ question, answer }: ChosenColumns, rows: Row[]): Shape {
+  if (question === answer)
+    throw new DataProblem(`The column “${question}” cannot be question and answer. Choose two columns.`);
+  const mapping = { user: question, assistant: answer, system: null, guessed: false };
+  const shape = tableShape(mapping);
+  const having = rows.filter((row) => shape.matches(row)).length;
+  if (isCommon(having, rows.length)) return shape;
+  throw new DataProblem(
+    `Only ${having} of ${rows.length} rows have “${question}” and “${answer}”. Choose columns that all rows have.`,
+  );
+}
+
+const EXAMPLE = 40;
+
+function withExamples(columns: string[], rows: Row[]): TableColumn[] {
+  return columns.map((name) => {
+    const texts = rows.map((row) => (stringField(row, name) ?? '').trim());
+    const example = texts.find((text) => text !== '') ?? '';
+    return { name, example: example.replace(/\s+/g, ' ').slice(0, EXAMPLE) };
+  });
 }
 
 /** 95 %; in a small file one row may disagree. */

@@ -4,6 +4,19 @@ import type { ChatAssets, Message, TrainingData } from './data';
 import type { Result } from './result';
 import type { Settings } from './settings';
 
+/** Columns of a table that a person chose, where their names do not tell. */
+export interface ChosenColumns {
+  question: string;
+  answer: string;
+}
+
+/** A file as it is opened, and kept for the next visit. */
+export interface DatasetFile<Bytes = ArrayBuffer> {
+  name: string;
+  bytes: Bytes;
+  columns?: ChosenColumns | undefined;
+}
+
 export interface RejectedRow {
   /** 1-based line or row of the file. */
   line: number;
@@ -66,7 +79,7 @@ export interface PrepareProgress {
 
 export interface DatasetApi {
   /** Reads, recognises and checks a file; keeps its rows in the worker, or those from before where it cannot be read. */
-  open(file: { name: string; bytes: ArrayBuffer }): Promise<Result<DatasetReport>>;
+  open(file: DatasetFile): Promise<Result<DatasetReport>>;
   /** Templates, masks, tokenises, splits and packs what was opened. `onProgress` hears how far it is. */
   prepare(
     request: PrepareRequest,

@@ -10,12 +10,19 @@ export type Failure =
   | { kind: 'gpu-error'; message: string }
   | { kind: 'wrong-results'; message: string }
   | { kind: 'not-finite'; message: string; step: Steps }
-  | { kind: 'bad-input'; message: string }
+  /** `columns`: those of a table whose names do not tell what asks and what answers; a person may say it. */
+  | { kind: 'bad-input'; message: string; columns?: TableColumn[] }
   | { kind: 'wrong-base'; message: string; expected: string; found: string }
   | { kind: 'quota'; message: string; needed: Bytes }
   | { kind: 'busy-elsewhere'; message: string }
   | { kind: 'hub'; message: string; reason: HubReason; status: number | null }
   | { kind: 'internal'; message: string };
+
+/** A column's name, and what stands in it first. */
+export interface TableColumn {
+  name: string;
+  example: string;
+}
 
 /** What a hub did instead of sending the bytes that were asked for. */
 export type HubReason =

@@ -3,6 +3,7 @@
  * A download is an activity that can end early and go on later, also in another tab; it has an id from its first moment.
  */
 import type { Bytes, Milliseconds, Seconds, Tokens } from '../units';
+import type { DatasetFile } from './datasetApi';
 import type { Result } from './result';
 import type { WeightFormat } from './weightFormats';
 
@@ -201,8 +202,8 @@ export interface ModelsApi {
   remove(kind: StoredKind, id: string): Promise<Result<RemovedItem>>;
   undoRemove(kind: StoredKind, id: string): Promise<Result<null>>;
   /** Keeps the file of one's own that is open, for the page's next visit; null: there is none to go on with. */
-  keepDataset(file: { name: string; bytes: Blob } | null): Promise<Result<null>>;
-  keptDataset(): Promise<Result<{ name: string; bytes: Blob } | null>>;
+  keepDataset(file: DatasetFile<Blob> | null): Promise<Result<null>>;
+  keptDataset(): Promise<Result<DatasetFile<Blob> | null>>;
   /** Models as one file, for other machines. Holds no more than a piece of it in memory. */
   exportModels(ids: string[]): Promise<Result<ModelArchive>>;
   importModels(file: Blob, onProgress: (done: Bytes, total: Bytes) => void): Promise<Result<ModelSummary[]>>;

@@ -1,5 +1,11 @@
 /** What the screen knows about the data: the opened file, how it will be split and packed, and one row as tokens. */
-import type { DatasetReport, PreparedReport, StoppableDataset, TokenView } from '../protocol/datasetApi';
+import type {
+  ChosenColumns,
+  DatasetReport,
+  PreparedReport,
+  StoppableDataset,
+  TokenView,
+} from '../protocol/datasetApi';
 import type { ChatAssets } from '../protocol/data';
 import type { Failure } from '../protocol/events';
 import type { ModelsApi } from '../protocol/models';
@@ -18,8 +24,8 @@ export class DataState {
   tokens = $state.raw<TokenView[]>([]);
   row = $state(0);
   failure = $state.raw<Failure | null>(null);
-  /** Name of the file that `failure` kept from being opened; null where it tells of something else. */
-  unopened: string | null = $state(null);
+  /** The file that `failure` kept from being opened; null where it tells of something else. */
+  unopened = $state.raw<File | null>(null);
   /** Name of a file that came in during a run and was not opened. */
   turnedAway: string | null = $state(null);
   /** Name of the file being read. */
@@ -44,10 +50,10 @@ export class DataState {
   ) {}
 
   /** Keeps a file in this browser for the next visit; null: nothing is to be opened again. */
-  async keep(file: File | null): Promise<void> {
+  async keep(file: File | null, columns?: ChosenColumns): Promise<void> {
     this.unkept = null;
     try {
-      const result = await this.shelf.keepDataset(file && { name: file.name, bytes: file });
+      const result = await this.shelf.keepDataset(file && { name: file.name, bytes: file, columns });
       if (!result.ok) this.unkept = result.failure;
     } catch (thrown) {
       this.unkept = failureFrom(thrown, 'Keeping the file');
@@ -60,7 +66,8 @@ export class DataState {
       const kept = await this.shelf.keptDataset();
       if (!kept.ok) this.failure = kept.failure;
       else if (kept.value !== null && this.#ticket === 0) {
-        const opened = await this.open(new File([kept.value.bytes], kept.value.name));
+        const { name, bytes, columns } = kept.value;
+        const opened = await this.open(new File([bytes], name), columns);
         // what cannot be read is said once, and not at every visit
         if (!opened && this.phase === 'empty') await this.keep(null);
       }
@@ -69,8 +76,11 @@ export class DataState {
     }
   }
 
-  /** Opens a file in the place of what is open; that stays where the file cannot be read. */
-  async open(file: File): Promise<boolean> {
+  /**
+   * Opens a file in the place of what is open; that stays where the file cannot be read. `columns`: what a person chose of a table whose
+   * columns' names do not tell.
+   */
+  async open(file: File, columns?: ChosenColumns): Promise<boolean> {
     const ticket = ++this.#ticket;
     if (this.working) this.#unpack();
     this.phase = 'opening';
@@ -80,7 +90,7 @@ export class DataState {
     try {
       const bytes = await file.arrayBuffer();
       if (ticket !== this.#ticket) return false;
-      const result = await this.remote.open({ name: file.name, bytes });
+      const result = await this.remote.open({ name: file.name, bytes, columns });
       if (ticket !== this.#ticket) return false;
       if (result.ok) {
         this.report = result.value;
@@ -94,7 +104,7 @@ export class DataState {
       if (ticket !== this.#ticket) return false;
       this.failure = failureFrom(thrown, `Reading ${file.name}`);
     }
-    this.unopened = file.name;
+    this.unopened = file;
     this.#rest();
     return false;
   }

@@ -1,7 +1,7 @@
 /** Everything the screen knows, and the few jobs that touch several parts of it: train a lesson, train, go on. */
 import { untrack } from 'svelte';
 import type { NamedFile } from '../protocol/adapters';
-import type { StoppableDataset } from '../protocol/datasetApi';
+import type { ChosenColumns, StoppableDataset } from '../protocol/datasetApi';
 import type { RunSummary } from '../protocol/runs';
 import type { TrainerApi } from '../protocol/trainerApi';
 import type { Failure } from '../protocol/events';
@@ -166,15 +166,15 @@ export class Session {
   }
 
   /** Opens a file of one's own; during a run none, since what is shown is what is trained on. */
-  async openFile(file: File): Promise<boolean> {
+  async openFile(file: File, columns?: ChosenColumns): Promise<boolean> {
     if (this.busy) {
       this.data.turnedAway = file.name;
       return false;
     }
-    if (!(await this.data.open(file))) return false;
+    if (!(await this.data.open(file, columns))) return false;
     this.lessons.choose(null);
     if (this.form.baseName !== null) this.form.adopt(defaultSettings, null);
-    await this.data.keep(file);
+    await this.data.keep(file, columns);
     return true;
   }
 

@@ -1,4 +1,5 @@
 /** The file of one's own that was open last, so that a page that is opened again goes on with it. Knows nothing of what is in it. */
+import type { DatasetFile } from '../protocol/datasetApi';
 import { isNamed, write, type Storage } from './database';
 import { unmarkRemoved } from './removals';
 import type { StoredDataset } from './schema';
@@ -7,8 +8,8 @@ import type { StoredDataset } from './schema';
 const OPENED = 'opened';
 
 /** Where Blobs may not be stored (a private window of Safari), the bytes themselves are. */
-export async function keepDataset(db: Storage, name: string, bytes: Blob): Promise<void> {
-  const record = { id: OPENED, name, size: bytes.size, created: Date.now() };
+export async function keepDataset(db: Storage, { name, bytes, columns }: DatasetFile<Blob>): Promise<void> {
+  const record = { id: OPENED, name, size: bytes.size, created: Date.now(), ...(columns && { columns }) };
   const put = (stored: Blob | ArrayBuffer) =>
     write(db, ['files'], { what: `the file ${name}`, needed: bytes.size }, async (transaction) => {
       await transaction.objectStore('files').put({ ...record, bytes: stored });

@@ -9,6 +9,7 @@ import type { AdapterSummary } from '../protocol/adapters';
 import type { RunHistory, RunSummary } from '../protocol/runs';
 import type { ChatAssets, TrainingData } from '../protocol/data';
 import type { Verdict } from '../protocol/detours';
+import type { ChosenColumns } from '../protocol/datasetApi';
 import type { Plan } from '../protocol/events';
 import type { HubFile, Losses, StoredKind } from '../protocol/models';
 import type { Settings } from '../protocol/settings';
@@ -144,6 +145,8 @@ export interface StoredDataset {
   id: string;
   name: string;
   bytes: Blob | ArrayBuffer;
+  /** Absent where their names tell them apart. */
+  columns?: ChosenColumns;
   size: Bytes;
   created: number;
 }

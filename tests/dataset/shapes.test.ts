@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { asMessages } from '../../src/dataset/example';
 import { openDataset } from '../../src/dataset/open';
+import { DataProblem, UnknownColumns } from '../../src/dataset/problem';
+import type { ChosenColumns } from '../../src/protocol/datasetApi';
 import { jsonLines, utf8 } from './bytes';
 
 const turns = (...contents: string[]) =>
@@ -205,5 +207,55 @@ describe('a table of two columns', () => {
         ]),
       ),
     ).rejects.toThrow('No column could be recognised');
+  });
+});
+
+describe('a table whose columns do not tell', () => {
+  const text = utf8('Clue,Town,Land\nover the  Rhine,Basel,CH\n,Bern,CH\non the Aare,Olten,CH');
+  const open = (columns?: ChosenColumns) => openDataset('towns.csv', text, columns);
+
+  it('is refused with its columns and what stands in each first', async () => {
+    const problem = await open().then(String, (error: unknown) => error);
+    expect(problem).toBeInstanceOf(UnknownColumns);
+    expect((problem as UnknownColumns).columns).toEqual([
+      { name: 'Clue', example: 'over the Rhine' },
+      { name: 'Town', example: 'Basel' },
+      { name: 'Land', example: 'CH' },
+    ]);
+  });
+
+  it('is read as a person says', async () => {
+    const { report } = await open({ question: 'Clue', answer: 'Town' });
+    expect(report).toMatchObject({ shape: 'Table (“Clue” asks, “Town” answers)', kept: 2 });
+    expect(report.preview[0]?.map(({ content }) => content)).toEqual(['over the  Rhine', 'Basel']);
+    expect(report.rejected).toMatchObject([{ line: 3 }]); // asks nothing
+    const turned = await open({ question: 'Land', answer: 'Clue' });
+    expect(turned.report.preview[1]?.map(({ content }) => content)).toEqual(['CH', 'on the Aare']);
+  });
+
+  it('is not read by columns that are the same or that it has not', async () => {
+    await expect(open({ question: 'Clue', answer: 'Clue' })).rejects.toThrow('Choose two columns');
+    await expect(open({ question: 'Clue', answer: 'City' })).rejects.toThrow(
+      'Only 0 of 3 rows have “Clue” and “City”',
+    );
+  });
+
+  it('offers none where its first line is a row', async () => {
+    const rows = utf8('How are you?,Fine.,3\nAnd you?,Well.,4');
+    const problem = await openDataset('a.csv', rows).then(String, (error: unknown) => error);
+    expect(problem).toBeInstanceOf(DataProblem);
+    expect(problem).not.toBeInstanceOf(UnknownColumns);
+  });
+
+  it('of JSON offers the keys that most rows have', async () => {
+    const rows = jsonLines([
+      { clue: 'a', town: 'b' },
+      { clue: 'c', town: 'd', land: 'e' },
+      { clue: 'f', town: 'g' },
+    ]);
+    const problem = await openDataset('a.jsonl', rows).then(String, (error: unknown) => error);
+    expect((problem as UnknownColumns).columns.map(({ name }) => name)).toEqual(['clue', 'town']);
+    const opened = await openDataset('a.jsonl', rows, { question: 'clue', answer: 'town' });
+    expect(opened.report.kept).toBe(3);
   });
 });

@@ -36,6 +36,14 @@ it('keeps one file, byte for byte, until another takes its place', async () => {
   expect(await storedItems(db)).toMatchObject([{ kind: 'dataset', name: 'b.csv', bytes: 3 }]);
 });
 
+it('keeps what a person said of its columns, for that file alone', async () => {
+  const columns = { question: 'Clue', answer: 'Town' };
+  await keeping.keepDataset({ ...file('a.csv', 'q,a'), columns });
+  expect((await keeping.keptDataset())?.columns).toEqual(columns);
+  await keeping.keepDataset(file('b.csv', 'q,a'));
+  expect((await keeping.keptDataset())?.columns).toBeUndefined();
+});
+
 it('forgets it where there is nothing to go on with', async () => {
   await keeping.keepDataset(file('a.csv', 'q,a'));
   await keeping.keepDataset(null);

@@ -47,7 +47,7 @@ it('a broken file beside a good one: both are named, and the plan stays that of 
   const name = session.data.report?.name ?? '';
   await expect.poll(() => session.planning.plan).not.toBeNull();
   session.data.failure = broken;
-  session.data.unopened = 'broken.jsonl';
+  session.data.unopened = new File([''], 'broken.jsonl');
   const said = page.getByTestId('data-failure');
   await expect.element(said).toHaveTextContent(`broken.jsonl was not opened; ${name} stays open.`);
   await expect.element(page.getByTestId('data-report')).toBeVisible();
@@ -55,6 +55,46 @@ it('a broken file beside a good one: both are named, and the plan stays that of 
   await expect.element(page.getByTestId('plan')).toBeVisible();
   session.data.prepared = null;
   await expect.element(page.getByTestId('plan')).not.toBeInTheDocument();
+});
+
+it('a table whose columns do not tell can be opened by saying which they are', async () => {
+  location.hash = '#/data';
+  const columns = [
+    { name: 'Clue', example: 'over the Rhine' },
+    { name: 'Town', example: 'Basel' },
+    { name: 'Note', example: '' },
+  ];
+  const chosen: unknown[] = [];
+  const dataset = fakeDataset({
+    open: async (file) => {
+      if (!file.columns)
+        return {
+          ok: false,
+          failure: { kind: 'bad-input', message: 'No column could be recognised.', columns },
+        };
+      chosen.push(file.columns);
+      return ok({ ...report, name: file.name });
+    },
+  });
+  const { props, session } = screen(new FakeTrainer(), dataset);
+  await render(App, props);
+  await session.load();
+  await session.openFile(new File(['x'], 'towns.csv'));
+  const choice = page.getByTestId('column-choice');
+  const press = choice.getByRole('button', { name: 'Open it so' });
+  await expect.element(press).toBeDisabled();
+  const question = choice.getByLabelText('Column with the question');
+  await expect.element(question).toHaveTextContent('Clue (“over the Rhine”)');
+  await question.selectOptions('Clue');
+  const answer = choice.getByLabelText('Column with the answer');
+  await answer.selectOptions('Clue');
+  await expect.element(choice).toHaveTextContent('Question and answer are two columns.');
+  await expect.element(press).toBeDisabled();
+  await answer.selectOptions('Town');
+  await press.click();
+  await expect.element(page.getByTestId('data-report')).toHaveTextContent('towns.csv');
+  expect(chosen).toEqual([{ question: 'Clue', answer: 'Town' }]);
+  await expect.element(choice).not.toBeInTheDocument();
 });
 
 it('a row of plain text is called a text, and an answer an answer', async () => {

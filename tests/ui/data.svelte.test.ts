@@ -38,6 +38,23 @@ beforeEach(async () => {
 });
 afterEach(() => end.splice(0).forEach((stop) => stop()));
 
+it('columns that a person chose are those of the file when it is opened, and at the next visit', async () => {
+  const columns = { question: 'Clue', answer: 'Town' };
+  const opened: unknown[] = [];
+  dataset.open = async ({ name, columns: chosen }) => {
+    opened.push([name, chosen]);
+    return ok({ ...report, name });
+  };
+  await session.openFile(file('towns.csv'), columns);
+  expect(trainer.dataset).toMatchObject({ name: 'towns.csv', columns });
+  const later = new Session(around({ trainer, dataset }));
+  await later.load();
+  expect(opened).toEqual([
+    ['towns.csv', columns],
+    ['towns.csv', columns],
+  ]);
+});
+
 describe('a broken file', () => {
   it('beside a good one is told, and the good one stays packed and planned', async () => {
     await session.openFile(file('good.csv'));
@@ -46,7 +63,7 @@ describe('a broken file', () => {
     expect(await session.openFile(file('broken.csv'))).toBe(false);
     flushSync();
     await new Promise((resolve) => setTimeout(resolve, 400));
-    expect([session.data.failure, session.data.unopened]).toEqual([failure, 'broken.csv']);
+    expect([session.data.failure, session.data.unopened?.name]).toEqual([failure, 'broken.csv']);
     expect(session.data.report).toBe(before);
     expect(session.data.prepared).toBe(prepared);
     expect(session.data.phase).toBe('ready');

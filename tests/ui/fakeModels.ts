@@ -1,4 +1,5 @@
 /** A hub and a browser's storage for the screen's tests: fixed answers, and downloads whose progress the test plays by hand. */
+import type { DatasetFile } from '../../src/protocol/datasetApi';
 import { candidateFrom, weightBytesOf } from '../../src/guide/candidate';
 import type {
   DownloadEnd,
@@ -211,7 +212,7 @@ export class FakeModels implements ModelsApi {
     return ok(null);
   };
   /** Of an earlier visit, or of this one. */
-  dataset: { name: string; bytes: Blob } | null = null;
+  dataset: DatasetFile<Blob> | null = null;
   keepDataset: ModelsApi['keepDataset'] = async (file) => {
     this.dataset = file;
     return ok(null);

@@ -61,8 +61,8 @@ describe('work that is not wanted any more', () => {
     lives.push(life);
     const { port1, port2 } = new MessageChannel();
     const api: DatasetApi = {
-      open: async ({ name }) => {
-        life.did.push(`open ${name}`);
+      open: async ({ name, columns }) => {
+        life.did.push(columns ? `open ${name} by ${columns.question}` : `open ${name}`);
         if (name.startsWith('slow')) return new Promise(() => undefined);
         if (name.startsWith('broken'))
           return { ok: false, failure: { kind: 'bad-input', message: 'It has no rows.' } };
@@ -123,12 +123,13 @@ describe('work that is not wanted any more', () => {
     expect(did()[1]).toEqual(['open broken.csv', 'open huge.jsonl']);
   });
 
-  it('another packing ends the one before it, on the same file', async () => {
-    const dataset = await connected('huge.jsonl');
+  it('another packing ends the one before it, on the same file, by the columns that were chosen', async () => {
+    const dataset = await connected();
+    await dataset.open({ ...file('huge.csv'), columns: { question: 'Clue', answer: 'Town' } });
     const waiting = dataset.prepare(endless);
     void dataset.prepare(endless);
     expect(await waiting).toMatchObject({ ok: false });
-    await vi.waitFor(() => expect(did()[1]).toEqual(['open huge.jsonl', 'prepare']));
+    await vi.waitFor(() => expect(did()[1]).toEqual(['open huge.csv by Clue', 'prepare']));
   });
 
   it('stop leaves the file open, and does nothing where nothing is under way', async () => {

@@ -1,4 +1,5 @@
 /** What this browser keeps: the report, deletions that can be undone for a while, models as one file out and in. */
+import type { DatasetFile } from '../../src/protocol/datasetApi';
 import {
   type ModelArchive,
   type ModelSummary,
@@ -84,15 +85,17 @@ export class Keeping {
   }
 
   /** Null: nothing is to be opened again. */
-  async keepDataset(file: { name: string; bytes: Blob } | null): Promise<void> {
-    if (file) await keepDataset(this.db, file.name, file.bytes);
+  async keepDataset(file: DatasetFile<Blob> | null): Promise<void> {
+    if (file) await keepDataset(this.db, file);
     else for (const { id } of await listDatasets(this.db)) await deleteDataset(this.db, id);
   }
 
-  async keptDataset(): Promise<{ name: string; bytes: Blob } | null> {
+  async keptDataset(): Promise<DatasetFile<Blob> | null> {
     const hidden = await removedIds(this.db, 'dataset');
     const found = (await listDatasets(this.db)).find(({ id }) => !hidden.has(id));
-    return found ? { name: found.name, bytes: new Blob([found.bytes]) } : null;
+    if (!found) return null;
+    const { name, bytes, columns } = found;
+    return { name, bytes: new Blob([bytes]), ...(columns && { columns }) };
   }
 
   async exportModels(ids: string[]): Promise<ModelArchive> {

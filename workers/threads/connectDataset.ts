@@ -4,7 +4,12 @@
  * could not be told so in the middle of a row.
  */
 import { proxy, transfer, type Remote } from 'comlink';
-import type { PrepareProgress, DatasetApi, StoppableDataset } from '../../src/protocol/datasetApi';
+import type {
+  DatasetApi,
+  DatasetFile,
+  PrepareProgress,
+  StoppableDataset,
+} from '../../src/protocol/datasetApi';
 import type { Result } from '../../src/protocol/result';
 import type { Failure } from '../../src/protocol/events';
 import type { Milliseconds } from '../../src/units';
@@ -40,7 +45,7 @@ interface Life {
 
 export function connectDataset(start: () => Worker, limit: Milliseconds = LIMIT): StoppableDataset {
   /** The last one that could be read. Outside the page's memory, for the worker after this one. */
-  let file: { name: string; bytes: Blob } | null = null;
+  let file: DatasetFile<Blob> | null = null;
   let life = begin();
 
   function begin(): Life {
@@ -59,10 +64,10 @@ export function connectDataset(start: () => Worker, limit: Milliseconds = LIMIT)
   /** The file that was open last is opened in a worker that lacks it; calls wait for that. */
   function reopen(own: Life): void {
     if (file === null || own.holdsFile) return;
-    const { name, bytes } = file;
+    const { bytes, ...rest } = file;
     own.holdsFile = true;
     own.ready = during(own, 'reopen', async () => {
-      const again = { name, bytes: await bytes.arrayBuffer() };
+      const again = { ...rest, bytes: await bytes.arrayBuffer() };
       return own.thread.call((remote) => remote.open(again));
     });
     own.ready.catch(() => undefined); // told by the calls that wait for it
@@ -105,12 +110,12 @@ export function connectDataset(start: () => Worker, limit: Milliseconds = LIMIT)
   }
 
   return {
-    open: async ({ name, bytes }) => {
+    open: async ({ bytes, ...rest }) => {
       if (life.doing.size > 0) replace(life, UNWANTED);
       const own = life;
-      const given = { name, bytes: new Blob([bytes]) };
+      const given = { ...rest, bytes: new Blob([bytes]) };
       const opened = await during(own, 'open', () =>
-        call((remote) => remote.open(transfer({ name, bytes }, [bytes]))),
+        call((remote) => remote.open(transfer({ ...rest, bytes }, [bytes]))),
       );
       if (own !== life) return opened;
       if (opened.ok) {

@@ -91,7 +91,7 @@ function ofTwo(columns: string[], { user, assistant }: Named): Named | null {
 }
 
 /** A word or three that a person wrote: columns without a name, row numbers often, are called “column 1” by the reader. */
-function isName(column: string): boolean {
+export function isName(column: string): boolean {
   const text = column.trim();
   if (/^column \d+$/.test(text) || /[.?!:;,]/.test(text)) return false;
   return /^\p{L}/u.test(text) && text.length <= 30 && text.split(/\s+/).length <= 3;
