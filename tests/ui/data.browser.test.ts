@@ -81,7 +81,7 @@ it('a table whose columns do not tell can be opened by saying which they are', a
   await session.load();
   await session.openFile(new File(['x'], 'towns.csv'));
   const choice = page.getByTestId('column-choice');
-  const press = choice.getByRole('button', { name: 'Open it so' });
+  const press = choice.getByRole('button', { name: 'Open with these columns' });
   await expect.element(press).toBeDisabled();
   const question = choice.getByLabelText('Column with the question');
   await expect.element(question).toHaveTextContent('Clue (“over the Rhine”)');
