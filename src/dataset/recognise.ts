@@ -28,14 +28,14 @@ export function recogniseShape(container: Container, chosen?: ChosenColumns): Sh
   if (rows.length === 0) throw new DataProblem(whyNothingReads(container));
   const count = (matches: (row: Row) => boolean): number => rows.filter(matches).length;
   const common = (matches: (row: Row) => boolean): boolean => isCommon(count(matches), rows.length);
-  if (chosen) return shapeOfChosen(chosen, rows);
+  const columns = container.columns ?? commonKeys(rows);
+  if (chosen) return shapeOfChosen(chosen, columns, rows);
   for (const refused of refusedShapes) {
     if (common((row) => refused.matches(row))) {
       throw new DataProblem(`This is a dataset of the shape “${refused.name}”. ${refused.why}`);
     }
   }
   for (const shape of SHAPES) if (common((row) => shape.matches(row))) return shape;
-  const columns = container.columns ?? commonKeys(rows);
   if (!isLabelledText(columns) && common((row) => textShape.matches(row))) return textShape;
   const mapped = mapColumns(columns, container.columns !== null);
   if (!mapped.ok) {
@@ -54,14 +54,16 @@ export function recogniseShape(container: Container, chosen?: ChosenColumns): Sh
   );
 }
 
-function shapeOfChosen({ question, answer }: ChosenColumns, rows: Row[]): Shape {
+/** What cannot be read so may be chosen again. */
+function shapeOfChosen({ question, answer }: ChosenColumns, columns: string[], rows: Row[]): Shape {
+  const refuse = (reason: string) => new UnknownColumns(reason, withExamples(columns, rows));
   if (question === answer)
-    throw new DataProblem(`The column “${question}” cannot be question and answer. Choose two columns.`);
+    throw refuse(`The column “${question}” cannot be question and answer. Choose two columns.`);
   const mapping = { user: question, assistant: answer, system: null, guessed: false };
   const shape = tableShape(mapping);
   const having = rows.filter((row) => shape.matches(row)).length;
   if (isCommon(having, rows.length)) return shape;
-  throw new DataProblem(
+  throw refuse(
     `Only ${having} of ${rows.length} rows have “${question}” and “${answer}”. Choose columns that all rows have.`,
   );
 }

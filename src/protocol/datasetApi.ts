@@ -11,9 +11,9 @@ export interface ChosenColumns {
 }
 
 /** A file as it is opened, and kept for the next visit. */
-export interface DatasetFile<Bytes = ArrayBuffer> {
+export interface DatasetFile<Content = ArrayBuffer> {
   name: string;
-  bytes: Bytes;
+  bytes: Content;
   columns?: ChosenColumns | undefined;
 }
 

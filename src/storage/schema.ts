@@ -145,7 +145,7 @@ export interface StoredDataset {
   id: string;
   name: string;
   bytes: Blob | ArrayBuffer;
-  /** Absent where their names tell them apart. */
+  /** What a person said of a table's columns; absent where their names tell. */
   columns?: ChosenColumns;
   size: Bytes;
   created: number;
