@@ -15,7 +15,7 @@ import { Keeping } from '../../workers/models/keeping';
 import { Library } from '../../workers/models/library';
 import { keptTensors } from '../../workers/models/repositoryModel';
 import { synthetic } from '../hub/configs';
-import { emptyPage } from '../workers/tinyPage';
+import { emptyPage } from '../workers/models/tinyPage';
 
 const { config } = synthetic('tiny/Tiny-Qwen');
 const shapes = weightShapes(readConfig(config));

@@ -1,6 +1,6 @@
 /** A page that comes with one tiny model, called `tiny`: the Qwen2 of the fixtures. */
 import { readFileSync } from 'node:fs';
-import { PageModels } from '../../workers/models/pageModels';
+import { PageModels } from '../../../workers/models/pageModels';
 
 export const TINY = 'tests/fixtures/models/qwen2';
 const files = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];

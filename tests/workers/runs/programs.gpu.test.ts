@@ -1,19 +1,19 @@
 /** A run waits for the graphics card's programs before it is planned, says so, and ends as it should when they cannot be made. */
 import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { gpu } from '../../src/gpu/inside';
-import type { PackedRows } from '../../src/protocol/data';
-import type { RunEvent } from '../../src/protocol/events';
-import { parseSettings } from '../../src/protocol/settings';
-import { openStorage, type Storage } from '../../src/storage/database';
-import { Library } from '../../workers/models/library';
-import { restartMachine } from '../../workers/device/machine';
-import { RunBook } from '../../src/storage/runBook';
-import { Runs } from '../../workers/runs/running';
-import { Shelf } from '../../workers/adapters/shelf';
-import { Tuning } from '../../workers/device/tuning';
-import { Verdicts } from '../../workers/device/verdicts';
-import { tinyPage } from './tinyPage';
+import { gpu } from '../../../src/gpu/inside';
+import type { PackedRows } from '../../../src/protocol/data';
+import type { RunEvent } from '../../../src/protocol/events';
+import { parseSettings } from '../../../src/protocol/settings';
+import { openStorage, type Storage } from '../../../src/storage/database';
+import { Library } from '../../../workers/models/library';
+import { restartMachine } from '../../../workers/device/machine';
+import { RunBook } from '../../../src/storage/runBook';
+import { Runs } from '../../../workers/runs/running';
+import { Shelf } from '../../../workers/adapters/shelf';
+import { Tuning } from '../../../workers/device/tuning';
+import { Verdicts } from '../../../workers/device/verdicts';
+import { tinyPage } from '../models/tinyPage';
 
 vi.setConfig({ testTimeout: 180_000 });
 

@@ -1,25 +1,25 @@
 /** What an adapter's files say of their base, and that an adapter outlives its run and the database. */
 import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { unzip } from '../../src/exchange/unzip';
-import { openFormat } from '../../src/chat/format';
-import { writePeft } from '../../src/exchange/peft';
-import { defaultSettings } from '../../src/protocol/settings';
-import type { AdapterExport } from '../../src/protocol/adapters';
-import type { ModelSummary } from '../../src/protocol/models';
-import { openStorage, type Storage } from '../../src/storage/database';
-import { deleteRun, saveRun } from '../../src/storage/runs';
-import type { StoredAdapter } from '../../src/storage/adapters';
-import type { StoredRun } from '../../src/storage/schema';
-import type { Answering } from '../../workers/adapters/answering';
-import type { Library } from '../../workers/models/library';
-import type { OpenModel } from '../../workers/models/modelFiles';
-import { RunBook } from '../../src/storage/runBook';
-import { savedOrSaid } from '../../workers/runs/savedOrSaid';
-import { Shelf } from '../../workers/adapters/shelf';
-import { fixture } from '../exchange/fixtures';
+import { unzip } from '../../../src/exchange/unzip';
+import { openFormat } from '../../../src/chat/format';
+import { writePeft } from '../../../src/exchange/peft';
+import { defaultSettings } from '../../../src/protocol/settings';
+import type { AdapterExport } from '../../../src/protocol/adapters';
+import type { ModelSummary } from '../../../src/protocol/models';
+import { openStorage, type Storage } from '../../../src/storage/database';
+import { deleteRun, saveRun } from '../../../src/storage/runs';
+import type { StoredAdapter } from '../../../src/storage/adapters';
+import type { StoredRun } from '../../../src/storage/schema';
+import type { Answering } from '../../../workers/adapters/answering';
+import type { Library } from '../../../workers/models/library';
+import type { OpenModel } from '../../../workers/models/modelFiles';
+import { RunBook } from '../../../src/storage/runBook';
+import { savedOrSaid } from '../../../workers/runs/savedOrSaid';
+import { Shelf } from '../../../workers/adapters/shelf';
+import { fixture } from '../../exchange/fixtures';
 
-vi.mock('../../workers/device/machine', () => ({
+vi.mock('../../../workers/device/machine', () => ({
   capabilities: async () => ({
     ...{ backend: 'cpu', device: 'none', software: true, sharedMemory: null, features: [], note: null },
     ...{ maxBindingBytes: 1, maxBufferBytes: 1 },

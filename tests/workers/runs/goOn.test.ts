@@ -2,17 +2,17 @@
 import 'fake-indexeddb/auto';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { RunEvent } from '../../src/protocol/events';
-import { defaultSettings } from '../../src/protocol/settings';
-import { openStorage, type Storage } from '../../src/storage/database';
-import { loadRun, saveRun } from '../../src/storage/runs';
-import { Library } from '../../workers/models/library';
-import { RunBook } from '../../src/storage/runBook';
-import { Runs } from '../../workers/runs/running';
-import { Shelf } from '../../workers/adapters/shelf';
-import { Tuning } from '../../workers/device/tuning';
-import { Verdicts } from '../../workers/device/verdicts';
-import { TINY, tinyPage } from './tinyPage';
+import type { RunEvent } from '../../../src/protocol/events';
+import { defaultSettings } from '../../../src/protocol/settings';
+import { openStorage, type Storage } from '../../../src/storage/database';
+import { loadRun, saveRun } from '../../../src/storage/runs';
+import { Library } from '../../../workers/models/library';
+import { RunBook } from '../../../src/storage/runBook';
+import { Runs } from '../../../workers/runs/running';
+import { Shelf } from '../../../workers/adapters/shelf';
+import { Tuning } from '../../../workers/device/tuning';
+import { Verdicts } from '../../../workers/device/verdicts';
+import { TINY, tinyPage } from '../models/tinyPage';
 
 let db: Storage;
 let databases = 0;

@@ -1,7 +1,7 @@
 /** What the page hears of a packing. */
 import { expect, it } from 'vitest';
-import type { PrepareProgress } from '../../src/protocol/datasetApi';
-import { spaced } from '../../workers/threads/spaced';
+import type { PrepareProgress } from '../../../src/protocol/datasetApi';
+import { spaced } from '../../../workers/threads/spaced';
 
 it('is told every 100 ms, and of each stage when it begins', () => {
   let now = 0;

@@ -1,11 +1,11 @@
 /** A dataset worker that dies or is ended: calls that wait are told, and the file that was open is open in the next one. */
 import { expose } from 'comlink';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { DatasetApi, PrepareRequest } from '../../src/protocol/datasetApi';
-import { defaultSettings } from '../../src/protocol/settings';
-import { ok } from '../ui/fakes';
-import { report, tokens } from '../ui/samples/data';
-import { connectDataset } from '../../workers/threads/connectDataset';
+import type { DatasetApi, PrepareRequest } from '../../../src/protocol/datasetApi';
+import { defaultSettings } from '../../../src/protocol/settings';
+import { ok } from '../../ui/fakes';
+import { report, tokens } from '../../ui/samples/data';
+import { connectDataset } from '../../../workers/threads/connectDataset';
 
 /** Takes messages and answers none. */
 class MuteWorker extends EventTarget {

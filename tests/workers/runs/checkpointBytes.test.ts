@@ -1,7 +1,7 @@
 /** A checkpoint comes back as it went, and one whose numbers lie in another order is refused. */
 import { expect, it } from 'vitest';
-import { freshWatch } from '../../src/training/stopping';
-import { packCheckpoint, unpackCheckpoint } from '../../workers/runs/checkpointBytes';
+import { freshWatch } from '../../../src/training/stopping';
+import { packCheckpoint, unpackCheckpoint } from '../../../workers/runs/checkpointBytes';
 
 const checkpoint = {
   step: 7,

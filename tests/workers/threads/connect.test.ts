@@ -1,6 +1,6 @@
 /** A connection over workers that answer, hang or die at the test's word. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { connectTrainer } from '../../workers/threads/connect';
+import { connectTrainer } from '../../../workers/threads/connect';
 
 /** Answers every call with `answer`, in the form comlink reads, until it is told to hang. */
 class ScriptedWorker extends EventTarget implements Worker {
