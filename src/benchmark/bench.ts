@@ -15,7 +15,7 @@ import type { WeightFormat } from '../protocol/weightFormats';
 import { relativeL2 } from '../selftest/distance';
 import type { Limits, Probe } from './limits';
 import { prepareOurs } from './ours';
-import type { Peer, Prepared, Task } from './task';
+import type { Peer, PieceTask, Prepared, Task } from './task';
 import { inTurns, ratioIn, timingOf, type Patience, type Round } from './timing';
 
 export interface Bench {
@@ -36,8 +36,8 @@ export interface Case {
   what: string;
   shape: string;
   /** Of the same kind, small enough for the twins on the processor. */
-  small: Task;
-  task: Task;
+  small: PieceTask;
+  task: PieceTask;
   /** Those tried here; empty for a task without weights, which is then done in f32. */
   formats: readonly WeightFormat[];
   /** Each format by itself beside the peers, since the weights of all of them are too large to lie in memory at once. */
@@ -101,11 +101,15 @@ async function compareTogether(
   }
 }
 
-interface Contest {
-  small: Task;
-  task: Task;
+/** A task at the size that is measured, and of the same kind but small enough for the twins on the processor. */
+interface Trial<T extends Task> {
+  small: T;
+  task: T;
   /** What is right at full size. */
   expected: ArrayLike<number>[];
+}
+
+interface Contest extends Trial<PieceTask> {
   /** Ours, one for each format. */
   ours: readonly Prepared[];
   probe: Probe;
@@ -126,7 +130,7 @@ async function besidePeers(
   for (const peer of bench.peers) {
     bench.patience.signal.throwIfAborted();
     const { work, ...judged } = await judge(peer, contest, truth);
-    const figure = { peer: peer.name, version: peer.version, ms: null, ratios: [], ...judged };
+    const figure = { ...judged, ms: null, ratios: [] };
     if (!work) peers.push(figure);
     else {
       const rounds = await inTurns([...works, work], bench.patience);
@@ -145,22 +149,26 @@ async function besidePeers(
   return { rounds: all, peers };
 }
 
-/** A peer is asked at both sizes. `work`: what may be timed, null where it cannot do the task or is wrong. */
-async function judge(
-  peer: Peer,
-  { small, task, expected }: Omit<Contest, 'ours' | 'probe'>,
+/** A peer that was asked. `work`: what may be timed, null where it cannot do the task or is wrong. */
+export type Judged = Omit<PeerFigure, 'ms' | 'ratio'> & { work: Prepared | null };
+
+/** A peer is asked at both sizes. `truth`: what is right of the small one. */
+export async function judge(
+  { name, version, prepare }: Peer,
+  { small, task, expected }: Trial<Task>,
   truth: ArrayLike<number>[],
-): Promise<Pick<PeerFigure, 'correct' | 'relL2' | 'note'> & { work: Prepared | null }> {
-  const little = await peer.prepare(small);
-  const large = typeof little === 'string' ? little : await peer.prepare(task);
+): Promise<Judged> {
+  const who = { peer: name, version };
+  const little = await prepare(small);
+  const large = typeof little === 'string' ? little : await prepare(task);
   if (typeof little === 'string' || typeof large === 'string') {
     const why = [little, large].find((one) => typeof one === 'string');
-    return { work: null, correct: null, relL2: null, note: `not run: ${why ?? 'no reason given'}` };
+    return { ...who, work: null, correct: null, relL2: null, note: `not run: ${why ?? 'no reason given'}` };
   }
   const relL2 = Math.max(distance(await once(little), truth), distance(await large.read(), expected));
-  if (relL2 <= PEER_TOLERANCE) return { work: large, correct: true, relL2 };
+  if (relL2 <= PEER_TOLERANCE) return { ...who, work: large, correct: true, relL2 };
   large.dispose();
-  return { work: null, correct: false, relL2, note: 'wrong, so not timed' };
+  return { ...who, work: null, correct: false, relL2, note: 'wrong, so not timed' };
 }
 
 async function once(work: Prepared): Promise<ArrayLike<number>[]> {

@@ -17,7 +17,7 @@ import { planRun } from '../training/plan';
 import { trainRun } from '../training/run';
 import type { Milliseconds } from '../units';
 import type { Bench } from './bench';
-import { randomRows } from './models';
+import { randomRows } from './wholeModel';
 import { smallQwen } from './shapes';
 import { syntheticSource } from './synthetic';
 import { ratioError, ratioIn, timingOf, type Round } from './timing';

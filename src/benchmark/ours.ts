@@ -22,9 +22,9 @@ import type { WeightFormat } from '../protocol/weightFormats';
 import { disposeBatch, makeBatch } from '../training/batch';
 import { chunkRows } from '../training/chunkRows';
 import { headLoss } from '../training/head';
-import type { AdamwTask, AttentionTask, HeadTask, LayerTask, Prepared, ProductTask, Task } from './task';
+import type { AdamwTask, AttentionTask, HeadTask, LayerTask, PieceTask, Prepared, ProductTask } from './task';
 
-export function prepareOurs(task: Task, format: WeightFormat): Prepared {
+export function prepareOurs(task: PieceTask, format: WeightFormat): Prepared {
   switch (task.kind) {
     case 'product':
       return product(task, format);

@@ -18,19 +18,20 @@ import type {
   HeadTask,
   LayerTask,
   Peer,
+  PieceTask,
   Prepared,
   ProductTask,
   Projection,
-  Task,
 } from './task';
 
 export const stock: Peer = {
   name: 'TensorFlow.js',
   version: `${tf.version_core} (product program 3)`,
-  prepare: async (task) => tooLarge(task) ?? prepare(task),
+  prepare: async (task) =>
+    task.kind === 'decode' ? 'has no decoder; it is compared in training' : (tooLarge(task) ?? prepare(task)),
 };
 
-function prepare(task: Task): Prepared {
+function prepare(task: PieceTask): Prepared {
   switch (task.kind) {
     case 'product':
       return product(task);
@@ -46,7 +47,7 @@ function prepare(task: Task): Prepared {
 }
 
 /** It binds a tensor whole. */
-function tooLarge(task: Task): string | null {
+function tooLarge(task: PieceTask): string | null {
   const largest = {
     product: (t: ProductTask) => Math.max(t.m * t.n, t.n * t.k),
     layer: (t: LayerTask) => t.config.ffn * t.config.hidden,

@@ -1,18 +1,25 @@
-/** A model of any size with random weights, made tensor by tensor on the way to the device: never a file, never whole in memory. */
+/**
+ * A model of any size with random weights, made tensor by tensor on the way to the device: never a file, never whole in memory. Each time
+ * a tensor is asked for, it is the same.
+ */
 import { sourceOfValues, type WeightSource } from '../checkpoint/source';
 import type { ModelConfig } from '../model/config';
 import { formatOfTensor, weightShapes } from '../model/shapes';
 import { weightBytes, type WeightFormat } from '../protocol/weightFormats';
+import { randomFrom } from '../random';
 import type { Bytes } from '../units';
 import { numbers } from './task';
 
 export function syntheticSource(config: ModelConfig): WeightSource {
   const shapes = weightShapes(config);
+  const random = randomFrom(1);
+  const places = new Map([...shapes.keys()].map((name) => [name, random()]));
   return sourceOfValues(shapes, async (name) => {
     const [rows = 1, cols] = shapes.get(name) ?? [];
-    if (cols !== undefined) return numbers(rows * cols, 1 / Math.sqrt(cols));
+    const place = places.get(name);
+    if (cols !== undefined) return numbers(rows * cols, 1 / Math.sqrt(cols), place);
     // gains lie about 1, biases about 0
-    const values = numbers(rows);
+    const values = numbers(rows, 1, place);
     return name.endsWith('norm.weight') ? values.map((value) => 1 + value / 4) : values;
   });
 }

@@ -2,9 +2,11 @@
  * A piece of work that several engines can do: its sizes and its numbers, as plain arrays. Whoever does it, ours or a peer, is
  * given the same task and hands back the same outputs in the same order. No engine is known here.
  */
+import type { WeightSource } from '../checkpoint/source';
 import type { ModelConfig } from '../model/config';
 import { linearShape } from '../model/shapes';
 import { TARGETS } from '../protocol/settings';
+import type { WeightFormat } from '../protocol/weightFormats';
 import { randomFrom } from '../random';
 import type { Work } from './timing';
 
@@ -86,7 +88,20 @@ export interface AdamwTask {
   learningRate: number;
 }
 
-export type Task = ProductTask | LayerTask | AttentionTask | HeadTask | AdamwTask;
+/** The token after the last of `ids` for each of several sequences, whose other tokens were read before → [logits [sequences, vocab]] */
+export interface DecodeTask {
+  kind: 'decode';
+  config: ModelConfig;
+  source: WeightSource;
+  format: WeightFormat;
+  sequences: number;
+  /** [sequences, length] */
+  ids: Int32Array;
+}
+
+/** What is made of plain arrays alone. */
+export type PieceTask = ProductTask | LayerTask | AttentionTask | HeadTask | AdamwTask;
+export type Task = PieceTask | DecodeTask;
 
 /** An engine's form of a task: its numbers are where it wants them. */
 export interface Prepared extends Work {
@@ -108,9 +123,9 @@ const BLOCK = 1 << 20;
 let block: Float32Array | null = null;
 
 /** `count` numbers in ±bound. Large arrays repeat one block: their values do not matter, making them should not take long. */
-export function numbers(count: number, bound = 1): Float32Array<ArrayBuffer> {
+export function numbers(count: number, bound = 1, place = random()): Float32Array<ArrayBuffer> {
   block ??= Float32Array.from({ length: BLOCK }, () => 2 * random() - 1);
-  const start = Math.floor(random() * (BLOCK / 2));
+  const start = Math.floor(place * (BLOCK / 2));
   const values = new Float32Array(count);
   const width = BLOCK - start;
   for (let at = 0; at < count; at += width)

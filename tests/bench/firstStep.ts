@@ -6,7 +6,7 @@
  */
 import { loraTrainable } from '../../src/adapter/lora';
 import { specOf } from '../../src/adapter/spec';
-import { randomRows } from '../../src/benchmark/models';
+import { randomRows } from '../../src/benchmark/wholeModel';
 import { qwen } from '../../src/benchmark/shapes';
 import { syntheticSource } from '../../src/benchmark/synthetic';
 import { startEngine } from '../../src/gpu/backend';

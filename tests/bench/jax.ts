@@ -221,6 +221,8 @@ export async function jaxPeer(version: string): Promise<Peer> {
           return optimizer(task);
         case 'head':
           return 'binds a matrix whole, and the vocabulary’s is larger than one binding';
+        case 'decode':
+          return 'has no decoder; it is compared in training';
       }
     },
   };

@@ -12,7 +12,7 @@ import type { BenchmarkRow } from '../../src/protocol/benchmark';
 import { useTuned } from '../../src/ops/product/choose';
 import { jaxPeer } from './jax';
 import { markdownOf } from './markdown';
-import { onnxPeer } from './onnx';
+import { onnxPeer } from './onnx/peer';
 import { readOptions } from './options';
 
 const options = readOptions(process.argv.slice(2));
