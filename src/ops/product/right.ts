@@ -19,6 +19,8 @@ export interface RightForm {
   vectorAt(word: string, v: string, scale: string): string;
   /** Null where there are no scales. */
   packed: Packed | null;
+  /** Scales that lie in one word of theirs. */
+  scalesPerWord: 1 | 2 | 4;
   /** WGSL expression for the scale of block number `block`; empty where there are none. */
   scale(block: string): string;
   /** WGSL type of a scale. */
@@ -60,7 +62,14 @@ const OF_BYTES = {
 
 const itself = (scale: string) => scale;
 
-const none = { packed: null, wordsPerBlock: 0, scale: () => '', scaleType: 'f32', functions: '' } as const;
+const none = {
+  packed: null,
+  wordsPerBlock: 0,
+  scalesPerWord: 1,
+  scale: () => '',
+  scaleType: 'f32',
+  functions: '',
+} as const;
 /** A word of one vector. */
 const single = (vector: (word: string, scale: string) => string) => ({
   vectors: (word: string, scale: string) => [vector(word, scale)],
@@ -126,6 +135,7 @@ const FORMS: Record<WeightFormat, RightForm> = {
     word: 'u32',
     width: 4,
     wordsPerBlock: 8,
+    scalesPerWord: 2,
     scale: half,
     scaleType: 'f32',
     functions: '',
@@ -141,13 +151,15 @@ const FORMS: Record<WeightFormat, RightForm> = {
     word: 'u32',
     width: 8,
     wordsPerBlock: 4,
+    scalesPerWord: 1,
     scale: (block) => `unpack2x16float(scales[${block}])`,
     scaleType: 'vec2f',
     functions: '',
   },
-  nf4: { ...normalFloat, scale: half, functions: NF4_FUNCTION },
+  nf4: { ...normalFloat, scalesPerWord: 2, scale: half, functions: NF4_FUNCTION },
   nf4dq: {
     ...normalFloat,
+    scalesPerWord: 4,
     scale: (block) => `sharedScale(scales[(${block}) >> 2u], (${block}) & 3u)`,
     functions: NF4_FUNCTION + sharedScaleCode,
   },
