@@ -12,7 +12,7 @@ import { judge, limitOf, onProcessor, type Bench, type Judged } from './bench';
 import { qwen, smallQwen } from './shapes';
 import { matrixBytes, syntheticSource } from './synthetic';
 import type { DecodeTask } from './task';
-import { ratioIn, time, timingOf, type Round } from './timing';
+import { ratioIn, time, timingOf, type Round, type Work } from './timing';
 import { randomRows, withModel } from './wholeModel';
 
 const PROMPT = 16;
@@ -22,7 +22,7 @@ const BEFORE = 4;
 const TOGETHER = 4;
 /** Prompts at once, and how often each number has its turn. */
 const PROMPTS = [1, 8];
-const TURNS = 5;
+const TURNS = 7;
 
 export async function decode(bench: Bench): Promise<void> {
   const config = qwen();
@@ -37,14 +37,17 @@ export async function decode(bench: Bench): Promise<void> {
       const works = contests.flatMap((peers) => peers.flatMap(({ work }) => work ?? []));
       const rounds: Round[] = [];
       for (let turn = 0; turn < TURNS; turn++) {
-        const brief = async (work: Parameters<typeof time>[0]) => [
-          (await time(work, { ...bench.patience, runs: 3 })).ms,
-        ];
-        // a card is awake after it
-        const round = [await brief(probe.work)];
-        for (const sequences of PROMPTS)
-          round.push(meansOf((await timesOfTokens(bench, model, sequences)).slice(BEFORE), TOGETHER));
-        for (const work of works) round.push(await brief(work));
+        const brief = async (work: Work) => (await time(work, { ...bench.patience, runs: 3 })).ms;
+        // a card is awake after it; again after each number of prompts, so that the tokens lie between copies
+        const copies = [await brief(probe.work)];
+        const round: Round = [copies];
+        const numbers = [...PROMPTS.entries()];
+        for (const [index, sequences] of turn % 2 === 0 ? numbers : numbers.reverse()) {
+          const times = await timesOfTokens(bench, model, sequences);
+          round[index + 1] = meansOf(times.slice(BEFORE), TOGETHER);
+          copies.push(await brief(probe.work));
+        }
+        for (const work of works) round.push([await brief(work)]);
         rounds.push(round);
       }
       bench.check();

@@ -95,6 +95,7 @@ it('a table whose columns do not tell can be opened by saying which they are', a
   await expect.element(page.getByTestId('data-report')).toHaveTextContent('towns.csv');
   expect(chosen).toEqual([{ question: 'Clue', answer: 'Town' }]);
   await expect.element(choice).not.toBeInTheDocument();
+  await expect.element(page.getByRole('heading', { name: report.shape })).toHaveFocus();
 });
 
 it('a row of plain text is called a text, and an answer an answer', async () => {
