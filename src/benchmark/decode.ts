@@ -22,7 +22,7 @@ const BEFORE = 4;
 const TOGETHER = 4;
 /** Prompts at once, and how often each number has its turn. */
 const PROMPTS = [1, 8];
-const TURNS = 7;
+const TURNS = 5;
 
 export async function decode(bench: Bench): Promise<void> {
   const config = qwen();
