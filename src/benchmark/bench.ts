@@ -105,11 +105,17 @@ async function compareTogether(
 interface Trial<T extends Task> {
   small: T;
   task: T;
-  /** What is right at full size. */
-  expected: ArrayLike<number>[];
+}
+
+/** What is right of the small task, and of the other. */
+interface Right {
+  truth(): Promise<ArrayLike<number>[]>;
+  expected(): Promise<ArrayLike<number>[]>;
 }
 
 interface Contest extends Trial<PieceTask> {
+  /** What is right at full size. */
+  expected: ArrayLike<number>[];
   /** Ours, one for each format. */
   ours: readonly Prepared[];
   probe: Probe;
@@ -129,7 +135,8 @@ async function besidePeers(
   const peers: Against[] = [];
   for (const peer of bench.peers) {
     bench.patience.signal.throwIfAborted();
-    const { work, ...judged } = await judge(peer, contest, truth);
+    const right = { truth: async () => truth, expected: async () => contest.expected };
+    const { work, ...judged } = await judge(peer, contest, right);
     const figure = { ...judged, ms: null, ratios: [] };
     if (!work) peers.push(figure);
     else {
@@ -152,11 +159,11 @@ async function besidePeers(
 /** A peer that was asked. `work`: what may be timed, null where it cannot do the task or is wrong. */
 export type Judged = Omit<PeerFigure, 'ms' | 'ratio'> & { work: Prepared | null };
 
-/** A peer is asked at both sizes. `truth`: what is right of the small one. */
+/** A peer is asked at both sizes, and held against what is right if it can do the task. */
 export async function judge(
   { name, version, prepare }: Peer,
-  { small, task, expected }: Trial<Task>,
-  truth: ArrayLike<number>[],
+  { small, task }: Trial<Task>,
+  { truth, expected }: Right,
 ): Promise<Judged> {
   const who = { peer: name, version };
   const little = await prepare(small);
@@ -165,7 +172,11 @@ export async function judge(
     const why = [little, large].find((one) => typeof one === 'string');
     return { ...who, work: null, correct: null, relL2: null, note: `not run: ${why ?? 'no reason given'}` };
   }
-  const relL2 = Math.max(distance(await once(little), truth), distance(await large.read(), expected));
+  const errors = [
+    distance(await once(little), await truth()),
+    distance(await large.read(), await expected()),
+  ];
+  const relL2 = errors.some(Number.isNaN) ? NaN : Math.max(...errors);
   if (relL2 <= PEER_TOLERANCE) return { ...who, work: large, correct: true, relL2 };
   large.dispose();
   return { ...who, work: null, correct: false, relL2, note: 'wrong, so not timed' };

@@ -10,10 +10,10 @@ import type { WeightFormat } from '../protocol/weightFormats';
 import type { Milliseconds } from '../units';
 import { judge, limitOf, onProcessor, type Bench, type Judged } from './bench';
 import { qwen, smallQwen } from './shapes';
-import { matrixBytes, syntheticSource } from './synthetic';
+import { matrixBytes, randomRows, syntheticSource } from './synthetic';
 import type { DecodeTask } from './task';
 import { ratioIn, time, timingOf, type Round, type Work } from './timing';
-import { randomRows, withModel } from './wholeModel';
+import { withModel } from './wholeModel';
 
 const PROMPT = 16;
 /** The first token is the prompt's, the next is built, and with the two after it the device is busy. */
@@ -23,6 +23,7 @@ const TOGETHER = 4;
 /** Prompts at once, and how often each number has its turn. */
 const PROMPTS = [1, 8];
 const TURNS = 5;
+const GREEDY = { temperature: 0, topP: 1, random: () => 0, stopIds: [] };
 
 export async function decode(bench: Bench): Promise<void> {
   const config = qwen();
@@ -84,16 +85,22 @@ async function judgePeers(
   format: WeightFormat,
 ): Promise<Judged[]> {
   const small = decodeTask(smallQwen({ num_hidden_layers: 2 }), sequences, format);
-  const truth = await onProcessor(() => logitsOf(small));
   const task = decodeTask(model.config, sequences, format);
-  const expected = [await logitsAfter(model, promptsOf(task))];
-  bench.check();
+  // made once, and only if a peer decodes: neither is cheap
+  const truth = onceWanted(async () => [await onProcessor(() => logitsOf(small))]);
+  const expected = onceWanted(async () => [await logitsAfter(model, promptsOf(task))]);
   const judged: Judged[] = [];
   for (const peer of bench.peers) {
     bench.patience.signal.throwIfAborted();
-    judged.push(await judge(peer, { small, task, expected }, [truth]));
+    judged.push(await judge(peer, { small, task }, { truth, expected }));
+    bench.check();
   }
   return judged;
+}
+
+function onceWanted<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => (made ??= make());
 }
 
 export function decodeTask(config: ModelConfig, sequences: number, format: WeightFormat): DecodeTask {
@@ -123,8 +130,6 @@ async function logitsAfter(model: Runnable, prompts: readonly Int32Array[]): Pro
   for await (const _ of generate(model, prompts, { ...GREEDY, maxTokens: 1, onLogits }));
   return logits;
 }
-
-const GREEDY = { temperature: 0, topP: 1, random: () => 0, stopIds: [] };
 
 /** How long after the one before it each token came. */
 async function timesOfTokens(bench: Bench, model: Runnable, sequences: number): Promise<Milliseconds[]> {

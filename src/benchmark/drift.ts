@@ -17,9 +17,8 @@ import { planRun } from '../training/plan';
 import { trainRun } from '../training/run';
 import type { Milliseconds } from '../units';
 import type { Bench } from './bench';
-import { randomRows } from './wholeModel';
 import { smallQwen } from './shapes';
-import { syntheticSource } from './synthetic';
+import { randomRows, syntheticSource } from './synthetic';
 import { ratioError, ratioIn, timingOf, type Round } from './timing';
 
 /** So large that the device takes most of a step, not the page that hands it work. */

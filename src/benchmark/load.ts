@@ -1,6 +1,8 @@
 /** f32 weights on their way to the device: one layer, in each format. */
+import { sourceOfValues } from '../checkpoint/source';
 import { finished } from '../gpu/rest';
 import { loadWeights } from '../model/loadWeights';
+import { weightShapes } from '../model/shapes';
 import { disposeWeights, type ModelWeights } from '../model/weights';
 import { limitOf, type Bench } from './bench';
 import { qwen } from './shapes';
@@ -13,7 +15,12 @@ export async function load(bench: Bench): Promise<void> {
   const source = syntheticSource(config);
   const values = new Map<string, Float32Array<ArrayBuffer>>();
   for (const name of source.names()) values.set(name, await source.read(name));
-  const ready = { ...source, read: async (name: string) => (values.get(name) ?? new Float32Array()).slice() };
+  // made beforehand: what is timed is their conversion
+  const ready = sourceOfValues(weightShapes(config), async (name) => {
+    const found = values.get(name);
+    if (!found) throw new Error(`The layer has no ${name}.`);
+    return found.slice();
+  });
   const bytes = matrixBytes(config, 'f32');
   for (const format of bench.formats) {
     bench.now(`converting weights, ${format}`);

@@ -20,8 +20,9 @@ import { planRun } from '../training/plan';
 import { limitOf, withFlops, type Bench } from './bench';
 import { stepFlops } from './flops';
 import { qwen, RANK } from './shapes';
+import { randomRows } from './synthetic';
 import { inTurns, timingOf } from './timing';
-import { notRun, randomRows, withModel } from './wholeModel';
+import { notRun, withModel } from './wholeModel';
 
 export async function step(bench: Bench): Promise<void> {
   const config = qwen();

@@ -1,10 +1,11 @@
 /**
  * A model of any size with random weights, made tensor by tensor on the way to the device: never a file, never whole in memory. Each time
- * a tensor is asked for, it is the same.
+ * a tensor is asked for, it is the same. And random rows for it.
  */
 import { sourceOfValues, type WeightSource } from '../checkpoint/source';
 import type { ModelConfig } from '../model/config';
 import { formatOfTensor, weightShapes } from '../model/shapes';
+import type { PackedRows } from '../protocol/data';
 import { weightBytes, type WeightFormat } from '../protocol/weightFormats';
 import { randomFrom } from '../random';
 import type { Bytes } from '../units';
@@ -32,4 +33,13 @@ export function matrixBytes(config: ModelConfig, format: WeightFormat): Bytes {
     bytes += weightBytes(formatOfTensor(name, format), rows, cols);
   }
   return bytes;
+}
+
+/** Rows of `length` random ids in which every token is learned. */
+export function randomRows(rows: number, length: number, vocab: number): PackedRows {
+  const random = randomFrom(7);
+  const ids = Int32Array.from({ length: rows * length }, () => Math.floor(random() * vocab));
+  const targets = ids.map((_, index) => ((index + 1) % length === 0 ? -1 : (ids[index + 1] ?? -1)));
+  const documentStart = new Int32Array(rows * length);
+  return { rows, length, ids, targets, documentStart, examples: rows, supervised: rows * (length - 1) };
 }

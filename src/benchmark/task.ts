@@ -1,5 +1,5 @@
 /**
- * A piece of work that several engines can do: its sizes and its numbers, as plain arrays. Whoever does it, ours or a peer, is
+ * A piece of work that several engines can do: its sizes and its numbers, as plain arrays or, for a whole model, a source. Whoever does it, ours or a peer, is
  * given the same task and hands back the same outputs in the same order. No engine is known here.
  */
 import type { WeightSource } from '../checkpoint/source';
@@ -88,7 +88,10 @@ export interface AdamwTask {
   learningRate: number;
 }
 
-/** The token after the last of `ids` for each of several sequences, whose other tokens were read before → [logits [sequences, vocab]] */
+/**
+ * The token after the last of `ids` for each of several sequences, whose other tokens were read before → [logits [sequences, vocab]]. A
+ * peer's time is that of one such step, without the choice of a token and with its first keys only; ours has both.
+ */
 export interface DecodeTask {
   kind: 'decode';
   config: ModelConfig;

@@ -5,9 +5,7 @@ import { emptyPool } from '../gpu/tensors';
 import { loadWeights } from '../model/loadWeights';
 import { disposeWeights, type ModelWeights } from '../model/weights';
 import type { BenchmarkName, PeerFigure } from '../protocol/benchmark';
-import type { PackedRows } from '../protocol/data';
 import type { WeightFormat } from '../protocol/weightFormats';
-import { randomFrom } from '../random';
 import type { Bytes } from '../units';
 import type { Bench } from './bench';
 import { qwen } from './shapes';
@@ -58,13 +56,4 @@ export async function withModel(
       if (weights) disposeWeights(weights);
     }
   }
-}
-
-/** Rows of `length` random ids in which every token is learned. */
-export function randomRows(rows: number, length: number, vocab: number): PackedRows {
-  const random = randomFrom(7);
-  const ids = Int32Array.from({ length: rows * length }, () => Math.floor(random() * vocab));
-  const targets = ids.map((_, index) => ((index + 1) % length === 0 ? -1 : (ids[index + 1] ?? -1)));
-  const documentStart = new Int32Array(rows * length);
-  return { rows, length, ids, targets, documentStart, examples: rows, supervised: rows * (length - 1) };
 }

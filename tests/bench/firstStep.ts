@@ -6,9 +6,8 @@
  */
 import { loraTrainable } from '../../src/adapter/lora';
 import { specOf } from '../../src/adapter/spec';
-import { randomRows } from '../../src/benchmark/wholeModel';
 import { qwen } from '../../src/benchmark/shapes';
-import { syntheticSource } from '../../src/benchmark/synthetic';
+import { randomRows, syntheticSource } from '../../src/benchmark/synthetic';
 import { startEngine } from '../../src/gpu/backend';
 import { cacheSizes } from '../../src/gpu/pipelines';
 import { finished } from '../../src/gpu/rest';

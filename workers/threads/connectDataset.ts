@@ -13,7 +13,7 @@ import type {
 import type { Result } from '../../src/protocol/result';
 import type { Failure } from '../../src/protocol/events';
 import type { Milliseconds } from '../../src/units';
-import { thread, type Thread } from './thread';
+import { thread, type Begun, type Thread } from './thread';
 
 /** The largest tokenizers take some seconds to begin on a slow machine, and long texts too. */
 const LIMIT: Milliseconds = 30_000;
@@ -43,7 +43,7 @@ interface Life {
   line: number | null;
 }
 
-export function connectDataset(start: () => Worker, limit: Milliseconds = LIMIT): StoppableDataset {
+export function connectDataset(start: () => Begun, limit: Milliseconds = LIMIT): StoppableDataset {
   /** The last one that could be read. Outside the page's memory, for the worker after this one. */
   let file: DatasetFile<Blob> | null = null;
   let life = begin();

@@ -16,8 +16,7 @@ export async function onnxPeer(version: string): Promise<Peer> {
   const entry = createRequire(`${process.cwd()}/package.json`).resolve('onnxruntime-web');
   ort.env.wasm.wasmPaths = `${pathToFileURL(dirname(entry)).href}/`;
   ort.env.wasm.numThreads = availableParallelism();
-  const open = (file: Uint8Array) =>
-    ort.InferenceSession.create(file, { executionProviders: ['wasm'], graphOptimizationLevel: 'all' });
+  const open = (file: Uint8Array) => ort.InferenceSession.create(file, { executionProviders: ['wasm'] });
 
   /** Runs of `feeds`, of which `output` is read. */
   function prepared(session: InferenceSession, feeds: Record<string, Tensor>, output: string): Prepared {

@@ -1,11 +1,13 @@
 /** A dataset worker that dies or is ended: calls that wait are told, and the file that was open is open in the next one. */
 import { expose } from 'comlink';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { DatasetApi, PrepareRequest } from '../../../src/protocol/datasetApi';
+import type { DatasetApi } from '../../../src/protocol/datasetApi';
 import { defaultSettings } from '../../../src/protocol/settings';
 import { ok } from '../../ui/fakes';
 import { report, tokens } from '../../ui/samples/data';
 import { connectDataset } from '../../../workers/threads/connectDataset';
+import type { Begun } from '../../../workers/threads/thread';
+import { fixture } from '../../exchange/fixtures';
 
 /** Takes messages and answers none. */
 class MuteWorker extends EventTarget {
@@ -23,7 +25,7 @@ const begun: MuteWorker[] = [];
 const start = () => {
   const worker = new MuteWorker();
   begun.push(worker);
-  return worker as unknown as Worker;
+  return worker;
 };
 beforeEach(() => {
   begun.length = 0;
@@ -56,7 +58,7 @@ it('later has another in its place', async () => {
 describe('work that is not wanted any more', () => {
   /** What each worker was asked for, in order. */
   let lives: { did: string[]; ended: boolean }[] = [];
-  const answering = (): Worker => {
+  const answering = (): Begun => {
     const life = { did: [] as string[], ended: false };
     lives.push(life);
     const { port1, port2 } = new MessageChannel();
@@ -83,9 +85,9 @@ describe('work that is not wanted any more', () => {
         life.ended = true;
         port1.close();
       },
-    }) as unknown as Worker;
+    });
   };
-  const endless = { settings: defaultSettings } as unknown as PrepareRequest;
+  const endless = { assets: fixture('qwen2').assets, settings: defaultSettings };
   const file = (name: string) => ({ name, bytes: new ArrayBuffer(8) });
   const did = () => lives.map((life) => life.did);
   beforeEach(() => {
