@@ -31,16 +31,21 @@ import type { RunBook } from '../../src/storage/runBook';
 
 const CHECK_PROMPT = 'Hello. What can you do?';
 
+/** What an adapter's base is read from. */
+type Models = Pick<Library, 'files' | 'use'>;
+/** What a file that is handed out is compared with. */
+type Compared = Pick<Answering, 'lastLogits'>;
+
 export class Shelf {
   #db: Storage;
   #book: RunBook;
-  #library: Library;
+  #library: Models;
   /** The last scores of an adapter in this session, for its record. */
   #scores = new Map<string, Scores>();
   /** Adapters that could not be stored. They live as long as the tab. */
   #unsaved = new Map<string, StoredAdapter>();
 
-  constructor(db: Storage, book: RunBook, library: Library) {
+  constructor(db: Storage, book: RunBook, library: Models) {
     this.#db = db;
     this.#book = book;
     this.#library = library;
@@ -124,14 +129,14 @@ export class Shelf {
     return summary;
   }
 
-  async hand(id: string, answering: Answering): Promise<AdapterExport> {
+  async hand(id: string, answering: Compared): Promise<AdapterExport> {
     const stored = await this.#load(id);
     return this.#library.use(stored.summary.modelId, 'f16', (model) =>
       this.#bundle(stored, model, answering),
     );
   }
 
-  async #bundle(stored: StoredAdapter, model: OpenModel, answering: Answering): Promise<AdapterExport> {
+  async #bundle(stored: StoredAdapter, model: OpenModel, answering: Compared): Promise<AdapterExport> {
     const { summary, peft } = stored;
     const adapter = readPeft(peft.config, peft.weights, model.config);
     const { tokenizer, template } = model.format;

@@ -1,4 +1,5 @@
 /** What an adapter's files say of their base, and that an adapter outlives its run and the database. */
+import '@tensorflow/tfjs-backend-cpu';
 import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { unzip } from '../../../src/exchange/unzip';
@@ -7,17 +8,18 @@ import { writePeft } from '../../../src/exchange/peft';
 import { defaultSettings } from '../../../src/protocol/settings';
 import type { AdapterExport } from '../../../src/protocol/adapters';
 import type { ModelSummary } from '../../../src/protocol/models';
+import { loadWeights } from '../../../src/model/loadWeights';
+import type { WeightFormat } from '../../../src/protocol/weightFormats';
 import { openStorage, type Storage } from '../../../src/storage/database';
 import { deleteRun, saveRun } from '../../../src/storage/runs';
 import type { StoredAdapter } from '../../../src/storage/adapters';
 import type { StoredRun } from '../../../src/storage/schema';
-import type { Answering } from '../../../workers/adapters/answering';
-import type { Library } from '../../../workers/models/library';
 import type { OpenModel } from '../../../workers/models/modelFiles';
 import { RunBook } from '../../../src/storage/runBook';
 import { savedOrSaid } from '../../../workers/runs/savedOrSaid';
 import { Shelf } from '../../../workers/adapters/shelf';
 import { fixture } from '../../exchange/fixtures';
+import { kept } from '../../ui/fakeModels';
 
 vi.mock('../../../workers/device/machine', () => ({
   capabilities: async () => ({
@@ -31,24 +33,29 @@ const commit = '7ae557604adf67be50417f59c2c2f167def9a775';
 const sha256 = 'ab'.repeat(32);
 
 /** The fixture, as if it had come from there. */
-function shelfWith(origin: ModelSummary['origin']): Shelf {
-  const model = {
+async function shelfWith(origin: ModelSummary['origin']): Promise<Shelf> {
+  const source = await qwen.weights();
+  const model: OpenModel = {
     config: qwen.config,
+    rawConfig: {},
     assets: qwen.assets,
+    source,
     format: openFormat(qwen.assets),
+    weights: await loadWeights(qwen.config, source, 'f32'),
     weightFiles: [
       { name: 'model.safetensors', bytes: 12, sha256 },
       { name: 'unknown.safetensors', bytes: 13, sha256: null },
     ],
-    summary: { id: 'kept', name: 'Qwen2.5-0.5B', family: 'Qwen2', source: 'kept', origin },
-  } as unknown as OpenModel;
+    hash: async () => sha256,
+    summary: { ...kept, id: 'kept', name: 'Qwen2.5-0.5B', origin },
+  };
   const library = {
-    use: (_id: string, _format: string, work: (model: OpenModel) => unknown) => work(model),
+    use: <T>(_id: string, _format: WeightFormat, work: (model: OpenModel) => Promise<T>) => work(model),
     files: async () => model,
-  } as unknown as Library;
+  };
   return new Shelf(db, new RunBook(db), library);
 }
-const answering = { lastLogits: async () => new Float32Array([1, 2, 3]) } as unknown as Answering;
+const answering = { lastLogits: async () => new Float32Array([1, 2, 3]) };
 
 let db: Storage;
 let databases = 0;
@@ -104,7 +111,7 @@ async function basesIn({ zip }: AdapterExport) {
 }
 
 it('every file names the repository and the commit that the model came from', async () => {
-  const shelf = shelfWith({ repository: 'Qwen/Qwen2.5-0.5B', commit });
+  const shelf = await shelfWith({ repository: 'Qwen/Qwen2.5-0.5B', commit });
   await saveRun(db, run);
   await shelf.put(adapter('run'));
   const made = await shelf.hand('shop', answering);
@@ -120,13 +127,13 @@ it('every file names the repository and the commit that the model came from', as
 });
 
 it('an adapter from files on a model from files keeps the base that it came with', async () => {
-  const shelf = shelfWith(null);
+  const shelf = await shelfWith(null);
   await shelf.put(adapter(null));
   expect((await basesIn(await shelf.hand('shop', answering))).peft).toEqual(['someone/base', null]);
 });
 
 it('is handed out without a record once its run is gone, and says so', async () => {
-  const shelf = shelfWith(null);
+  const shelf = await shelfWith(null);
   await saveRun(db, run);
   await shelf.put(adapter('run'));
   await deleteRun(db, 'run');
@@ -136,7 +143,7 @@ it('is handed out without a record once its run is gone, and says so', async () 
 });
 
 it('what could not be stored because the database was closed is listed and handed out', async () => {
-  const shelf = shelfWith(null);
+  const shelf = await shelfWith(null);
   await saveRun(db, run);
   db.close();
   const said: string[] = [];
@@ -150,7 +157,7 @@ it('what could not be stored because the database was closed is listed and hande
 });
 
 it('an adapter that names another base is taken in with a word about it, and without a loss measured there', async () => {
-  const shelf = shelfWith({ repository: 'Qwen/Qwen2.5-0.5B', commit });
+  const shelf = await shelfWith({ repository: 'Qwen/Qwen2.5-0.5B', commit });
   const take = (baseName: string) => {
     const { config, weights } = writePeft(qwen.adapter('lora'), { name: baseName, revision: null });
     const text = new TextEncoder().encode(config);
@@ -167,5 +174,5 @@ it('an adapter that names another base is taken in with a word about it, and wit
 
 it('with nothing else to show, a closed database is an error', async () => {
   db.close();
-  await expect(shelfWith(null).list()).rejects.toThrow();
+  await expect((await shelfWith(null)).list()).rejects.toThrow();
 });
