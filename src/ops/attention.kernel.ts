@@ -20,6 +20,7 @@ import subgroupCode from '../../shaders/shared/rowReduceSubgroup.wgsl?raw';
 import tileCode from '../../shaders/shared/attentionTile.wgsl?raw';
 import { dispatch, floatBits, foldGroups } from '../gpu/dispatch';
 import { gpu } from '../gpu/inside';
+import { handRound, MANY_LANES } from '../gpu/lanes';
 import { output, release } from '../gpu/tensors';
 import type { Constants } from '../gpu/pipelines';
 import { shaderText } from '../gpu/shaderText';
@@ -44,7 +45,7 @@ interface Form {
  * Results of a lane in the `lanes` form, and keys that it loads for a round: what is loaded for one serves all of the other. More of
  * them save loads; with more than these a driver of four lanes compiles for minutes, and one of eight keeps too much in memory.
  */
-const sizesOf = (lanes: number) => (lanes < 8 ? { OWNED: 2, PARTS: 2 } : { OWNED: 4, PARTS: 3 });
+const sizesOf = (lanes: number) => (lanes < MANY_LANES ? { OWNED: 2, PARTS: 2 } : { OWNED: 4, PARTS: 3 });
 
 function formOf({ form, headDim }: AttentionAttrs): Form {
   const { software, fixedSubgroup } = gpu();
@@ -69,7 +70,9 @@ function formOf({ form, headDim }: AttentionAttrs): Form {
     rows,
     constants: { ...counts, ROWS: rows },
     text: (lanes) =>
-      shaderText(lanes, Object.values(counts).join(), () => `enable subgroups;\n${unroll(lanes, counts)}`),
+      shaderText(lanes, Object.values(counts).join(), () =>
+        handRound(`enable subgroups;\n${unroll(lanes, counts)}`, fixedSubgroup),
+      ),
   };
 }
 

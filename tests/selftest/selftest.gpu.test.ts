@@ -100,7 +100,7 @@ describe('the self-test', () => {
     expect(given(engine.gpu).fixedSubgroup).toBeGreaterThan(1);
     const others = (code: string) =>
       code
-        .replace(/subgroupBroadcast\(([^,]+), [^)]+\)/g, 'subgroupBroadcast($1, 0u)')
+        .replace(/subgroup(Broadcast|Shuffle)\(([^,]+), [^)]+\)/g, 'subgroup$1($2, 0u)')
         .replace(/subgroupAdd\(/g, 'subgroupMax(');
     const chosen = [
       ...['linear f32', 'linear q4', 'rmsNorm', 'heads', 'attention', 'glu', 'crossEntropy'],

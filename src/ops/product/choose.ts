@@ -1,5 +1,6 @@
 /** Chooses the design of a product from its shape and the device's features; never from a vendor's name. */
 import type { Gpu } from '../../gpu/device';
+import { MANY_LANES } from '../../gpu/lanes';
 import type { WeightFormat } from '../../protocol/weightFormats';
 import { wayOf } from '../ways';
 import { rightOf, type ProductForm, type ProductShape } from './operands';
@@ -98,18 +99,13 @@ const rowsTogether = (rows: number) => 2 ** Math.ceil(Math.log2(rows));
 export const PROCESSOR_DEPTH = 1024;
 
 /**
- * A driver of four lanes (SwiftShader) keeps what a loop changes in memory: there it costs more than the code it saves. It computes for so
- * long that nothing has to wait for memory.
- */
-const MANY_LANES = 8;
-
-/**
  * The largest tile on a processor, by measurement: what is read of w serves all its rows and what is read of x all its columns, as long
  * as the code stays in the cache that it runs from.
  */
 export function processorTile(form: ProductForm, format: WeightFormat, lanes: number): Registers {
   const { width } = rightForm(format, true);
   const nt = form === 'nt';
+  // SwiftShader keeps what a loop changes in memory: there it costs more than the code it saves
   const loops = lanes >= MANY_LANES;
   const tall = !loops || (nt ? format !== 'q4' : format === 'f16' || format === 'q8');
   return {
@@ -122,7 +118,7 @@ export function processorTile(form: ProductForm, format: WeightFormat, lanes: nu
   };
 }
 
-/** What the designs for few rows do on drivers of many lanes alone. */
+/** What the designs for few rows do on drivers of many lanes alone; SwiftShader computes for so long that nothing waits for memory. */
 const touching = (lanes: number) => (lanes >= MANY_LANES ? { touch: true } : {});
 
 /** Whole blocks of a packed weight for one row. */

@@ -3,6 +3,7 @@
  * unroll badly. With `broadcast` a workgroup is one subgroup and the left operand is loaded once and passed round by shuffle:
  * 3 to 5 times faster on processor drivers (no shared memory, no barriers). Without it any device runs it.
  */
+import { handRound } from '../../../gpu/lanes';
 import { operands, ownShape, sideBySide } from '../operands';
 import { nn } from './nn';
 import { nt } from './nt';
@@ -18,7 +19,7 @@ export function registersGroups(tile: Tile, rows: number, width: number): [numbe
 export function registersSource(tile: Tile): string {
   const { form, broadcast } = tile;
   const lanes = lanesOf(tile);
-  return [
+  const text = [
     broadcast ? 'enable subgroups;' : '',
     ...operands(tile, tile.blocks || readsTogether(tile) ? 'vec4u' : undefined),
     `@compute @workgroup_size(${lanes})`,
@@ -30,6 +31,7 @@ export function registersSource(tile: Tile): string {
     form === 'nt' ? nt(tile) : form === 'nn' ? nn(tile) : tn(tile),
     '}',
   ].join('\n');
+  return handRound(text, broadcast);
 }
 
 /** The groups are as many as the largest product of the dispatch needs; a smaller one has nothing to do in the last of them. */
