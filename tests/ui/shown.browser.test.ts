@@ -187,6 +187,11 @@ it('a measurement: figures beside their limit, a wrong peer said to be wrong, th
   await expect.element(rows).toHaveTextContent('TensorFlow.js: 900 ms, 9 times ours');
   await expect.element(rows).toHaveTextContent('Another: wrong results (1.4e+0 away), so not timed');
   await expect.element(rows).toHaveTextContent('This GPU allows 128 MiB in one binding.');
+  // one name for both formats of the product
+  const names = [...rows.element().querySelectorAll('h3')].map(({ textContent }) => textContent);
+  expect(names).toEqual(['Matrix product, forward', 'Final norm, logits and loss']);
+  const shapes = page.getByTestId('benchmark-row');
+  await expect.element(shapes.nth(1)).toHaveTextContent('512 × 896 × 4864, f32');
   const notice = page.getByTestId('selftest-verdict');
   await expect.element(notice).toHaveTextContent('Right, but by a slower way');
   await expect
