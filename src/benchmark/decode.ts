@@ -30,27 +30,12 @@ export async function decode(bench: Bench): Promise<void> {
   const what = `New tokens, greedy, after a prompt of ${PROMPT}; the mean time of one in ${TOGETHER}`;
   await withModel(bench, 'decode', what, async (weights, format) => {
     const model = baseModel(config, weights);
-    const probe = bench.limits.copy;
     /** Of each number of prompts, every peer. */
     const contests: Judged[][] = [];
     try {
       for (const sequences of PROMPTS) contests.push(await judgePeers(bench, model, sequences, format));
       const works = contests.flatMap((peers) => peers.flatMap(({ work }) => work ?? []));
-      const rounds: Round[] = [];
-      for (let turn = 0; turn < TURNS; turn++) {
-        const brief = async (work: Work) => (await time(work, { ...bench.patience, runs: 3 })).ms;
-        // a card is awake after it; again after each number of prompts, so that the tokens lie between copies
-        const copies = [await brief(probe.work)];
-        const round: Round = [copies];
-        const numbers = [...PROMPTS.entries()];
-        for (const [index, sequences] of turn % 2 === 0 ? numbers : numbers.reverse()) {
-          const times = await timesOfTokens(bench, model, sequences);
-          round[index + 1] = meansOf(times.slice(BEFORE), TOGETHER);
-          copies.push(await brief(probe.work));
-        }
-        for (const work of works) round.push([await brief(work)]);
-        rounds.push(round);
-      }
+      const rounds = await tokensInTurns(bench, model, works);
       bench.check();
       const bytes = matrixBytes(config, format);
       PROMPTS.forEach((sequences, index) => {
@@ -64,7 +49,7 @@ export async function decode(bench: Bench): Promise<void> {
         bench.emit({
           ...{ name: 'decode', what, shape: `${sequences} at once, ${format}`, device: bench.device },
           ours: { ...timing, bytes, tokensPerSecond: (1000 * sequences) / timing.ms },
-          limit: limitOf({ probe, amount: bytes }, rounds, { of, at: 0 }),
+          limit: limitOf({ probe: bench.limits.copy, amount: bytes }, rounds, { of, at: 0 }),
           peers: (contests[index] ?? []).map(figureOf),
           ...(index > 0 && {
             details: { 'times the tokens of one prompt': sequences / ratioIn(rounds, of, 1) },
@@ -75,6 +60,27 @@ export async function decode(bench: Bench): Promise<void> {
       for (const { work } of contests.flat()) work?.dispose();
     }
   });
+}
+
+/** → of each turn: copying, tokens of each number of prompts, and the work of each peer. */
+async function tokensInTurns(bench: Bench, model: Runnable, works: readonly Work[]): Promise<Round[]> {
+  const brief = async (work: Work) => (await time(work, { ...bench.patience, runs: 3 })).ms;
+  const copy = () => brief(bench.limits.copy.work);
+  const rounds: Round[] = [];
+  for (let turn = 0; turn < TURNS; turn++) {
+    // a card is awake after it; again after each number of prompts, so that the tokens lie between copies
+    const copies = [await copy()];
+    const round: Round = [copies];
+    const numbers = [...PROMPTS.entries()];
+    for (const [index, sequences] of turn % 2 === 0 ? numbers : numbers.reverse()) {
+      const times = await timesOfTokens(bench, model, sequences);
+      round[index + 1] = meansOf(times.slice(BEFORE), TOGETHER);
+      copies.push(await copy());
+    }
+    for (const work of works) round.push([await brief(work)]);
+    rounds.push(round);
+  }
+  return rounds;
 }
 
 /** Every peer's way of making the token after the prompts, where its logits are right. */

@@ -1,6 +1,6 @@
 /**
- * A piece of work that several engines can do: its sizes and its numbers, as plain arrays or, for a whole model, a source. Whoever does it, ours or a peer, is
- * given the same task and hands back the same outputs in the same order. No engine is known here.
+ * A piece of work that several engines can do: its sizes and its numbers, as plain arrays or, for a whole model, a source. Whoever does
+ * it, ours or a peer, is given the same task and hands back the same outputs in the same order. No engine is known here.
  */
 import type { WeightSource } from '../checkpoint/source';
 import type { ModelConfig } from '../model/config';

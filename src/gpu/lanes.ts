@@ -9,7 +9,7 @@ export const MANY_LANES = 8;
 /**
  * Takes values of one lane, `subgroupBroadcast(value, LITERAL)` in `code`, the way that is quicker. llvmpipe works out for every broadcast
  * which lane is the first that takes part (gallivm, emit_read_invocation), while its shuffle is one instruction: products and attention
- * take up to a tenth less time. SwiftShader is up to a twentieth slower with shuffles.
+ * take up to a tenth less time. SwiftShader is about a twentieth slower with shuffles.
  */
 export const handRound = (code: string, lanes: number): string =>
   lanes >= MANY_LANES ? code.replaceAll('subgroupBroadcast(', 'subgroupShuffle(') : code;

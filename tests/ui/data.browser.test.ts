@@ -73,6 +73,8 @@ it('a table whose columns do not tell can be opened by saying which they are', a
           failure: { kind: 'bad-input', message: 'No column could be recognised.', columns },
         };
       chosen.push(file.columns);
+      if (file.columns.question === 'Town')
+        return { ok: false, failure: { kind: 'bad-input', message: 'No row has both.', columns } };
       return ok({ ...report, name: file.name });
     },
   });
@@ -90,10 +92,19 @@ it('a table whose columns do not tell can be opened by saying which they are', a
   await answer.selectOptions('Clue');
   await expect.element(choice).toHaveTextContent('Question and answer are two columns.');
   await expect.element(press).toBeDisabled();
+  await question.selectOptions('Town');
+  await press.click();
+  // refused: the focus is where another choice is made
+  await expect.element(page.getByText('No row has both.')).toBeVisible();
+  await expect.element(question).toHaveFocus();
+  await question.selectOptions('Clue');
   await answer.selectOptions('Town');
   await press.click();
   await expect.element(page.getByTestId('data-report')).toHaveTextContent('towns.csv');
-  expect(chosen).toEqual([{ question: 'Clue', answer: 'Town' }]);
+  expect(chosen).toEqual([
+    { question: 'Town', answer: 'Clue' },
+    { question: 'Clue', answer: 'Town' },
+  ]);
   await expect.element(choice).not.toBeInTheDocument();
   await expect.element(page.getByRole('heading', { name: report.shape })).toHaveFocus();
 });
