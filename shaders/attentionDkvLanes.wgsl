@@ -19,6 +19,24 @@ struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f
 @group(0) @binding(7) var<storage, read_write> dv: array<vec4f>;
 @group(0) @binding(8) var<uniform> shape: Shape;
 
+// What a lane owns, with HOLD: a processor driver minds the bounds of storage at every load, and not of this.
+var<workgroup> heldK: array<vec4f, HELD>;
+var<workgroup> heldV: array<vec4f, HELD>;
+var<workgroup> heldDk: array<vec4f, HELD>;
+var<workgroup> heldDv: array<vec4f, HELD>;
+// Where vector c of a lane's r-th lies there
+fn slot(r: u32, c: u32, lane: u32) -> u32 { return (c * OWNED + r) * LANES + lane; }
+fn ownK(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldK[slot]; } return k[at]; }
+fn ownV(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldV[slot]; } return v[at]; }
+fn ownDk(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldDk[slot]; } return dk[at]; }
+fn ownDv(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldDv[slot]; } return dv[at]; }
+fn putDk(at: u32, slot: u32, inside: bool, value: vec4f) {
+  if (HOLD) { heldDk[slot] = value; } else if (inside) { dk[at] = value; }
+}
+fn putDv(at: u32, slot: u32, inside: bool, value: vec4f) {
+  if (HOLD) { heldDv[slot] = value; } else if (inside) { dv[at] = value; }
+}
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let strip = wg.x + wg.y * groups.x;
@@ -35,6 +53,14 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     at[r] = (key * shape.kvHeads + kvHead) * shape.d4;
     until[r] = ranges[2u * shape.rows + key];
   }
+  if (HOLD) {
+    for (var c = 0u; c < shape.d4; c++) {
+      for (var r = 0u; r < OWNED; r++) {
+        heldK[slot(r, c, lane)] = k[at[r] + c];
+        heldV[slot(r, c, lane)] = v[at[r] + c];
+      }
+    }
+  }
   let end = ranges[2u * shape.rows + min(key0 + ROWS, shape.keys) - 1u];
   for (var step = 0u; step < group * ((end - key0) / KEYS + 1u); step++) {
     let i0 = key0 + step / group * KEYS;
@@ -48,7 +74,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     var t: array<f32, TILE>;
     for (var n = 0u; n < TILE; n++) { t[n] = 0.0; }
     for (var c = 0u; c < shape.d4; c++) {
-      for (var r = 0u; r < OWNED; r++) { mine[r] = k[at[r] + c]; }
+      for (var r = 0u; r < OWNED; r++) { mine[r] = ownK(at[r] + c, slot(r, c, lane)); }
       for (var p = 0u; p < PARTS; p++) {
         let part = q[query[p] * shape.d4 + c];
         for (var i = 0u; i < LANES; i++) {
@@ -58,7 +84,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       }
     }
     for (var c = 0u; c < shape.d4; c++) {
-      for (var r = 0u; r < OWNED; r++) { mine[r] = v[at[r] + c]; }
+      for (var r = 0u; r < OWNED; r++) { mine[r] = ownV(at[r] + c, slot(r, c, lane)); }
       for (var p = 0u; p < PARTS; p++) {
         let part = dy[query[p] * shape.d4 + c];
         for (var i = 0u; i < LANES; i++) {
@@ -80,7 +106,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       }
     }
     for (var c = 0u; c < shape.d4; c++) {
-      for (var r = 0u; r < OWNED; r++) { mine[r] = select(dv[at[r] + c], vec4f(), step == 0u); }
+      for (var r = 0u; r < OWNED; r++) { mine[r] = select(ownDv(at[r] + c, slot(r, c, lane)), vec4f(), step == 0u); }
       for (var p = 0u; p < PARTS; p++) {
         let part = dy[query[p] * shape.d4 + c];
         for (var i = 0u; i < LANES; i++) {
@@ -88,12 +114,10 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
           for (var r = 0u; r < OWNED; r++) { mine[r] = fma(vec4f(s[(p * LANES + i) * OWNED + r]), one, mine[r]); }
         }
       }
-      for (var r = 0u; r < OWNED; r++) {
-        if (key0 + r * LANES + lane < shape.keys) { dv[at[r] + c] = mine[r]; }
-      }
+      for (var r = 0u; r < OWNED; r++) { putDv(at[r] + c, slot(r, c, lane), key0 + r * LANES + lane < shape.keys, mine[r]); }
     }
     for (var c = 0u; c < shape.d4; c++) {
-      for (var r = 0u; r < OWNED; r++) { mine[r] = select(dk[at[r] + c], vec4f(), step == 0u); }
+      for (var r = 0u; r < OWNED; r++) { mine[r] = select(ownDk(at[r] + c, slot(r, c, lane)), vec4f(), step == 0u); }
       for (var p = 0u; p < PARTS; p++) {
         let part = q[query[p] * shape.d4 + c];
         for (var i = 0u; i < LANES; i++) {
@@ -101,8 +125,16 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
           for (var r = 0u; r < OWNED; r++) { mine[r] = fma(vec4f(t[(p * LANES + i) * OWNED + r]), one, mine[r]); }
         }
       }
-      for (var r = 0u; r < OWNED; r++) {
-        if (key0 + r * LANES + lane < shape.keys) { dk[at[r] + c] = mine[r]; }
+      for (var r = 0u; r < OWNED; r++) { putDk(at[r] + c, slot(r, c, lane), key0 + r * LANES + lane < shape.keys, mine[r]); }
+    }
+  }
+  if (HOLD) {
+    for (var r = 0u; r < OWNED; r++) {
+      if (key0 + r * LANES + lane < shape.keys) {
+        for (var c = 0u; c < shape.d4; c++) {
+          dk[at[r] + c] = heldDk[slot(r, c, lane)];
+          dv[at[r] + c] = heldDv[slot(r, c, lane)];
+        }
       }
     }
   }

@@ -2,7 +2,7 @@
 //
 // q, dy, dq [rows, heads * d]   k, v [keys, kvHeads * d]   ranges [3, rows]   stats [rows, heads]: lse and dots   d4 = d / 4
 //
-// Laid out as attentionLanes.wgsl: one subgroup, OWNED queries to a lane, keys passed round, dq added up where it lies.
+// Laid out as attentionLanes.wgsl: one subgroup, OWNED queries to a lane, keys passed round, HOLD for q, dy and dq.
 // Loops over OWNED, PARTS, LANES, KEYS and TILE are written out by the dispatch, and `enable subgroups` is put in front.
 struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f32 }
 
@@ -14,6 +14,19 @@ struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f
 @group(0) @binding(5) var<storage, read> stats: array<vec2f>;
 @group(0) @binding(6) var<storage, read_write> dq: array<vec4f>;
 @group(0) @binding(7) var<uniform> shape: Shape;
+
+// What a lane owns, with HOLD: a processor driver minds the bounds of storage at every load, and not of this.
+var<workgroup> heldQ: array<vec4f, HELD>;
+var<workgroup> heldDy: array<vec4f, HELD>;
+var<workgroup> heldDq: array<vec4f, HELD>;
+// Where vector c of a lane's r-th lies there
+fn slot(r: u32, c: u32, lane: u32) -> u32 { return (c * OWNED + r) * LANES + lane; }
+fn ownQ(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldQ[slot]; } return q[at]; }
+fn ownDy(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldDy[slot]; } return dy[at]; }
+fn ownDq(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldDq[slot]; } return dq[at]; }
+fn putDq(at: u32, slot: u32, inside: bool, value: vec4f) {
+  if (HOLD) { heldDq[slot] = value; } else if (inside) { dq[at] = value; }
+}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -35,6 +48,14 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     last[r] = ranges[shape.rows + row];
     norm[r] = stats[row * shape.heads + head];
   }
+  if (HOLD) {
+    for (var c = 0u; c < shape.d4; c++) {
+      for (var r = 0u; r < OWNED; r++) {
+        heldQ[slot(r, c, lane)] = q[at[r] + c];
+        heldDy[slot(r, c, lane)] = dy[at[r] + c];
+      }
+    }
+  }
   let begin = ranges[row0];
   let end = ranges[shape.rows + min(row0 + ROWS, shape.rows) - 1u];
   for (var j = begin; j <= end; j += KEYS) {
@@ -47,7 +68,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     var t: array<f32, TILE>;
     for (var n = 0u; n < TILE; n++) { t[n] = 0.0; }
     for (var c = 0u; c < shape.d4; c++) {
-      for (var r = 0u; r < OWNED; r++) { mine[r] = q[at[r] + c]; }
+      for (var r = 0u; r < OWNED; r++) { mine[r] = ownQ(at[r] + c, slot(r, c, lane)); }
       for (var p = 0u; p < PARTS; p++) {
         let part = k[key[p] + c];
         for (var i = 0u; i < LANES; i++) {
@@ -57,7 +78,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       }
     }
     for (var c = 0u; c < shape.d4; c++) {
-      for (var r = 0u; r < OWNED; r++) { mine[r] = dy[at[r] + c]; }
+      for (var r = 0u; r < OWNED; r++) { mine[r] = ownDy(at[r] + c, slot(r, c, lane)); }
       for (var p = 0u; p < PARTS; p++) {
         let part = v[key[p] + c];
         for (var i = 0u; i < LANES; i++) {
@@ -74,7 +95,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       }
     }
     for (var c = 0u; c < shape.d4; c++) {
-      for (var r = 0u; r < OWNED; r++) { mine[r] = select(dq[at[r] + c], vec4f(), j == begin); }
+      for (var r = 0u; r < OWNED; r++) { mine[r] = select(ownDq(at[r] + c, slot(r, c, lane)), vec4f(), j == begin); }
       for (var p = 0u; p < PARTS; p++) {
         let part = k[key[p] + c];
         for (var i = 0u; i < LANES; i++) {
@@ -82,8 +103,13 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
           for (var r = 0u; r < OWNED; r++) { mine[r] = fma(vec4f(s[(p * LANES + i) * OWNED + r]), one, mine[r]); }
         }
       }
-      for (var r = 0u; r < OWNED; r++) {
-        if (row0 + r * LANES + lane < shape.rows) { dq[at[r] + c] = mine[r]; }
+      for (var r = 0u; r < OWNED; r++) { putDq(at[r] + c, slot(r, c, lane), row0 + r * LANES + lane < shape.rows, mine[r]); }
+    }
+  }
+  if (HOLD) {
+    for (var r = 0u; r < OWNED; r++) {
+      if (row0 + r * LANES + lane < shape.rows) {
+        for (var c = 0u; c < shape.d4; c++) { dq[at[r] + c] = heldDq[slot(r, c, lane)]; }
       }
     }
   }

@@ -6,8 +6,9 @@
 //
 // For drivers on a processor: a workgroup is one subgroup that owns ROWS = OWNED * LANES queries of one head, OWNED to a lane.
 // It walks the keys from the first query's first to the last one's last, KEYS = PARTS * LANES at a time: a lane loads PARTS
-// keys and passes them round by shuffle. The TILE scores of a lane live in registers; o is added up where it lies. Each query
-// leaves out what it does not see. No shared memory, no barrier.
+// keys and passes them round by shuffle. The TILE scores of a lane live in registers. What a lane owns of q and o lies in workgroup
+// memory with HOLD, where every lane meets only its own and needs no barrier; without it o is added up where it lies. Each query
+// leaves out what it does not see.
 // Loops over OWNED, PARTS, LANES, KEYS and TILE are written out by the dispatch, and `enable subgroups` is put in front.
 struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f32 }
 
@@ -18,6 +19,17 @@ struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f
 @group(0) @binding(4) var<storage, read_write> o: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(6) var<uniform> shape: Shape;
+
+// What a lane owns, with HOLD: a processor driver minds the bounds of storage at every load, and not of this.
+var<workgroup> heldQ: array<vec4f, HELD>;
+var<workgroup> heldO: array<vec4f, HELD>;
+// Where vector c of a lane's r-th lies there
+fn slot(r: u32, c: u32, lane: u32) -> u32 { return (c * OWNED + r) * LANES + lane; }
+fn ownQ(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldQ[slot]; } return q[at]; }
+fn ownO(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldO[slot]; } return o[at]; }
+fn putO(at: u32, slot: u32, inside: bool, value: vec4f) {
+  if (HOLD) { heldO[slot] = value; } else if (inside) { o[at] = value; }
+}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -42,6 +54,11 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     most[r] = -1e38;
     total[r] = 0.0;
   }
+  if (HOLD) {
+    for (var c = 0u; c < shape.d4; c++) {
+      for (var r = 0u; r < OWNED; r++) { heldQ[slot(r, c, lane)] = q[at[r] + c]; }
+    }
+  }
   let begin = ranges[row0];
   let end = ranges[shape.rows + min(row0 + ROWS, shape.rows) - 1u];
   for (var j = begin; j <= end; j += KEYS) {
@@ -52,7 +69,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
     var s: array<f32, TILE>;
     for (var n = 0u; n < TILE; n++) { s[n] = 0.0; }
     for (var c = 0u; c < shape.d4; c++) {
-      for (var r = 0u; r < OWNED; r++) { mine[r] = q[at[r] + c]; }
+      for (var r = 0u; r < OWNED; r++) { mine[r] = ownQ(at[r] + c, slot(r, c, lane)); }
       for (var p = 0u; p < PARTS; p++) {
         let part = k[key[p] + c];
         for (var i = 0u; i < LANES; i++) {
@@ -77,7 +94,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
       }
     }
     for (var c = 0u; c < shape.d4; c++) {
-      for (var r = 0u; r < OWNED; r++) { mine[r] = select(o[at[r] + c] * keep[r], vec4f(), j == begin); }
+      for (var r = 0u; r < OWNED; r++) { mine[r] = select(ownO(at[r] + c, slot(r, c, lane)) * keep[r], vec4f(), j == begin); }
       for (var p = 0u; p < PARTS; p++) {
         let part = v[key[p] + c];
         for (var i = 0u; i < LANES; i++) {
@@ -85,15 +102,13 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(num_workgroups) groups: vec3u
           for (var r = 0u; r < OWNED; r++) { mine[r] = fma(vec4f(s[(p * LANES + i) * OWNED + r]), one, mine[r]); }
         }
       }
-      for (var r = 0u; r < OWNED; r++) {
-        if (row0 + r * LANES + lane < shape.rows) { o[at[r] + c] = mine[r]; }
-      }
+      for (var r = 0u; r < OWNED; r++) { putO(at[r] + c, slot(r, c, lane), row0 + r * LANES + lane < shape.rows, mine[r]); }
     }
   }
   for (var r = 0u; r < OWNED; r++) {
     let row = row0 + r * LANES + lane;
     if (row < shape.rows) {
-      for (var c = 0u; c < shape.d4; c++) { o[at[r] + c] /= total[r]; }
+      for (var c = 0u; c < shape.d4; c++) { o[at[r] + c] = ownO(at[r] + c, slot(r, c, lane)) / total[r]; }
       lse[row * shape.heads + head] = most[r] + log(total[r]);
     }
   }

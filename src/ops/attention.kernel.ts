@@ -34,6 +34,8 @@ const SIDE = 32;
 /** Workgroups that keep a graphics card busy: four for each of 32 compute units. */
 const ENOUGH_GROUPS = 128;
 
+const VECTOR_BYTES = 16;
+
 interface Form {
   /** Queries or keys that one workgroup owns. */
   rows: number;
@@ -47,8 +49,18 @@ interface Form {
  */
 const sizesOf = (lanes: number) => (lanes < MANY_LANES ? { OWNED: 2, PARTS: 2 } : { OWNED: 4, PARTS: 3 });
 
-function formOf({ form, headDim }: AttentionAttrs): Form {
-  const { software, fixedSubgroup } = gpu();
+/**
+ * Vectors of each array of which the `lanes` form keeps its own rows in workgroup memory, or none where there is not room for all of
+ * these arrays: `room` in bytes.
+ */
+export function heldVectors(arrays: number, rows: number, headDim: number, room: number): number {
+  const vectors = (rows * headDim) / 4;
+  return arrays * vectors * VECTOR_BYTES <= room ? vectors : 0;
+}
+
+/** `arrays`: how many the kernel reads and writes of which every lane owns rows. */
+function formOf({ form, headDim }: AttentionAttrs, arrays: number): Form {
+  const { device, software, fixedSubgroup } = gpu();
   const way = wayOf('attention');
   const usual = software && fixedSubgroup ? 'lanes' : 'tiles';
   if ((form ?? (way === 'lanes' || way === 'tiles' ? way : usual)) === 'tiles') {
@@ -66,9 +78,10 @@ function formOf({ form, headDim }: AttentionAttrs): Form {
   const keys = PARTS * fixedSubgroup;
   const counts = { LANES: fixedSubgroup, OWNED, PARTS, KEYS: keys, TILE: keys * OWNED };
   const rows = OWNED * fixedSubgroup;
+  const held = heldVectors(arrays, rows, headDim, device.limits.maxComputeWorkgroupStorageSize);
   return {
     rows,
-    constants: { ...counts, ROWS: rows },
+    constants: { ...counts, ROWS: rows, HOLD: held > 0, HELD: Math.max(1, held) },
     text: (lanes) =>
       shaderText(lanes, Object.values(counts).join(), () =>
         handRound(`enable subgroups;\n${unroll(lanes, counts)}`, fixedSubgroup),
@@ -90,7 +103,7 @@ export function attentionKernel(inputs: NamedTensorInfoMap, attrs: AttentionAttr
   const bind = [q, k, v, ranges, o, lse];
   const uniforms = shapeOf(rows, keys, attrs);
   if (attrs.together) {
-    const form = formOf(attrs);
+    const form = formOf(attrs, 2); // q, o
     dispatch({
       name: 'attention',
       code: form.text(forwardLanesCode, forwardTilesCode),
@@ -166,7 +179,7 @@ export function attentionGradKernel(inputs: NamedTensorInfoMap, attrs: Attention
     uniforms,
     groups: foldGroups(Math.ceil((rows * heads) / 64)),
   });
-  const form = formOf(attrs);
+  const form = formOf(attrs, 3); // q, dy, dq
   const read = [q, k, v, ranges, dy, stats];
   const dq = output(q.shape);
   dispatch({
@@ -177,15 +190,16 @@ export function attentionGradKernel(inputs: NamedTensorInfoMap, attrs: Attention
     uniforms,
     groups: foldGroups(Math.ceil(rows / form.rows) * heads),
   });
-  const strips = Math.ceil(keys / form.rows);
-  const tiled = form.rows === SIDE && 'SUMS' in form.constants;
+  const keyForm = formOf(attrs, 4); // k, v, dk, dv
+  const strips = Math.ceil(keys / keyForm.rows);
+  const tiled = keyForm.rows === SIDE && 'SUMS' in keyForm.constants;
   const apart = tiled && heads > kvHeads && strips * kvHeads < ENOUGH_GROUPS;
   const shape = apart ? [keys, heads * attrs.headDim] : k.shape;
   const made = [output(shape), output(shape)];
   dispatch({
     name: 'attentionDkv',
-    code: form.text(dkvLanesCode, dkvTilesCode),
-    constants: tiled ? { ...form.constants, APART: apart } : form.constants,
+    code: keyForm.text(dkvLanesCode, dkvTilesCode),
+    constants: tiled ? { ...keyForm.constants, APART: apart } : keyForm.constants,
     bind: [...read, ...made],
     uniforms,
     groups: foldGroups(strips * (apart ? heads : kvHeads)),

@@ -5,6 +5,7 @@ import { startEngine, type Engine } from '../../src/gpu/backend';
 import { gpu } from '../../src/gpu/inside';
 import { sightOfStarts } from '../../src/model/sight';
 import { attention, type AttentionAttrs } from '../../src/ops/attention';
+import { heldVectors } from '../../src/ops/attention.kernel';
 import { attentionGradReference, attentionReference } from '../../src/ops/attention.reference';
 import { relativeL2 } from '../../src/selftest/distance';
 
@@ -61,34 +62,41 @@ function needs(form: string): void {
   });
 }
 
+// one row; one document; three with a window; one row past two tiles of 32; groups of 1, 2, 7; a head size that fills no piece of
+// 32, one of one and a half, and the largest in use
+const CASES: Case[] = [
+  { rows: 1, documents: [0], window: null, heads: 2, kvHeads: 2, headDim: 64 },
+  { rows: 24, documents: [0], window: null, heads: 4, kvHeads: 2, headDim: 16 },
+  { rows: 31, documents: [0, 7], window: null, heads: 2, kvHeads: 2, headDim: 48 },
+  { rows: 65, documents: [0, 10, 40], window: 8, heads: 2, kvHeads: 2, headDim: 32 },
+  { rows: 65, documents: [0, 64], window: null, heads: 14, kvHeads: 2, headDim: 64 },
+  { rows: 40, documents: [0, 33], window: null, heads: 4, kvHeads: 2, headDim: 128 },
+  { rows: 33, documents: [0], window: 20, heads: 2, kvHeads: 1, headDim: 256 },
+];
+
+async function expectTwin(one: Case, form: 'lanes' | 'tiles'): Promise<void> {
+  const { heads, kvHeads, headDim } = one;
+  const attrs = { heads, kvHeads, headDim, together: true, form };
+  const inputs = make(one);
+  const { q, k, v, ranges } = inputs;
+  const [expected] = attentionReference(inputs, attrs);
+  await expectClose(attention(q, k, v, ranges, attrs), expected, 1e-5);
+  const ours = gradients(inputs, attrs);
+  const theirs = attentionGradReference(inputs, attrs);
+  // a lone key takes all the weight whatever it is: dq and dk are 0 there, and ours may only be rounding
+  if (one.rows > 1) for (const index of [0, 1]) await expectClose(ours[index], theirs[index], 1e-4);
+  await expectClose(ours[2], theirs[2], 1e-4);
+  const again = gradients(inputs, attrs);
+  for (const index of [0, 1, 2]) expect(await again[index]?.data()).toEqual(await ours[index]?.data());
+}
+
 describe.each(['lanes', 'tiles'] as const)('attention, form %s', (form) => {
   needs(form);
 
-  // one row; one document; three with a window; one row past two tiles of 32; groups of 1, 2, 7; a head size that fills no
-  // piece of 32, one of one and a half, and the largest in use
-  it.each<Case>([
-    { rows: 1, documents: [0], window: null, heads: 2, kvHeads: 2, headDim: 64 },
-    { rows: 24, documents: [0], window: null, heads: 4, kvHeads: 2, headDim: 16 },
-    { rows: 31, documents: [0, 7], window: null, heads: 2, kvHeads: 2, headDim: 48 },
-    { rows: 65, documents: [0, 10, 40], window: 8, heads: 2, kvHeads: 2, headDim: 32 },
-    { rows: 65, documents: [0, 64], window: null, heads: 14, kvHeads: 2, headDim: 64 },
-    { rows: 40, documents: [0, 33], window: null, heads: 4, kvHeads: 2, headDim: 128 },
-    { rows: 33, documents: [0], window: 20, heads: 2, kvHeads: 1, headDim: 256 },
-  ])('gives the twin’s result and gradients: $rows rows, $heads/$kvHeads heads of $headDim', async (one) => {
-    const { heads, kvHeads, headDim } = one;
-    const attrs = { heads, kvHeads, headDim, together: true, form };
-    const inputs = make(one);
-    const { q, k, v, ranges } = inputs;
-    const [expected] = attentionReference(inputs, attrs);
-    await expectClose(attention(q, k, v, ranges, attrs), expected, 1e-5);
-    const ours = gradients(inputs, attrs);
-    const theirs = attentionGradReference(inputs, attrs);
-    // a lone key takes all the weight whatever it is: dq and dk are 0 there, and ours may only be rounding
-    if (one.rows > 1) for (const index of [0, 1]) await expectClose(ours[index], theirs[index], 1e-4);
-    await expectClose(ours[2], theirs[2], 1e-4);
-    const again = gradients(inputs, attrs);
-    for (const index of [0, 1, 2]) expect(await again[index]?.data()).toEqual(await ours[index]?.data());
-  });
+  it.each(CASES)(
+    'gives the twin’s result and gradients: $rows rows, $heads/$kvHeads heads of $headDim',
+    (one) => expectTwin(one, form),
+  );
 });
 
 it('one document’s gradients do not change by a bit when another document changes', async () => {
@@ -131,4 +139,30 @@ describe.each(['chosen', 'lanes', 'tiles'] as const)('several sequences in one c
       .runKernel('RangeAttention', inputs, { ...attrs } as tf.NamedAttrMap) as tf.Tensor[];
     await expectClose(ours, lse, 1e-5);
   });
+});
+
+// 32 rows of a head of 64 are 32 x 64 x 4 = 8,192 bytes an array; every device has 16,384
+it.each([
+  [2, 64, 16_384, 512],
+  [3, 64, 16_384, 0],
+  [4, 64, 32_768, 512],
+  [4, 32, 16_384, 256],
+])(
+  '%i arrays of heads of %i in %i bytes of workgroup memory: %i vectors each',
+  (arrays, headDim, room, vectors) => {
+    expect(heldVectors(arrays, 32, headDim, room)).toBe(vectors);
+  },
+);
+
+// kept there with eight lanes: everything of heads of 48 and 64, and only what the result needs of heads of 128
+describe('attention, form lanes, with all the workgroup memory there is', () => {
+  beforeAll(async () => {
+    engine = await startEngine();
+  });
+  needs('lanes');
+
+  it.each(CASES.filter(({ headDim }) => [48, 64, 128].includes(headDim)))(
+    'gives the twin’s result and gradients: $rows rows, $heads/$kvHeads heads of $headDim',
+    (one) => expectTwin(one, 'lanes'),
+  );
 });
