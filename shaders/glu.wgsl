@@ -1,7 +1,7 @@
 // glu: a = act(gate) * up, which is `gated` of shared/gated.wgsl
 //
 // x [rows, 2 * width]: gate, then up   a [rows, width]   one invocation per element of a
-// `alias Numbers` is put in front: vec4f, or f32 where width is no multiple of four; count and width are counted in them.
+// `Numbers` is put in front: vec4f, or f32 where width is no multiple of four; count and width are counted in them.
 struct Shape { count: u32, width: u32 }
 
 @group(0) @binding(0) var<storage, read> x: array<Numbers>;

@@ -2,7 +2,7 @@
 //   silu: turn = z; with GELU  turn = 2 sqrt(2/pi) (z + 0.044715 z^3)   (see shared/gated.wgsl)
 //
 // x, dx [rows, 2 * width]: gate, then up   dy [rows, width]   one invocation per element of dy
-// `alias Numbers` is put in front, as in glu.wgsl.
+// `Numbers` is put in front, as in glu.wgsl.
 struct Shape { count: u32, width: u32 }
 
 @group(0) @binding(0) var<storage, read> x: array<Numbers>;

@@ -5,7 +5,7 @@ import backwardCode from '../../shaders/gluGrad.wgsl?raw';
 import gatedCode from '../../shaders/shared/gated.wgsl?raw';
 import { dispatch, foldGroups } from '../gpu/dispatch';
 import { output } from '../gpu/tensors';
-import { shaderText } from '../gpu/shaderText';
+import { inNumbers } from './numbers';
 import { given, size } from './sizes';
 import type { GluAttrs } from './glu';
 
@@ -31,12 +31,11 @@ function run(
   width: number,
   { activation }: GluAttrs,
 ): void {
-  const [type, numbers] = width % 4 === 0 ? (['vec4f', 4] as const) : (['f32', 1] as const);
-  const count = (rows * width) / numbers;
+  const { each, ...text } = inNumbers(code, width);
+  const count = (rows * width) / each;
   dispatch({
-    ...{ name, bind, constants: { GELU: activation === 'gelu_tanh' } },
-    code: shaderText(code, type, () => `alias Numbers = ${type};\n${code}`),
-    uniforms: [count, width / numbers],
+    ...{ name, bind, constants: { GELU: activation === 'gelu_tanh' }, ...text },
+    uniforms: [count, width / each],
     groups: foldGroups(Math.ceil(count / 64)),
   });
 }

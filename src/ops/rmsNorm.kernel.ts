@@ -5,6 +5,7 @@ import backwardCode from '../../shaders/rmsNormDx.wgsl?raw';
 import gainCode from '../../shaders/rmsNormDg.wgsl?raw';
 import { dispatch, floatBits } from '../gpu/dispatch';
 import { output, sameTensor } from '../gpu/tensors';
+import { inNumbers } from './numbers';
 import { byRows } from './rows.kernel';
 import { given, size } from './sizes';
 import type { NormAttrs, RmsNormAttrs } from './rmsNorm';
@@ -36,10 +37,11 @@ function run(
   added: TensorInfo | undefined,
 ): void {
   const [rows, cols] = [size(bind[0], 0), size(bind[0], 1)];
-  const { constants, ...layout } = byRows('rmsNorm', code, rows, cols);
+  const { code: text, each } = inNumbers(code, cols);
+  const { constants, ...layout } = byRows('rmsNorm', text, rows, cols);
   dispatch({
     ...{ name, ...layout, constants: { ...constants, ADD: added !== undefined }, bind },
-    uniforms: [rows, cols, floatBits(epsilon), floatBits(offset)],
+    uniforms: [rows, cols / each, floatBits(epsilon), floatBits(offset)],
   });
 }
 
