@@ -3,7 +3,6 @@
  * product's path. Its automatic split over K gives wrong gradients, so startEngine has set product program 3.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { gpu } from '../gpu/inside';
 import { rotaryTables } from '../model/rotary';
 import { linearShape } from '../model/shapes';
 import { gatedReference } from '../ops/glu.reference';
@@ -11,6 +10,7 @@ import { turnedReference } from '../ops/heads.reference';
 import { linearReference } from '../ops/linear.reference';
 import { rmsNormReference } from '../ops/rmsNorm.reference';
 import { TARGETS } from '../protocol/settings';
+import { tooLargeToBind } from './binding';
 import { causal, prepared } from './ours';
 import type {
   AdamwTask,
@@ -28,7 +28,9 @@ export const stock: Peer = {
   name: 'TensorFlow.js',
   version: `${tf.version_core} (product program 3)`,
   prepare: async (task) =>
-    task.kind === 'decode' ? 'has no decoder; it is compared in training' : (tooLarge(task) ?? prepare(task)),
+    task.kind === 'decode'
+      ? 'has no decoder; it is compared in training'
+      : (tooLargeToBind(task) ?? prepare(task)),
 };
 
 function prepare(task: PieceTask): Prepared {
@@ -44,20 +46,6 @@ function prepare(task: PieceTask): Prepared {
     case 'adamw':
       return optimizer(task);
   }
-}
-
-/** It binds a tensor whole. */
-function tooLarge(task: PieceTask): string | null {
-  const largest = {
-    product: (t: ProductTask) => Math.max(t.m * t.n, t.n * t.k),
-    layer: (t: LayerTask) => t.config.ffn * t.config.hidden,
-    attention: (t: AttentionTask) => t.heads * t.rows * t.rows,
-    head: (t: HeadTask) => t.vocab * t.hidden,
-    adamw: (t: AdamwTask) => t.count,
-  };
-  const count = largest[task.kind](task as never);
-  const limit = gpu().device.limits.maxStorageBufferBindingSize;
-  return 4 * count <= limit ? null : `needs ${4 * count} bytes in one binding; this adapter allows ${limit}`;
 }
 
 function product({ form, m, n, k, x, w }: ProductTask): Prepared {

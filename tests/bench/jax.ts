@@ -3,9 +3,11 @@
  * ownership of what they are given, so every use of an array but the last is `.ref`.
  */
 import type { numpy } from '@jax-js/jax';
+import { tooLargeToBind } from '../../src/benchmark/binding';
 import type {
   AdamwTask,
   AttentionTask,
+  HeadTask,
   LayerTask,
   Peer,
   Prepared,
@@ -24,7 +26,16 @@ export async function jaxPeer(version: string): Promise<Peer> {
   // it looks for Firefox at import, and this Node has no name
   if (!globalThis.navigator.userAgent)
     Object.defineProperty(globalThis.navigator, 'userAgent', { value: 'node', configurable: true });
-  const { blockUntilReady, defaultDevice, grad, init, jit, nn, numpy: np } = await import('@jax-js/jax');
+  const {
+    blockUntilReady,
+    defaultDevice,
+    grad,
+    init,
+    jit,
+    nn,
+    numpy: np,
+    valueAndGrad,
+  } = await import('@jax-js/jax');
   const devices = await init('webgpu');
   const name = '@jax-js/jax';
   if (!devices.includes('webgpu')) return { name, version, prepare: async () => 'finds no WebGPU here' };
@@ -99,6 +110,30 @@ export async function jaxPeer(version: string): Promise<Peer> {
     );
   }
 
+  function norm(x: NdArray, gain: NdArray, epsilon: number): NdArray {
+    const mean = np.mean(np.square(x.ref), -1, { keepdims: true });
+    return x.div(np.sqrt(mean.add(epsilon))).mul(gain);
+  }
+
+  function head({ rows, hidden, vocab, epsilon, ...values }: HeadTask): Prepared {
+    const loss = (x: NdArray, gain: NdArray, table: NdArray, chosen: NdArray) => {
+      const logits = np.matmul(norm(x, gain, epsilon), np.transpose(table));
+      return np.sum(nn.logSoftmax(logits, -1).mul(chosen)).mul(-1 / rows);
+    };
+    const run = jit(valueAndGrad(loss));
+    const chosen = new Float32Array(rows * vocab);
+    values.targets.forEach((target, row) => (chosen[row * vocab + target] = 1));
+    return prepared(
+      (...inputs) => run(...(inputs as Parameters<typeof loss>)) as NdArray[],
+      [
+        array(values.x, [rows, hidden]),
+        array(values.norm, [hidden]),
+        array(values.head, [vocab, hidden]),
+        array(chosen, [rows, vocab]),
+      ],
+    );
+  }
+
   function layer(task: LayerTask): Prepared {
     const { config, rows, rank, scale } = task;
     const {
@@ -108,10 +143,6 @@ export async function jaxPeer(version: string): Promise<Peer> {
       headDim,
       norm: { epsilon },
     } = config;
-    const norm = (x: NdArray, gain: NdArray) => {
-      const mean = np.mean(np.square(x.ref), -1, { keepdims: true });
-      return x.div(np.sqrt(mean.add(epsilon))).mul(gain);
-    };
     const turn = (x: NdArray, count: number, cos: NdArray, sin: NdArray) => {
       const parts = x.reshape([rows, count, 2, headDim / 2]);
       const low = parts.ref.slice([], [], 0);
@@ -142,12 +173,12 @@ export async function jaxPeer(version: string): Promise<Peer> {
         const bias = biases[biased.indexOf(target)];
         return bias ? y.add(bias) : y;
       };
-      const normed = norm(params.x.ref, inputNorm);
+      const normed = norm(params.x.ref, inputNorm, epsilon);
       const q = turn(project(normed.ref, 'q_proj'), heads, cos.ref, sin.ref);
       const k = turn(project(normed.ref, 'k_proj'), kvHeads, cos, sin);
       const v = project(normed, 'v_proj');
       const h = project(attend(q, k, v, mask, rows, config), 'o_proj').add(params.x);
-      const inner = norm(h.ref, postNorm);
+      const inner = norm(h.ref, postNorm, epsilon);
       const gate = nn.silu(project(inner.ref, 'gate_proj'));
       const wide = gate.mul(project(inner, 'up_proj'));
       return np.sum(project(wide, 'down_proj').add(h).mul(dy));
@@ -210,6 +241,8 @@ export async function jaxPeer(version: string): Promise<Peer> {
     name,
     version,
     prepare: async (task) => {
+      const tooLarge = task.kind === 'decode' ? null : tooLargeToBind(task);
+      if (tooLarge) return tooLarge;
       switch (task.kind) {
         case 'product':
           return product(task);
@@ -220,7 +253,7 @@ export async function jaxPeer(version: string): Promise<Peer> {
         case 'adamw':
           return optimizer(task);
         case 'head':
-          return 'binds a matrix whole, and the vocabulary’s is larger than one binding';
+          return head(task);
         case 'decode':
           return 'has no decoder; it is compared in training';
       }

@@ -16,6 +16,7 @@ import {
   type Prepared,
 } from '../../src/benchmark/task';
 import { startEngine, type Engine } from '../../src/gpu/backend';
+import { gpu } from '../../src/gpu/inside';
 import { relativeL2 } from '../../src/selftest/distance';
 import { jaxPeer } from '../bench/jax';
 import { onnxPeer } from '../bench/onnx/peer';
@@ -39,7 +40,7 @@ const tasks: PieceTask[] = [
 const peers: [string, () => Promise<Peer>, readonly PieceTask['kind'][]][] = [
   ['TensorFlow.js', async () => stock, ['product', 'adamw', 'attention', 'layer', 'head']],
   ['onnxruntime-web', () => onnxPeer('installed'), ['product']],
-  ['jax-js', () => jaxPeer('installed'), ['product', 'adamw', 'attention', 'layer']],
+  ['jax-js', () => jaxPeer('installed'), ['product', 'adamw', 'attention', 'layer', 'head']],
 ];
 
 /** Both ways: the outputs that are judged, and the way in which it is timed. */
@@ -65,4 +66,16 @@ it('onnxruntime-web makes the next token of three prompts as the twins do', asyn
   const twin = await onProcessor(() => logitsOf(task));
   expect(twin).toHaveLength(3 * 256);
   await expectRight(await (await onnxPeer('installed')).prepare(task), [twin]);
+});
+
+// as few rows as their scores, four bytes for each head and pair of them, do not fit
+it.each([
+  ['TensorFlow.js', async () => stock],
+  ['jax-js', () => jaxPeer('installed')],
+] as const)('%s does not begin what does not fit one binding, and says by how much', async (_, open) => {
+  const limit = gpu().device.limits.maxStorageBufferBindingSize;
+  const heads = 14;
+  const rows = 16 * Math.ceil(Math.sqrt(limit / 4 / heads) / 16);
+  const work = await (await open()).prepare(attentionTask(rows, heads, 2, 4));
+  expect(work).toBe(`needs ${4 * heads * rows ** 2} bytes in one binding; this adapter allows ${limit}`);
 });
