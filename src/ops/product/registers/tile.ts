@@ -14,8 +14,8 @@ export interface Registers {
    */
   depth?: number;
   /**
-   * nt: the vectors of a word, or the loads of a block, are a loop and not written out. Half as much code leaves room for more rows or
-   * columns in a processor's cache of instructions.
+   * nt: the vectors of a word, or the loads of a block, are a loop and not written out. Mesa unrolls it, and takes less time than for the
+   * same text written out (512 × 896 × 4864 in q4, 16 × 6: 62 against 74 ms); one that it cannot unroll is slower than both (84 ms).
    */
   rolled?: boolean;
   /**
