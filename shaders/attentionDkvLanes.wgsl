@@ -19,13 +19,11 @@ struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f
 @group(0) @binding(7) var<storage, read_write> dv: array<vec4f>;
 @group(0) @binding(8) var<uniform> shape: Shape;
 
-// What a lane owns, with HOLD: a processor driver minds the bounds of storage at every load, and not of this.
+// What a lane owns, with HOLD (shared/heldRows.wgsl, put in front)
 var<workgroup> heldK: array<vec4f, HELD>;
 var<workgroup> heldV: array<vec4f, HELD>;
 var<workgroup> heldDk: array<vec4f, HELD>;
 var<workgroup> heldDv: array<vec4f, HELD>;
-// Where vector c of a lane's r-th lies there
-fn slot(r: u32, c: u32, lane: u32) -> u32 { return (c * OWNED + r) * LANES + lane; }
 fn ownK(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldK[slot]; } return k[at]; }
 fn ownV(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldV[slot]; } return v[at]; }
 fn ownDk(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldDk[slot]; } return dk[at]; }

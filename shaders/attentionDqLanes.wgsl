@@ -15,12 +15,10 @@ struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f
 @group(0) @binding(6) var<storage, read_write> dq: array<vec4f>;
 @group(0) @binding(7) var<uniform> shape: Shape;
 
-// What a lane owns, with HOLD: a processor driver minds the bounds of storage at every load, and not of this.
+// What a lane owns, with HOLD (shared/heldRows.wgsl, put in front)
 var<workgroup> heldQ: array<vec4f, HELD>;
 var<workgroup> heldDy: array<vec4f, HELD>;
 var<workgroup> heldDq: array<vec4f, HELD>;
-// Where vector c of a lane's r-th lies there
-fn slot(r: u32, c: u32, lane: u32) -> u32 { return (c * OWNED + r) * LANES + lane; }
 fn ownQ(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldQ[slot]; } return q[at]; }
 fn ownDy(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldDy[slot]; } return dy[at]; }
 fn ownDq(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldDq[slot]; } return dq[at]; }

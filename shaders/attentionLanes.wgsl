@@ -6,9 +6,8 @@
 //
 // For drivers on a processor: a workgroup is one subgroup that owns ROWS = OWNED * LANES queries of one head, OWNED to a lane.
 // It walks the keys from the first query's first to the last one's last, KEYS = PARTS * LANES at a time: a lane loads PARTS
-// keys and passes them round by shuffle. The TILE scores of a lane live in registers. What a lane owns of q and o lies in workgroup
-// memory with HOLD, where every lane meets only its own and needs no barrier; without it o is added up where it lies. Each query
-// leaves out what it does not see.
+// keys and passes them round by shuffle. The TILE scores of a lane live in registers; o is added up where it lies, or with HOLD in
+// workgroup memory. Each query leaves out what it does not see. No barrier.
 // Loops over OWNED, PARTS, LANES, KEYS and TILE are written out by the dispatch, and `enable subgroups` is put in front.
 struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f32 }
 
@@ -20,11 +19,9 @@ struct Shape { rows: u32, keys: u32, heads: u32, kvHeads: u32, d4: u32, scale: f
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(6) var<uniform> shape: Shape;
 
-// What a lane owns, with HOLD: a processor driver minds the bounds of storage at every load, and not of this.
+// What a lane owns, with HOLD (shared/heldRows.wgsl, put in front)
 var<workgroup> heldQ: array<vec4f, HELD>;
 var<workgroup> heldO: array<vec4f, HELD>;
-// Where vector c of a lane's r-th lies there
-fn slot(r: u32, c: u32, lane: u32) -> u32 { return (c * OWNED + r) * LANES + lane; }
 fn ownQ(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldQ[slot]; } return q[at]; }
 fn ownO(at: u32, slot: u32) -> vec4f { if (HOLD) { return heldO[slot]; } return o[at]; }
 fn putO(at: u32, slot: u32, inside: bool, value: vec4f) {

@@ -13,6 +13,7 @@ import dqTilesCode from '../../shaders/attentionDqTiles.wgsl?raw';
 import forwardLanesCode from '../../shaders/attentionLanes.wgsl?raw';
 import forwardTilesCode from '../../shaders/attentionTiles.wgsl?raw';
 import groupSumCode from '../../shaders/groupSum.wgsl?raw';
+import heldCode from '../../shaders/shared/heldRows.wgsl?raw';
 import weightsCode from '../../shaders/shared/keyWeights.wgsl?raw';
 import weightsSubgroupCode from '../../shaders/shared/keyWeightsSubgroup.wgsl?raw';
 import reduceCode from '../../shaders/shared/rowReduce.wgsl?raw';
@@ -84,7 +85,7 @@ function formOf({ form, headDim }: AttentionAttrs, arrays: number): Form {
     constants: { ...counts, ROWS: rows, HOLD: held > 0, HELD: Math.max(1, held) },
     text: (lanes) =>
       shaderText(lanes, Object.values(counts).join(), () =>
-        handRound(`enable subgroups;\n${unroll(lanes, counts)}`, fixedSubgroup),
+        handRound(`enable subgroups;\n${heldCode}\n${unroll(lanes, counts)}`, fixedSubgroup),
       ),
   };
 }
