@@ -1,7 +1,8 @@
 /** Small pure parts of the screen: numbers, the reading of curves, tokens made visible, kinds of files, order of scores. */
 import { describe, expect, it } from 'vitest';
 import { readCurve } from '../../src/guide/curve';
-import { segments, visible } from '../../src/ui/data/segments';
+import { visible } from '../../src/ui/data/visible';
+import { neighbours } from '../../src/ui/neighbours';
 import { lossesInWords } from '../../src/ui/models/words';
 import { bytes, chance, duration, percent, percentDone, rate } from '../../src/ui/numbers';
 import { kindOf, pasted } from '../../src/ui/shell/files';
@@ -81,7 +82,7 @@ describe('a curve in words', () => {
 
 describe('tokens', () => {
   it('stand together by fate, in order', () => {
-    expect(segments(tokens).map((segment) => segment.fate)).toEqual([
+    expect(neighbours(tokens, ({ fate }) => fate).map(({ common }) => common)).toEqual([
       'special',
       'read',
       'special',
